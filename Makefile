@@ -1,0 +1,57 @@
+# Everything a newcomer needs: `make demo` and `make test`. Both set up .venv first, once.
+# PYTHON names another interpreter, VENV another folder.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types layers proto lock bench golden clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: $(READY) ## the virtual environment with the pinned dependencies
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "set-up: '$(PYTHON)' is not Python 3.11 or newer: install it, or name one: make PYTHON=python3.12 …" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "set-up: '$(PYTHON)' has no venv module: install it (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@echo "set-up: $(VENV) (once; a minute or two)"
+	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY) ## the main job: PostgreSQL, control plane, two Envoys, three cells (ARGS=--once ends by itself)
+	@exec $(BIN)/alphaswarm-xds demo $(ARGS)
+
+test: $(READY) check ## lint, types, layers and all tests (real PostgreSQL, real Envoy)
+	@$(BIN)/pytest $(ARGS)
+
+check: lint types layers ## what the machine can say about the code without running it
+
+lint: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(READY)
+	@$(BIN)/mypy
+
+layers: $(READY)
+	@$(BIN)/lint-imports --no-cache
+
+golden: $(READY) ## rewrite the golden files; read the diff
+	@$(BIN)/pytest tests/unit/translate -q --update-golden
+
+proto: $(READY) ## regenerate xds/proto from protos/
+	@$(BIN)/python -m grpc_tools.protoc -I protos --python_out=. --mypy_out=. protos/xds/proto/*.proto
+
+lock: ## rewrite requirements.lock (needs uv)
+	@uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-header \
+	  --python-version 3.11 --quiet --upgrade -o requirements.lock
+
+clean: ## remove what set-up and the tools made
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,62 @@
+"""Every exception of this package, and who is at fault.
+
+    XdsError
+    ├── SettingsError         the operator: a setting is missing or wrong; lists every fault at once
+    ├── RequestError          the caller of an operation: bad input, nothing was changed
+    │   ├── NotFound          … it names something that does not exist
+    │   └── Conflict          … the registry's present state forbids it
+    ├── RegistryError         the dependency
+    │   ├── RegistryUnavailable   cannot be reached now; retried, the last snapshot stays in force
+    │   └── RegistryMismatch      its schema is not the one this version needs
+    ├── InconsistentSnapshot  us: a snapshot that points at what it does not hold; never published
+    └── LocalFailure          this machine: a port is taken, a binary cannot run
+
+What a peer does wrong is no exception here: a NACK, a stale nonce and a protocol violation are outputs
+of a session, and a registry row that cannot be translated is a `Problem`.
+
+Each message is one line that a user can act on: what was expected, what came, and where.
+"""
+
+
+class XdsError(Exception):
+    """The root: anything this package raises on purpose."""
+
+
+class SettingsError(XdsError):
+    """One or more settings are missing or wrong; `faults` has one line each, led by the variable's name."""
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+class RequestError(XdsError):
+    """An operation was asked for with input that makes no sense; nothing was changed."""
+
+
+class NotFound(RequestError):
+    """An operation names a cell or tenant that does not exist."""
+
+
+class Conflict(RequestError):
+    """An operation is refused by the present state of the registry."""
+
+
+class RegistryError(XdsError):
+    """The registry could not answer."""
+
+
+class RegistryUnavailable(RegistryError):
+    """The registry cannot be reached now."""
+
+
+class RegistryMismatch(RegistryError):
+    """The registry answers, but its schema is not the one this version needs."""
+
+
+class InconsistentSnapshot(XdsError):
+    """A snapshot names resources that it does not hold."""
+
+
+class LocalFailure(XdsError):
+    """Something on this machine is in the way: a port is taken, a binary is missing or cannot run."""

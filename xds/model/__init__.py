@@ -1,0 +1,20 @@
+"""The topology: cells, their endpoints and the tenants that live in them, as immutable values.
+
+Pure. Knows neither where a topology comes from nor what is made of it.
+"""
+
+from xds.model.cell import Cell, CellState, Endpoint, Tenancy, UpstreamProtocol
+from xds.model.tenant import Tenant, TenantState
+from xds.model.topology import Changes, Topology
+
+__all__ = [
+    "Cell",
+    "CellState",
+    "Changes",
+    "Endpoint",
+    "Tenancy",
+    "Tenant",
+    "TenantState",
+    "Topology",
+    "UpstreamProtocol",
+]

@@ -1,0 +1,212 @@
+"""Every setting: its variable, meaning, default and check.
+
+Read once, by the command line, from the environment and an optional file of `NAME=value` lines (the
+environment wins). Nothing else in the package reads the environment.
+"""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from xds.errors import SettingsError
+
+
+class CbaMode(StrEnum):
+    """What becomes of a token that is bound to another cell: refused, only counted, or not looked at."""
+
+    ENFORCE = "enforce"
+    MONITOR = "monitor"
+    OFF = "off"
+
+
+class Address(NamedTuple):
+    """A host and a port, written `host:port`; port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Address":
+        """Read `host:port` or `[v6]:port`; raises ValueError."""
+        host, _, port = text.rpartition(":")
+        host = host.removeprefix("[").removesuffix("]")
+        if not host or not port.isdecimal() or int(port) > 65535:
+            raise ValueError(f"expected host:port with a port of 0 to 65535, got {text!r}")
+        return cls(host, int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _address(value: object) -> object:
+    return Address.parse(value) if isinstance(value, str) else value
+
+
+def _listeners(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    listeners: dict[str, Address] = {}
+    for item in filter(None, (item.strip() for item in value.split(","))):
+        group, equals, address = item.partition("=")
+        if not equals or not group or group in listeners:
+            raise ValueError(f"expected group=host:port, each group once, separated by commas, got {item!r}")
+        listeners[group] = Address.parse(address)
+    return listeners
+
+
+class Settings(BaseSettings):
+    """The settings of `alphaswarm-xds`; each field's variable is its name in capitals."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True, env_ignore_empty=True)
+
+    database_url: SecretStr = Field(
+        default=SecretStr("postgresql://localhost/alphaswarm"),
+        description="The registry's PostgreSQL, as a postgresql:// URL.",
+    )
+    database_pool_size: int = Field(default=4, ge=1, le=100, description="Connections to PostgreSQL at most.")
+    database_timeout_seconds: float = Field(
+        default=10, gt=0, description="How long one query, or the making of a connection, may take."
+    )
+    registry_poll_seconds: float = Field(
+        default=5, gt=0, description="How often the change log is read even if no notification came."
+    )
+    publish_interval_ms: int = Field(
+        default=10,
+        ge=0,
+        description="The least time between two publishes: a lone change goes at once, a burst is coalesced.",
+    )
+
+    xds_listen: Annotated[Address, NoDecode] = Field(
+        default=Address("0.0.0.0", 18000),  # noqa: S104 -- a server listens
+        description="Where Envoys reach the ADS server.",
+    )
+    http_listen: Annotated[Address, NoDecode] = Field(
+        default=Address("0.0.0.0", 8080),  # noqa: S104 -- a server listens
+        description="Where /readyz, /statusz, /healthz, /metrics and /manage/cells are served.",
+    )
+    shutdown_seconds: float = Field(
+        default=5, ge=0, description="Over how long streams are ended on shutdown, and how long it may take."
+    )
+
+    auth_mode: Literal["required"] = Field(
+        default="required",
+        description="required: every request to a cell needs a valid token. (The only mode so far.)",
+    )
+    auth_issuer: str = Field(default="", description="The `iss` that tokens must carry. Required.")
+    auth_audience: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="The `aud` values that tokens may carry, separated by commas. Required."
+    )
+    auth_jwks_file: Path | None = Field(
+        default=None, description="A JWKS file with the issuer's public keys. Required."
+    )
+    auth_tenant_claim: str = Field(default="tenant_id", min_length=1, description="The claim that names the tenant.")
+    auth_cell_claim: str = Field(default="cell", min_length=1, description="The claim that binds a token to a cell.")
+    auth_clock_skew_seconds: int = Field(
+        default=60, ge=0, le=600, description="How far a token's times may be off the edge's clock."
+    )
+    cba_mode: CbaMode = Field(
+        default=CbaMode.ENFORCE,
+        description="Cell-bound tokens used in another cell: enforce (403), monitor (count only) or off.",
+    )
+
+    edge_listeners: Annotated[dict[str, Address], NoDecode] = Field(
+        default={"alphaswarm-edge": Address("0.0.0.0", 10000)},  # noqa: S104 -- the edge listens
+        description="Node groups and where their Envoys listen: group=host:port, separated by commas."
+        " A node's group is its `cluster`.",
+    )
+    client_upstream: Annotated[Address | None, NoDecode] = Field(
+        default=None, description="host:port of alphaswarm-client, for /static and /; unset: these are 404."
+    )
+    cell_health_path: str = Field(
+        default="/healthz", pattern="^/", description="The path at which Envoys check a cell's endpoints."
+    )
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least severe log line that is written."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="json, console, or auto: console on a terminal, json elsewhere."
+    )
+
+    _addresses = field_validator("xds_listen", "http_listen", "client_upstream", mode="before")(_address)
+    _groups = field_validator("edge_listeners", mode="before")(_listeners)
+
+    @field_validator("auth_audience", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(filter(None, (v.strip() for v in value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("expected a URL that starts with postgresql://")
+        return value
+
+    @model_validator(mode="after")
+    def _has_listener(self) -> Self:
+        if not self.edge_listeners:
+            raise ValueError("EDGE_LISTENERS: expected at least one group=host:port")
+        return self
+
+    @classmethod
+    def read(cls, file: Path | None = None) -> "Settings":
+        """Read the environment and `file`; raises `SettingsError` with every fault, led by its variable."""
+        if file is not None and not file.is_file():
+            raise SettingsError((f"settings file {file}: no such file",))
+        try:
+            return cls(_env_file=file)  # type: ignore[call-arg]  # pydantic-settings adds the parameter
+        except ValidationError as error:
+            raise SettingsError(tuple(_fault(fault) for fault in error.errors())) from None
+
+    def require_auth(self) -> str:
+        """The JWKS as JSON text; raises `SettingsError` unless tokens can be checked in full.
+
+        Envoy does not check an empty issuer or audience, so serving without one would let any token in.
+        """
+        faults = [
+            f"{name}: must be set while AUTH_MODE=required; refusing to serve an edge that cannot check tokens"
+            for name, value in (
+                ("AUTH_ISSUER", self.auth_issuer),
+                ("AUTH_AUDIENCE", self.auth_audience),
+                ("AUTH_JWKS_FILE", self.auth_jwks_file),
+            )
+            if not value
+        ]
+        if faults or self.auth_jwks_file is None:
+            raise SettingsError(tuple(faults))
+        return _read_jwks(self.auth_jwks_file)
+
+
+def _fault(fault: Any) -> str:  # noqa: ANN401 -- pydantic's error dictionary
+    name = ".".join(str(part) for part in fault["loc"]).upper()
+    message = fault["msg"].removeprefix("Value error, ")
+    if not name:
+        return str(message)
+    if fault["type"] == "extra_forbidden":
+        return f"{name}: no such setting"
+    value = "" if name == "DATABASE_URL" else f" (got {fault['input']!r})"
+    return f"{name}: {message}{value}"
+
+
+def _read_jwks(path: Path) -> str:
+    try:
+        text = path.read_text()
+        keys = json.loads(text)["keys"]
+    except OSError as error:
+        raise SettingsError((f"AUTH_JWKS_FILE: cannot read {path}: {error.strerror}",)) from None
+    except (ValueError, KeyError, TypeError):
+        raise SettingsError((f'AUTH_JWKS_FILE: {path} is not a JWKS: expected JSON with "keys"',)) from None
+    usable = isinstance(keys, list) and any(
+        isinstance(key, dict) and key.get("kty") in ("RSA", "EC", "OKP") for key in keys
+    )
+    if not usable:
+        raise SettingsError((f"AUTH_JWKS_FILE: {path} holds no RSA, EC or OKP public key",))
+    private = [key for key in keys if isinstance(key, dict) and ("d" in key or key.get("kty") == "oct")]
+    if private:
+        raise SettingsError((f"AUTH_JWKS_FILE: {path} holds a private or symmetric key; it is sent to every Envoy",))
+    return text
