@@ -47,7 +47,7 @@ golden: $(READY) ## rewrite the golden files; read the diff
 	@$(BIN)/pytest tests/unit/translate -q --update-golden
 
 proto: $(READY) ## regenerate xds/proto from protos/
-	@$(BIN)/python -m grpc_tools.protoc -I protos --python_out=. --mypy_out=. protos/xds/proto/*.proto
+	@PATH="$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos --python_out=. --mypy_out=. protos/xds/proto/*.proto
 
 lock: ## rewrite requirements.lock (needs uv)
 	@uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-header \

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Generated from protos/ by `make proto`; not to be edited."""

@@ -1,1 +1,23 @@
-"""TODO."""
+"""Snapshots: resources encoded once, versioned by their content, compared and checked.
+
+Pure. Knows neither what the resources mean nor how they are sent.
+"""
+
+from xds.snapshot.frames import Frames, delta_size, with_nonce
+from xds.snapshot.resource import Ref, Resource, encode_resource
+from xds.snapshot.snapshot import Snapshot, dangling
+from xds.snapshot.table import ResourceTable
+from xds.snapshot.wire import field
+
+__all__ = [
+    "Frames",
+    "Ref",
+    "Resource",
+    "ResourceTable",
+    "Snapshot",
+    "dangling",
+    "delta_size",
+    "encode_resource",
+    "field",
+    "with_nonce",
+]

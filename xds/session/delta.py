@@ -1,0 +1,142 @@
+"""The delta (incremental) variant of a session.
+
+xDS protocol, "Incremental xDS". Knows nothing about streams or encodings of requests.
+"""
+
+from xds.names import Nonce, ResourceName, Version
+from xds.session.convergence import Convergence, Plan
+from xds.session.limits import Limits
+from xds.session.outputs import Acked, Cause, Ignored, Nacked, Output, Respond, Violated
+from xds.session.requests import DeltaRequest
+from xds.session.subscription import STAR, after_delta
+from xds.session.typestate import InFlight, TypeState
+from xds.snapshot import Frames, Resource, Snapshot, delta_size, with_nonce
+
+
+class DeltaSession:
+    """One delta stream. Every input returns the outputs that it caused; `now` is in seconds of any clock."""
+
+    def __init__(self, snapshot: Snapshot, limits: Limits, frames: Frames) -> None:
+        self._convergence = Convergence(snapshot, limits)
+        self._frames = frames
+        self._nonces = 0
+
+    # Inputs
+
+    def receive(self, request: DeltaRequest, now: float) -> tuple[Output, ...]:
+        """Take a request: an acknowledgement, a change of subscription, or both at once."""
+        if not request.type_url:
+            return (Violated(reason="a request on an aggregated stream must carry a type_url"),)
+        state = self._convergence.state(request.type_url)
+        if state is None:
+            if len(self._convergence) >= self._convergence.limits.types:
+                return (Violated(reason=f"more than {self._convergence.limits.types} resource types on one stream"),)
+            self._begin(request)
+            return self._respond("request", now)
+        answer = _acknowledge(state, request)
+        # "Incremental xDS": a stale nonce makes the acknowledgement void, never the change of subscription.
+        if request.subscribe or request.unsubscribe:
+            _change(state, request)
+        return (*answer, *self._respond("request", now))
+
+    def publish(self, snapshot: Snapshot, now: float) -> tuple[Output, ...]:
+        """Take a newer snapshot."""
+        self._convergence.publish(snapshot)
+        return self._respond("publish", now)
+
+    def expire(self, now: float) -> tuple[Output, ...]:
+        """Send what has waited too long; to be called at `deadline`."""
+        return self._respond("publish", now)
+
+    # Queries
+
+    @property
+    def deadline(self) -> float | None:
+        """When `expire` is due, if nothing else happens."""
+        return self._convergence.deadline()
+
+    # Private
+
+    def _begin(self, request: DeltaRequest) -> None:
+        subscription = after_delta(None, request.type_url, request.subscribe, request.unsubscribe)
+        state = self._convergence.begin(request.type_url, subscription)
+        # "Incremental xDS": the first request of a type may say what the client holds already.
+        for name, version in request.known.items():
+            if self._convergence.is_awaited(request.type_url, name):
+                continue
+            held = state.target.get(ResourceName(name))
+            if held is None or held.version != version:
+                held = Resource(ResourceName(name), Version(version), b"")
+            state.holdings.put(ResourceName(name), held)
+        state.answered = bool(request.known)
+        state.owed = {name for name in subscription.names if state.holdings.get(name) is None}
+
+    def _respond(self, cause: Cause, now: float) -> tuple[Output, ...]:
+        return tuple(self._response(state, plan, cause) for state, plan in self._convergence.plans(now))
+
+    def _response(self, state: TypeState, plan: Plan, cause: Cause) -> Respond:
+        upserts = self._that_fit(state.type_url, plan.upserts)
+        self._nonces += 1
+        nonce = Nonce(str(self._nonces))
+        version = state.target.version_info
+        changes = Plan(upserts, plan.removed).changes()
+        self._convergence.record(state, InFlight(nonce, version, self._convergence.snapshot.number, changes))
+        return Respond(
+            type_url=state.type_url,
+            nonce=nonce,
+            frame=with_nonce(self._frames.delta(state.type_url, version, upserts, plan.removed), nonce),
+            version_info=version,
+            snapshot=self._convergence.snapshot.number,
+            resources=len(upserts),
+            removed=len(plan.removed),
+            cause=cause,
+        )
+
+    def _that_fit(self, type_url: str, upserts: list[Resource]) -> list[Resource]:
+        room = self._convergence.limits.response_bytes
+        for index, resource in enumerate(upserts):
+            room -= delta_size(type_url, resource)
+            if room < 0 and index:
+                return upserts[:index]
+        return upserts
+
+
+def _acknowledge(state: TypeState, request: DeltaRequest) -> tuple[Output, ...]:
+    """Take the acknowledgement in a request, if there is one ("ACK and NACK semantics summary")."""
+    if not request.nonce:
+        return ()
+    sent = state.in_flight
+    nonce = Nonce(request.nonce)
+    if sent is None or sent.nonce != nonce:
+        return (Ignored(type_url=state.type_url, nonce=nonce, reason="not the response in flight"),)
+    if request.error is None:
+        state.acknowledge()
+        return (Acked(type_url=state.type_url, nonce=nonce, version_info=sent.version_info, snapshot=sent.snapshot),)
+    state.reject()
+    return (
+        Nacked(
+            type_url=state.type_url,
+            nonce=nonce,
+            version_info=sent.version_info,
+            snapshot=sent.snapshot,
+            error=request.error,
+            names=tuple(sorted(sent.changes)),
+        ),
+    )
+
+
+def _change(state: TypeState, request: DeltaRequest) -> None:
+    """Take the change of subscription in a request."""
+    before = state.subscription
+    subscription = after_delta(before, state.type_url, request.subscribe, request.unsubscribe)
+    state.resubscribe(subscription)
+    # "Subscribing to Resources": each name must be answered, even if the client is believed to hold it; it may
+    # have forgotten. "Knowing When a Requested Resource Does Not Exist": with a removal, if there is none.
+    for name in request.subscribe:
+        if name != STAR and subscription.covers(ResourceName(name)):
+            state.forget(ResourceName(name))
+    # "Unsubscribing from Resources": under a wildcard the client can't tell what became of the name.
+    if subscription.is_wildcard:
+        for name in request.unsubscribe:
+            if name != STAR and name in before.names:
+                state.forget(ResourceName(name))

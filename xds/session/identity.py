@@ -1,0 +1,33 @@
+"""Who the client of a stream is: taken from its first request, and never changed after.
+
+Knows nothing about certificates.
+"""
+
+from dataclasses import dataclass
+
+from xds.names import NodeGroup, NodeId
+from xds.session.outputs import Violated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """The node of a stream; its group is the `cluster` that it gives."""
+
+    id: NodeId
+    group: NodeGroup
+    user_agent: str = ""
+
+
+def identify(claimed: Node | None, known: Node | None) -> Node | Violated:
+    """The stream's node, given what a request claims and what is known from the first.
+
+    xDS protocol, "Basic Protocol Overview": only the first request is guaranteed to carry the node. A later
+    one may leave it out, but may not be another's: a stream would be answered with someone else's config.
+    """
+    if known is None:
+        if claimed is None or not claimed.id:
+            return Violated(reason="the first request of a stream must carry a node with an id")
+        return claimed
+    if claimed is None or not claimed.id or claimed.id == known.id:
+        return known
+    return Violated(reason=f"node is {known.id!r} on this stream, a later request says {claimed.id!r}")

@@ -1,0 +1,149 @@
+"""The state-of-the-world variant of a session.
+
+xDS protocol, "SotW". Knows nothing about streams or encodings of requests.
+"""
+
+from xds.names import Nonce, TypeUrl
+from xds.session.convergence import Convergence, Plan
+from xds.session.limits import Limits
+from xds.session.outputs import Acked, Cause, Ignored, Nacked, Output, Respond, Violated
+from xds.session.requests import SotwRequest
+from xds.session.subscription import Subscription, after_sotw
+from xds.session.typestate import InFlight, TypeState
+from xds.snapshot import Frames, Resource, Snapshot, with_nonce
+
+WHOLE_TYPES = frozenset({TypeUrl.CLUSTER, TypeUrl.LISTENER, TypeUrl.SCOPE})
+"""Each response of these is the whole set, and what is missing from it is deleted ("Grouping Resources into
+Responses" for clusters and listeners; Envoy reads scopes so too). Of the others a response may be a part."""
+
+
+class SotwSession:
+    """One state-of-the-world stream. Every input returns the outputs that it caused."""
+
+    def __init__(self, snapshot: Snapshot, limits: Limits, frames: Frames) -> None:
+        self._convergence = Convergence(snapshot, limits)
+        self._frames = frames
+        self._nonces = 0
+
+    # Inputs
+
+    def receive(self, request: SotwRequest, now: float) -> tuple[Output, ...]:
+        """Take a request: an acknowledgement, a change of subscription, or both at once."""
+        if not request.type_url:
+            return (Violated(reason="a request on an aggregated stream must carry a type_url"),)
+        state = self._convergence.state(request.type_url)
+        if state is None:
+            if len(self._convergence) >= self._convergence.limits.types:
+                return (Violated(reason=f"more than {self._convergence.limits.types} resource types on one stream"),)
+            self._begin(request)
+            return self._respond("request", now)
+        if state.in_flight and request.nonce != state.in_flight.nonce:
+            # "Resource updates": a request that answers an older response gets no answer. Nothing is lost: only
+            # one response is in flight, and the request that answers it carries the full set of names again.
+            return (Ignored(type_url=state.type_url, nonce=Nonce(request.nonce), reason="not the response in flight"),)
+        answer = _acknowledge(state, request)
+        _change(state, after_sotw(state.subscription, state.type_url, request.names))
+        return (*answer, *self._respond("request", now))
+
+    def publish(self, snapshot: Snapshot, now: float) -> tuple[Output, ...]:
+        """Take a newer snapshot."""
+        self._convergence.publish(snapshot)
+        return self._respond("publish", now)
+
+    def expire(self, now: float) -> tuple[Output, ...]:
+        """Send what has waited too long; to be called at `deadline`."""
+        return self._respond("publish", now)
+
+    # Queries
+
+    @property
+    def deadline(self) -> float | None:
+        """When `expire` is due, if nothing else happens."""
+        return self._convergence.deadline()
+
+    # Private
+
+    def _begin(self, request: SotwRequest) -> None:
+        subscription = after_sotw(None, request.type_url, request.names)
+        state = self._convergence.begin(request.type_url, subscription)
+        state.owed = set(subscription.names)
+        # "Resource updates": on a new stream the version tells what the client holds, if it holds everything.
+        if subscription.is_wildcard and request.version_info == state.target.version_info:
+            state.holdings.rebase(state.target, ())
+            state.answered = True
+
+    def _respond(self, cause: Cause, now: float) -> tuple[Output, ...]:
+        return tuple(
+            response
+            for state, plan in self._convergence.plans(now)
+            if (response := self._response(state, plan, cause)) is not None
+        )
+
+    def _response(self, state: TypeState, plan: Plan, cause: Cause) -> Respond | None:
+        if state.type_url not in WHOLE_TYPES:
+            # "Deleting Resources": of these types a removal can't be said; it is implied by what names them.
+            for name in plan.removed:
+                state.drop(name)
+            if not plan.upserts:
+                return None
+            resources, version = plan.upserts, state.target.version_info
+        else:
+            resources, version = _whole(state, plan)
+        self._nonces += 1
+        nonce = Nonce(str(self._nonces))
+        self._convergence.record(state, InFlight(nonce, version, self._convergence.snapshot.number, plan.changes()))
+        return Respond(
+            type_url=state.type_url,
+            nonce=nonce,
+            frame=with_nonce(self._frames.sotw(state.type_url, version, resources), nonce),
+            version_info=version,
+            snapshot=self._convergence.snapshot.number,
+            resources=len(resources),
+            removed=len(plan.removed),
+            cause=cause,
+        )
+
+
+def _whole(state: TypeState, plan: Plan) -> tuple[list[Resource], str]:
+    """Everything the client is to hold after this response, and its version.
+
+    What must wait, or was rejected, stands in it as the client holds it now.
+    """
+    changes = plan.changes()
+    kept = {name: state.holdings.get(name) for name in state.differing if name not in changes}
+    names = sorted({name for name in state.target if state.covers(name)}.union(kept))
+    resources = [kept[name] if name in kept else state.target.get(name) for name in names]
+    return [resource for resource in resources if resource], state.target.version_info_of(kept)
+
+
+def _acknowledge(state: TypeState, request: SotwRequest) -> tuple[Output, ...]:
+    """Take the acknowledgement in a request, if it is one ("ACK and NACK semantics summary")."""
+    sent = state.in_flight
+    if sent is None:
+        return ()
+    if request.error is None:
+        state.acknowledge()
+        return (
+            Acked(type_url=state.type_url, nonce=sent.nonce, version_info=sent.version_info, snapshot=sent.snapshot),
+        )
+    state.reject()
+    return (
+        Nacked(
+            type_url=state.type_url,
+            nonce=sent.nonce,
+            version_info=sent.version_info,
+            snapshot=sent.snapshot,
+            error=request.error,
+            names=tuple(sorted(sent.changes)),
+        ),
+    )
+
+
+def _change(state: TypeState, subscription: Subscription) -> None:
+    """Take the full set of names; a new one must be answered, even if it was sent unasked before."""
+    before = state.subscription
+    if subscription == before:
+        return
+    state.resubscribe(subscription)
+    for name in subscription.names - before.names:
+        state.forget(name)

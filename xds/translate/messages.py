@@ -1,0 +1,39 @@
+"""Small pieces of Envoy's messages that several kinds of resource are made of.
+
+Knows nothing about cells or tenants.
+"""
+
+from datetime import timedelta
+
+from betterproto2 import Message
+from envoy_data_plane.envoy.config.core.v3 import (
+    Address,
+    AggregatedConfigSource,
+    ApiVersion,
+    ConfigSource,
+    SocketAddress,
+)
+from envoy_data_plane.google.protobuf import Any
+
+
+def pack(message: Message) -> Any:
+    """The message as an Any, under the type URL that Envoy knows."""
+    return Any.pack(message)
+
+
+def socket_address(host: str, port: int) -> Address:
+    """A TCP address."""
+    return Address(socket_address=SocketAddress(address=host, port_value=port))
+
+
+def over_ads() -> ConfigSource:
+    """Config that comes over the same stream as all the rest.
+
+    With Envoy's default of 15 s an Envoy that starts while its control plane is down would become ready with
+    nothing to serve; zero means that it waits, unready, for as long as it takes.
+    """
+    return ConfigSource(
+        ads=AggregatedConfigSource(),
+        initial_fetch_timeout=timedelta(0),
+        resource_api_version=ApiVersion.V3,
+    )

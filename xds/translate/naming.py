@@ -1,0 +1,56 @@
+"""The only place where names of resources are made.
+
+A name that Envoy shows in its statistics, a name in a route and a name in a manifest must be the same
+name; here they are, and nowhere else.
+"""
+
+from xds.names import CellId, ResourceName, TenantId
+
+PUBLIC_ROUTES = ResourceName("public")
+"""The route table of requests that have no tenant."""
+
+SUSPENDED_ROUTES = ResourceName("suspended")
+"""The route table that refuses the requests of suspended tenants."""
+
+UNAVAILABLE_ROUTES = ResourceName("unavailable")
+"""The route table for tenants of a cell that could not be translated."""
+
+CLIENT_CLUSTER = ResourceName("alphaswarm-client")
+"""The cluster of the web client, which serves /static and /."""
+
+EDGE_LISTENER = ResourceName("edge")
+"""The listener that faces the users."""
+
+TENANT_SCOPES = "tenants"
+"""The name of the connection manager's scoped-routes configuration."""
+
+
+def cell_cluster(cell: CellId) -> ResourceName:
+    """The cluster of a cell's API: `cell-shared-std-local-api`."""
+    return ResourceName(f"{cell}-api")
+
+
+def cell_routes(cell: CellId) -> ResourceName:
+    """The route table of a cell's tenants: named like the cell."""
+    return ResourceName(cell)
+
+
+def tenant_scope(tenant: TenantId) -> ResourceName:
+    """The scope that sends a tenant to its cell's route table: named like the tenant, as is its key."""
+    return ResourceName(tenant)
+
+
+def anchor_scope(cell: CellId) -> ResourceName:
+    """The scope that has Envoy hold a cell's route table before any tenant moves there.
+
+    Its key starts with the reserved `-`, so no tenant can have it.
+    """
+    return ResourceName(f"-/{cell}")
+
+
+def default_address(cell: CellId) -> str:
+    """The service name of a cell's API, its address unless the registry gives another.
+
+    The runbook's `alphaswarm-cell-<id>-api`, where `<id>` is the part of our cell id after `cell-`.
+    """
+    return f"alphaswarm-{cell}-api"

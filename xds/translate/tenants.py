@@ -1,0 +1,38 @@
+"""Tenants to scope resources.
+
+Knows of cells only whether they could be translated.
+"""
+
+import re
+from collections.abc import Container
+
+from xds.model import Tenant, TenantState
+from xds.names import CellId, ResourceName, TypeUrl
+from xds.snapshot import Ref, Resource, encode_resource
+from xds.translate.naming import SUSPENDED_ROUTES, UNAVAILABLE_ROUTES, cell_routes, tenant_scope
+from xds.translate.problems import Problem
+from xds.translate.scopes import scope
+
+_TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+class TenantTranslator:
+    """Translates tenants one by one; keeps one reference a route table, not one a tenant."""
+
+    def __init__(self, cells: Container[CellId]) -> None:
+        self._cells = cells
+        self._needs: dict[ResourceName, tuple[Ref, ...]] = {}
+
+    def translate(self, tenant: Tenant) -> Resource | Problem:
+        """The tenant's scope, or why there is none."""
+        if not _TENANT_ID.fullmatch(tenant.id):
+            return Problem("tenant", tenant.id, "the id can't be a header's value; the tenant is left out")
+        name = tenant_scope(tenant.id)
+        table = self._table(tenant)
+        needs = self._needs.setdefault(table, (Ref(TypeUrl.ROUTE, table),))
+        return encode_resource(name, scope(name, table, tenant.id), needs=needs)
+
+    def _table(self, tenant: Tenant) -> ResourceName:
+        if tenant.state is TenantState.SUSPENDED:
+            return SUSPENDED_ROUTES
+        return cell_routes(tenant.cell) if tenant.cell in self._cells else UNAVAILABLE_ROUTES

@@ -1,0 +1,175 @@
+"""A topology to tables of resources; only what a change touches is translated again.
+
+Pure: the same topology and options give the same tables, whatever was translated before.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from xds.model import Changes, Tenant, Topology
+from xds.names import PUBLIC_TENANT, CellId, NodeGroup, ResourceName, TenantId, TypeUrl
+from xds.snapshot import Ref, Resource, ResourceTable, Snapshot, encode_resource
+from xds.translate import clusters, listeners, routes
+from xds.translate.cells import CellResources, translate_cell
+from xds.translate.naming import (
+    CLIENT_CLUSTER,
+    EDGE_LISTENER,
+    PUBLIC_ROUTES,
+    anchor_scope,
+    cell_cluster,
+    cell_routes,
+    tenant_scope,
+)
+from xds.translate.options import EdgeOptions
+from xds.translate.problems import Problem
+from xds.translate.scopes import scope
+from xds.translate.tenants import TenantTranslator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Translation:
+    """The resources of a topology, the listeners by node group, and what could not be translated."""
+
+    topology: Topology
+    options: EdgeOptions
+    shared: Mapping[str, ResourceTable]
+    listeners: Mapping[NodeGroup, ResourceTable]
+    cells: Mapping[CellId, CellResources]
+    tenant_problems: Mapping[TenantId, Problem]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """All that was left out, sorted."""
+        of_cells = (problem for cell in self.cells.values() for problem in cell.problems)
+        return tuple(sorted([*of_cells, *self.tenant_problems.values()]))
+
+    def snapshots(self, number: int) -> dict[NodeGroup, Snapshot]:
+        """A snapshot for each node group; they differ in their listeners only."""
+        return {
+            group: Snapshot(
+                number=number,
+                revision=self.topology.revision,
+                group=group,
+                tables={**self.shared, TypeUrl.LISTENER: table},
+            )
+            for group, table in self.listeners.items()
+        }
+
+
+def translate(topology: Topology, options: EdgeOptions) -> Translation:
+    """Translate everything."""
+    fixed = _fixed(options)
+    start = Translation(
+        topology=Topology(revision=topology.revision),
+        options=options,
+        shared={type_url: ResourceTable(type_url, fixed.get(type_url, ())) for type_url in _SHARED_TYPES},
+        listeners={group: _listener_table(address, options) for group, address in options.listeners.items()},
+        cells={},
+        tenant_problems={},
+    )
+    changes = Changes(revision=topology.revision, cells=dict(topology.cells), tenants=dict(topology.tenants))
+    return retranslate(start, changes)
+
+
+def retranslate(before: Translation, changes: Changes) -> Translation:
+    """Translate what `changes` touches, and keep the rest."""
+    topology = before.topology.apply(changes)
+    cells = dict(before.cells)
+    for cell_id, cell in changes.cells.items():
+        cells.pop(cell_id, None)
+        if cell is not None:
+            cells[cell_id] = translate_cell(cell, before.options)
+    tables = _put_cells(before.shared, cells, changes.cells)
+    touched: Mapping[TenantId, Tenant | None] = changes.tenants
+    if _translated(cells) ^ _translated(before.cells):
+        # Rare: tenants of a cell that comes or goes change their route table without being changed themselves.
+        touched = {**topology.tenants, **changes.tenants}
+    scopes, tenant_problems = _put_tenants(tables[TypeUrl.SCOPE], before.tenant_problems, touched, cells)
+    return Translation(
+        topology=topology,
+        options=before.options,
+        shared={**tables, TypeUrl.SCOPE: scopes},
+        listeners=before.listeners,
+        cells=cells,
+        tenant_problems=tenant_problems,
+    )
+
+
+_SHARED_TYPES = (TypeUrl.CLUSTER, TypeUrl.ENDPOINT, TypeUrl.ROUTE, TypeUrl.SCOPE)
+
+
+def _fixed(options: EdgeOptions) -> dict[TypeUrl, list[Resource]]:
+    """The resources that no cell and no tenant changes."""
+    client = Ref(TypeUrl.CLUSTER, CLIENT_CLUSTER)
+    tables = [
+        encode_resource(ResourceName(table.name), bytes(table), needs=(client,) if options.client else ())
+        for table in routes.shared(options)
+    ]
+    public = ResourceName(PUBLIC_TENANT)
+    # Like a cell's anchor, these scopes have Envoy hold a table that no tenant may use yet.
+    anchors = [
+        encode_resource(name, scope(name, table.name, name), awaits=(Ref(TypeUrl.ROUTE, table.name),))
+        for table in tables
+        for name in [public if table.name == PUBLIC_ROUTES else ResourceName(f"-/{table.name}")]
+    ]
+    fixed = {TypeUrl.ROUTE: tables, TypeUrl.SCOPE: anchors}
+    if options.client is not None:
+        cluster = clusters.web_client(options.client, options.cluster)
+        fixed[TypeUrl.CLUSTER] = [encode_resource(CLIENT_CLUSTER, bytes(cluster))]
+    return fixed
+
+
+def _listener_table(address: tuple[str, int], options: EdgeOptions) -> ResourceTable:
+    listener = listeners.edge(address, options)
+    return ResourceTable(TypeUrl.LISTENER, [encode_resource(EDGE_LISTENER, bytes(listener))])
+
+
+def _put_cells(
+    tables: Mapping[str, ResourceTable],
+    after: Mapping[CellId, CellResources],
+    changed: Iterable[CellId],
+) -> dict[str, ResourceTable]:
+    put = {type_url: _Change() for type_url in _SHARED_TYPES}
+    for cell_id in changed:
+        cell = after.get(cell_id)
+        put[TypeUrl.CLUSTER].put(cell_cluster(cell_id), cell.cluster if cell else None)
+        put[TypeUrl.ENDPOINT].put(cell_cluster(cell_id), cell.assignment if cell else None)
+        put[TypeUrl.ROUTE].put(cell_routes(cell_id), cell.routes if cell else None)
+        put[TypeUrl.SCOPE].put(anchor_scope(cell_id), cell.anchor if cell else None)
+    return {type_url: tables[type_url].replace(change.upserts, change.removed) for type_url, change in put.items()}
+
+
+class _Change:
+    """What becomes of some names of one table."""
+
+    def __init__(self) -> None:
+        self.upserts: list[Resource] = []
+        self.removed: list[ResourceName] = []
+
+    def put(self, name: ResourceName, resource: Resource | None) -> None:
+        if resource is None:
+            self.removed.append(name)
+        else:
+            self.upserts.append(resource)
+
+
+def _put_tenants(
+    table: ResourceTable,
+    problems: Mapping[TenantId, Problem],
+    changed: Mapping[TenantId, Tenant | None],
+    cells: Mapping[CellId, CellResources],
+) -> tuple[ResourceTable, dict[TenantId, Problem]]:
+    translator = TenantTranslator(_translated(cells))
+    change = _Change()
+    left_out = {tenant_id: problem for tenant_id, problem in problems.items() if tenant_id not in changed}
+    for tenant_id, tenant in changed.items():
+        outcome = translator.translate(tenant) if tenant else None
+        if isinstance(outcome, Problem):
+            left_out[tenant_id] = outcome
+            outcome = None
+        change.put(tenant_scope(tenant_id), outcome)
+    return table.replace(change.upserts, change.removed), left_out
+
+
+def _translated(cells: Mapping[CellId, CellResources]) -> set[CellId]:
+    return {cell_id for cell_id, cell in cells.items() if cell.routes is not None}
