@@ -44,6 +44,14 @@ class Topology:
             tenants=_updated(self.tenants, changes.tenants),
         )
 
+    def changes_to(self, newer: "Topology") -> Changes:
+        """What must become of this topology to be `newer`."""
+        return Changes(
+            revision=newer.revision,
+            cells=_difference(self.cells, newer.cells),
+            tenants=_difference(self.tenants, newer.tenants),
+        )
+
     @property
     def active_cells(self) -> int:
         """How many cells are in state active."""
@@ -60,3 +68,8 @@ def _updated(held: Mapping[K, V], changed: Mapping[K, V | None]) -> Mapping[K, V
         else:
             updated[key] = value
     return MappingProxyType(updated)
+
+
+def _difference(before: Mapping[K, V], after: Mapping[K, V]) -> dict[K, V | None]:
+    changed: dict[K, V | None] = {key: value for key, value in after.items() if before.get(key) != value}
+    return changed | dict.fromkeys(before.keys() - after.keys())

@@ -1,1 +1,10 @@
-"""TODO."""
+"""The ADS server: the only package that speaks gRPC.
+
+Decodes requests, drives a session a stream, writes what the session says. Knows no rule of the protocol.
+"""
+
+from xds.server.fleet import Fleet
+from xds.server.service import AdsServer, ServerOptions
+from xds.server.stream import Surroundings
+
+__all__ = ["AdsServer", "Fleet", "ServerOptions", "Surroundings"]

@@ -3,12 +3,19 @@
 It names no cell and no tenant: those come by scopes and routes, so that it need not change, and drain, for them.
 """
 
-from envoy_data_plane.envoy.config.accesslog.v3 import AccessLogFilter, ResponseFlagFilter
+from envoy_data_plane.envoy.config.accesslog.v3 import (
+    AccessLogFilter,
+    ComparisonFilter,
+    ComparisonFilterOp,
+    ResponseFlagFilter,
+    StatusCodeFilter,
+)
 from envoy_data_plane.envoy.config.core.v3 import (
     DataSource,
     Http2ProtocolOptions,
     HttpProtocolOptions,
     HttpProtocolOptionsHeadersWithUnderscoresAction,
+    RuntimeUInt32,
     SubstitutionFormatString,
     TypedExtensionConfig,
 )
@@ -107,15 +114,22 @@ def _local_replies() -> LocalReplyConfig:
         status_code=403,
         body=DataSource(inline_string="the tenant is unknown"),
     )
-    return LocalReplyConfig(
-        mappers=[unknown],
-        body_format=SubstitutionFormatString(
-            json_format=Struct.from_dict(
-                {
-                    "status": "%RESPONSE_CODE%",
-                    "error": "%LOCAL_REPLY_BODY%",
-                    "request_id": "%REQ(X-REQUEST-ID)%",
-                }
+    healthy = ResponseMapper(
+        filter=AccessLogFilter(
+            status_code_filter=StatusCodeFilter(
+                comparison=ComparisonFilter(
+                    op=ComparisonFilterOp.EQ,
+                    value=RuntimeUInt32(default_value=200, runtime_key="alphaswarm.edge.healthy_status"),
+                )
             )
         ),
+        body_format_override=_json(status="%LOCAL_REPLY_BODY%"),
     )
+    return LocalReplyConfig(
+        mappers=[unknown, healthy],
+        body_format=_json(status="%RESPONSE_CODE%", error="%LOCAL_REPLY_BODY%", request_id="%REQ(X-REQUEST-ID)%"),
+    )
+
+
+def _json(**fields: str) -> SubstitutionFormatString:
+    return SubstitutionFormatString(json_format=Struct.from_dict(fields))

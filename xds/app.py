@@ -1,0 +1,152 @@
+"""The composition root: builds every part of the control plane, and owns their start and stop.
+
+The only module that knows all of them.
+"""
+
+import asyncio
+import signal
+import time
+from dataclasses import dataclass
+
+from xds import __version__
+from xds.errors import RegistryError
+from xds.http import HttpServer, build_app
+from xds.names import NodeGroup
+from xds.operations.status import SystemStatus
+from xds.publish import Feed, Publisher
+from xds.registry import PostgresRegistry
+from xds.server import AdsServer, Fleet, Surroundings
+from xds.session import Limits
+from xds.settings import CbaMode, Settings
+from xds.snapshot import Frames
+from xds.telemetry import Metrics, get_logger
+from xds.translate import AuthOptions, CellBound, ClusterOptions, EdgeOptions
+
+_CHANGE_LOG_SECONDS = 7 * 24 * 3600
+_PRUNE_SECONDS = 3600
+
+
+def edge_options(settings: Settings, jwks: str) -> EdgeOptions:
+    """The settings as the translation wants them."""
+    return EdgeOptions(
+        auth=AuthOptions(
+            issuer=settings.auth_issuer,
+            audiences=settings.auth_audience,
+            jwks=jwks,
+            tenant_claim=settings.auth_tenant_claim,
+            cell_claim=settings.auth_cell_claim,
+            clock_skew_seconds=settings.auth_clock_skew_seconds,
+            cell_bound=_CELL_BOUND[settings.cba_mode],
+        ),
+        listeners={NodeGroup(group): address for group, address in settings.edge_listeners.items()},
+        client=settings.client_upstream,
+        cluster=ClusterOptions(health_path=settings.cell_health_path),
+    )
+
+
+_CELL_BOUND = {
+    CbaMode.ENFORCE: CellBound.ENFORCE,
+    CbaMode.MONITOR: CellBound.MONITOR,
+    CbaMode.OFF: CellBound.OFF,
+}
+
+
+async def serve(settings: Settings) -> None:
+    """Run the control plane until SIGTERM or SIGINT, then stop it gently.
+
+    Raises `SettingsError` if tokens can't be checked, and `LocalFailure` if a port is taken, before any Envoy
+    is served. A registry that is down is waited for.
+    """
+    options = edge_options(settings, settings.require_auth())
+    async with PostgresRegistry.open(
+        settings.database_url.get_secret_value(),
+        pool_size=settings.database_pool_size,
+        timeout=settings.database_timeout_seconds,
+        poll_seconds=settings.registry_poll_seconds,
+    ) as registry:
+        await _ControlPlane(settings, options, registry).run()
+
+
+@dataclass(slots=True)
+class _Life:
+    """Where the process is in its life."""
+
+    started_at: float
+    is_draining: bool = False
+
+
+class _ControlPlane:
+    """Every part, wired."""
+
+    def __init__(self, settings: Settings, options: EdgeOptions, registry: PostgresRegistry) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._log = get_logger()
+        self._life = _Life(time.time())
+        self._metrics = Metrics()
+        self._feed = Feed()
+        self._fleet = Fleet()
+        self._publisher = Publisher(
+            registry, options, self._feed, self._metrics, interval=settings.publish_interval_ms / 1000
+        )
+        around = Surroundings(
+            feed=self._feed, fleet=self._fleet, metrics=self._metrics, limits=Limits(), frames=Frames()
+        )
+        self._ads = AdsServer(settings.xds_listen, around)
+        self._http = HttpServer(build_app(self._status, self._metrics), settings.http_listen)
+        self._metrics.set_info(version=__version__, auth_mode=settings.auth_mode, cba_mode=settings.cba_mode.value)
+
+    async def run(self) -> None:
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+        async with self._http:
+            xds = await self._ads.start()
+            self._log.info("server.started", version=__version__, xds=str(xds), http=str(self._http.address))
+            async with asyncio.TaskGroup() as tasks:
+                running = [
+                    tasks.create_task(self._publisher.run()),
+                    tasks.create_task(self._announce()),
+                    tasks.create_task(self._prune()),
+                ]
+                await stopping.wait()
+                await self._stop()
+                for task in running:
+                    task.cancel()
+        self._log.info("server.stopped")
+
+    async def _stop(self) -> None:
+        self._life.is_draining = True
+        self._log.info("server.draining", streams=len(self._fleet.nodes()))
+        await self._ads.stop(self._settings.shutdown_seconds)
+
+    async def _announce(self) -> None:
+        """Tell gRPC health once there is something to serve."""
+        await self._feed.published.wait()
+        await self._ads.set_serving(serving=True)
+
+    async def _prune(self) -> None:
+        """Keep the change log from growing for ever."""
+        while True:
+            await asyncio.sleep(_PRUNE_SECONDS)
+            try:
+                await self._registry.prune(_CHANGE_LOG_SECONDS)
+            except RegistryError as error:
+                self._log.warning("registry.not_pruned", error=str(error))
+
+    def _status(self) -> SystemStatus:
+        registry = self._registry.status
+        self._metrics.registry_connected.set(registry.connected)
+        return SystemStatus(
+            version=__version__,
+            started_at=self._life.started_at,
+            now=time.time(),
+            auth_mode=self._settings.auth_mode,
+            cba_mode=self._settings.cba_mode.value,
+            draining=self._life.is_draining,
+            registry=registry,
+            publish=self._publisher.status,
+            nodes=self._fleet.nodes(),
+            cells=self._publisher.cells,
+        )

@@ -1,0 +1,31 @@
+"""`alphaswarm-xds serve`: the control plane itself."""
+
+import click
+import uvloop
+
+from xds import telemetry
+from xds.cli.settings import read_settings
+
+
+@click.command()
+@click.pass_context
+def serve(context: click.Context) -> None:
+    """Serve the registry to Envoys until SIGTERM or Ctrl-C.
+
+    Envoys subscribe over ADS at XDS_LISTEN; /readyz, /statusz, /metrics and /manage/cells are at HTTP_LISTEN.
+    All settings come from the environment: see `alphaswarm-xds settings`.
+
+    Refuses to start unless tokens can be checked (AUTH_ISSUER, AUTH_AUDIENCE, AUTH_JWKS_FILE). A database
+    that is down is waited for: /readyz says so, and Envoys are served once it is up.
+
+    \b
+    Example:
+      AUTH_ISSUER=https://idp.example AUTH_AUDIENCE=alphaswarm AUTH_JWKS_FILE=jwks.json \\
+        DATABASE_URL=postgresql://xds@db/alphaswarm alphaswarm-xds serve
+    """  # noqa: D301 -- click reads the \b
+    from xds.app import serve as run  # noqa: PLC0415 -- takes a second; --help need not wait for it
+
+    settings = read_settings(context)
+    telemetry.configure(settings.log_level, settings.log_format)
+    settings.require_auth()
+    uvloop.run(run(settings))

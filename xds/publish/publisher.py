@@ -1,0 +1,146 @@
+"""Wake, read the registry, translate, check, publish; for as long as the process runs.
+
+A registry that cannot be read, or a snapshot that does not hold together, changes nothing: what is published
+stays published. Knows nothing about where wake-ups come from.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
+from xds.errors import ChangesPruned, InconsistentSnapshot, RegistryError
+from xds.model import CellState, Changes, Topology
+from xds.names import CellId, TypeUrl
+from xds.publish.feed import Feed
+from xds.publish.pacer import Pacer
+from xds.publish.source import Registry
+from xds.publish.status import PublishStatus
+from xds.snapshot import dangling
+from xds.telemetry import Metrics, get_logger
+from xds.translate import EdgeOptions, Translation, retranslate, translate
+
+
+class Publisher:
+    """Turns the registry into snapshots and hands them to the feed."""
+
+    def __init__(
+        self, registry: Registry, options: EdgeOptions, feed: Feed, metrics: Metrics, *, interval: float
+    ) -> None:
+        self._registry = registry
+        self._options = options
+        self._feed = feed
+        self._metrics = metrics
+        self._pacer = Pacer(interval)
+        self._woken = asyncio.Event()
+        self._translation: Translation | None = None
+        self._number = 0
+        self._is_behind = False
+        self._log = get_logger()
+        self.status = PublishStatus()
+        """What is published now."""
+
+    @property
+    def cells(self) -> tuple[tuple[CellId, CellState], ...]:
+        """Every cell of the topology in force, and its state, sorted by id."""
+        if self._translation is None:
+            return ()
+        return tuple(sorted((cell.id, cell.state) for cell in self._translation.topology.cells.values()))
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._registry.watch(self._woken.set))
+            while True:
+                await self._woken.wait()
+                await asyncio.sleep(self._pacer.delay(time.monotonic()))
+                self._woken.clear()
+                self._pacer.started(time.monotonic())
+                await self._turn()
+
+    async def _turn(self) -> None:
+        try:
+            with self._metrics.publish_seconds.time():
+                await self._advance()
+        except (RegistryError, InconsistentSnapshot) as error:
+            if str(error) != self.status.error:
+                self._log.error("publish.failed", error=str(error), revision=self.status.revision)
+            self.status = replace(self.status, error=str(error))
+
+    async def _advance(self) -> None:
+        before = self._translation
+        if before is None:
+            after = translate(await self._registry.load(), self._options)
+        else:
+            changes = await self._changes(before.topology)
+            if not changes and not self._is_behind:
+                self.status = replace(self.status, error="")
+                return
+            after = retranslate(before, changes)
+        self._translation = after
+        self._is_behind = True
+        await self._publish(before, after)
+        self._is_behind = False
+
+    async def _changes(self, topology: Topology) -> Changes:
+        try:
+            return await self._registry.changes_since(topology.revision)
+        except ChangesPruned:
+            self._log.warning("registry.reloaded", revision=topology.revision)
+            return topology.changes_to(await self._registry.load())
+
+    async def _publish(self, before: Translation | None, after: Translation) -> None:
+        number = self._number + 1
+        snapshots = after.snapshots(number)
+        for snapshot in snapshots.values():
+            faults = dangling(snapshot)
+            if faults:
+                type_url, ref = faults[0]
+                raise InconsistentSnapshot(
+                    f"revision {snapshot.revision}: {TypeUrl(type_url).label} names {ref.name!r} of"
+                    f" {TypeUrl(ref.type_url).label}, which is not there ({len(faults)} such); not published"
+                )
+        self._number = number
+        await self._feed.publish(snapshots)
+        self._note(before, after)
+
+    def _note(self, before: Translation | None, after: Translation) -> None:
+        topology = after.topology
+        counted = Counter(cell.state for cell in topology.cells.values())
+        listeners = next(iter(after.listeners.values()))
+        tables = {**after.shared, TypeUrl.LISTENER: listeners}
+        problems = after.problems
+        self.status = PublishStatus(
+            revision=topology.revision,
+            snapshot=self._number,
+            published_at=time.time(),
+            cells={state.value: counted[state] for state in CellState},
+            tenants=len(topology.tenants),
+            resources={TypeUrl(type_url).label: len(table) for type_url, table in tables.items()},
+            problems=tuple(str(problem) for problem in problems),
+        )
+        changed = sum(
+            len(table if base is None else table.changed_since(base) or table)
+            for type_url, table in after.shared.items()
+            for base in [before.shared[type_url] if before else None]
+            if table is not base
+        )
+        self._measure(changed, tables)
+        self._log.info(
+            "snapshot.published", snapshot=self._number, revision=topology.revision, resources_changed=changed
+        )
+        if problems != (before.problems if before else ()):
+            for problem in problems:
+                self._log.error("translation.left_out", kind=problem.kind, id=problem.id, problem=problem.text)
+
+    def _measure(self, changed: int, tables: Iterable[str]) -> None:
+        metrics, status = self._metrics, self.status
+        metrics.publishes.inc()
+        metrics.publish_changes.observe(changed)
+        metrics.snapshot.set(status.snapshot)
+        metrics.registry_revision.set(status.revision)
+        metrics.tenants.set(status.tenants)
+        metrics.problems.set(len(status.problems))
+        metrics.set_cells(status.cells)
+        metrics.set_resources({TypeUrl(type_url): status.resources[TypeUrl(type_url).label] for type_url in tables})

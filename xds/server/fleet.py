@@ -1,0 +1,99 @@
+"""The streams that are open, and what became of each type on them.
+
+Kept for people and metrics; no decision is taken on it.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from xds.names import TypeUrl
+from xds.operations.status import NodeStatus, TypeStatus
+from xds.session import Acked, Nacked, Node, Output, Respond
+from xds.telemetry import Variant
+
+
+@dataclass(slots=True)
+class TypeRecord:
+    """One type's history on one stream."""
+
+    subscribed: int | None = None
+    sent: int = 0
+    acked: int = 0
+    nacked: int = 0
+    version: str = ""
+    error: str = ""
+
+    def note(self, output: Output) -> None:
+        """Count an output of the session."""
+        match output:
+            case Respond():
+                self.sent += 1
+            case Acked(version_info=version):
+                self.acked, self.version, self.error = self.acked + 1, version, ""
+            case Nacked(error=error):
+                self.nacked, self.error = self.nacked + 1, error or "(no reason given)"
+
+
+@dataclass(slots=True, eq=False)
+class StreamRecord:
+    """One open stream."""
+
+    node: Node
+    variant: Variant
+    peer: str
+    connected_at: float = field(default_factory=time.time)
+    types: dict[str, TypeRecord] = field(default_factory=dict)
+
+    def of_type(self, type_url: str) -> TypeRecord:
+        """The record of a type, begun if need be."""
+        return self.types.setdefault(type_url, TypeRecord())
+
+    def status(self) -> NodeStatus:
+        """The stream as a plain value."""
+        return NodeStatus(
+            node_id=self.node.id,
+            group=self.node.group,
+            variant=self.variant,
+            peer=self.peer,
+            user_agent=self.node.user_agent,
+            connected_at=self.connected_at,
+            types=tuple(_type_status(type_url, record) for type_url, record in sorted(self.types.items())),
+        )
+
+
+class Fleet:
+    """The open streams."""
+
+    def __init__(self) -> None:
+        self._records: dict[StreamRecord, None] = {}
+
+    @contextmanager
+    def member(self, record: StreamRecord) -> Iterator[None]:
+        """Have the stream among the open ones until the context ends."""
+        self._records[record] = None
+        try:
+            yield
+        finally:
+            del self._records[record]
+
+    def nodes(self) -> tuple[NodeStatus, ...]:
+        """Every open stream, by node id."""
+        return tuple(sorted((record.status() for record in self._records), key=lambda node: node.node_id))
+
+
+def _type_status(type_url: str, record: TypeRecord) -> TypeStatus:
+    try:
+        label = TypeUrl(type_url).label
+    except ValueError:
+        label = type_url
+    return TypeStatus(
+        label=label,
+        subscribed=record.subscribed,
+        sent=record.sent,
+        acked=record.acked,
+        nacked=record.nacked,
+        version=record.version,
+        error=record.error,
+    )

@@ -1,0 +1,138 @@
+"""The gRPC server: listens, hands streams their work, stops gently.
+
+Knows nothing about what the streams say.
+"""
+
+import asyncio
+import itertools
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from xds.errors import LocalFailure
+from xds.proto import discovery_pb2
+from xds.server import status
+from xds.server.status import Ending
+from xds.server.stream import Stream, Surroundings
+from xds.server.variants import DELTA, SOTW, VariantParts
+from xds.settings import Address
+from xds.telemetry import EndReason, get_logger
+
+ADS = discovery_pb2.DESCRIPTOR.services_by_name["AggregatedDiscoveryService"].full_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """How the server treats its connections; times are in seconds."""
+
+    receive_bytes: int = 256 << 20
+    """An Envoy that reconnects says all it holds in one message: 39 MB at a million resources."""
+
+    keepalive_seconds: float = 30
+    keepalive_timeout_seconds: float = 10
+    pending_requests: int = 100_000
+    """With gRPC's default a tenth of 3,000 Envoys that connect at once are refused."""
+
+    def channel_arguments(self) -> list[tuple[str, int]]:
+        """The same in gRPC's terms."""
+        return [
+            ("grpc.so_reuseport", 0),  # a taken port is an error, not a second server on it
+            ("grpc.max_receive_message_length", self.receive_bytes),
+            ("grpc.max_send_message_length", -1),
+            ("grpc.keepalive_time_ms", round(self.keepalive_seconds * 1000)),
+            ("grpc.keepalive_timeout_ms", round(self.keepalive_timeout_seconds * 1000)),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.max_pings_without_data", 0),
+            # Envoys ping too: don't end their connections for it.
+            ("grpc.http2.min_ping_interval_without_data_ms", 5000),
+            ("grpc.server.max_pending_requests", self.pending_requests),
+            ("grpc.server.max_pending_requests_hard_limit", self.pending_requests),
+        ]
+
+
+class AdsServer:
+    """Serves ADS in both variants, gRPC health and reflection, from `start` to `stop`."""
+
+    def __init__(self, listen: Address, around: Surroundings, options: ServerOptions | None = None) -> None:
+        self._listen = listen
+        self._around = around
+        self._server = grpc.aio.server(options=(options or ServerOptions()).channel_arguments())
+        self._health = health.aio.HealthServicer()
+        self._streams: set[Stream] = set()
+        self._ids = itertools.count(1)
+        self._is_draining = False
+        self._log = get_logger()
+
+    async def start(self) -> Address:
+        """Listen; returns the bound address. Raises `LocalFailure` where the port is taken."""
+        self._server.add_generic_rpc_handlers((self._handlers(),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection((ADS, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+        await self.set_serving(serving=False)
+        try:
+            port = self._server.add_insecure_port(str(self._listen))
+        except RuntimeError as error:
+            raise LocalFailure(f"XDS_LISTEN: cannot listen on {self._listen}; is the port taken?") from error
+        await self._server.start()
+        return Address(self._listen.host, port)
+
+    async def set_serving(self, *, serving: bool) -> None:
+        """Tell gRPC health whether Envoys are served."""
+        state = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in ("", ADS):
+            await self._health.set(name, state)
+
+    async def stop(self, seconds: float) -> None:
+        """Take no more streams and end the present ones; Envoys keep their config and reconnect.
+
+        The ends are spread over `seconds`, so that a fleet doesn't come back all at once.
+        """
+        self._is_draining = True
+        await self.set_serving(serving=False)
+        loop = asyncio.get_running_loop()
+        streams = list(self._streams)
+        window = seconds if len(streams) > 1 else 0
+        for stream in streams:
+            loop.call_later(random.uniform(0, window), stream.end, status.DRAINED)  # noqa: S311 -- only spreads load
+        # gRPC waits for the streams to end, and cuts off what is left.
+        await self._server.stop(grace=window + 1)
+
+    def _handlers(self) -> Any:  # noqa: ANN401 -- grpc has no types
+        # No (de)serialisers: bytes in, bytes out.
+        methods = {
+            "DeltaAggregatedResources": grpc.stream_stream_rpc_method_handler(self._delta),
+            "StreamAggregatedResources": grpc.stream_stream_rpc_method_handler(self._sotw),
+        }
+        return grpc.method_handlers_generic_handler(ADS, methods)
+
+    async def _delta(self, _requests: Any, context: Any) -> None:  # noqa: ANN401
+        await self._serve(DELTA, context)
+
+    async def _sotw(self, _requests: Any, context: Any) -> None:  # noqa: ANN401
+        await self._serve(SOTW, context)
+
+    async def _serve(self, variant: VariantParts, context: Any) -> None:  # noqa: ANN401
+        log = self._log.bind(stream_id=next(self._ids), variant=variant.name)
+        stream = Stream(variant, context, self._around, log)
+        self._around.metrics.open_stream(variant.name)
+        self._streams.add(stream)
+        reason: EndReason = "failed"
+        try:
+            ending = status.DRAINED if self._is_draining else await stream.run()
+            reason = ending.reason
+        except asyncio.CancelledError:
+            reason = "reset"
+            raise  # grpc leaks what it holds for a handler that swallows this (grpc issue 43360)
+        finally:
+            self._streams.discard(stream)
+            self._around.metrics.end_stream(variant.name, reason)
+        await _finish(context, ending)
+
+
+async def _finish(context: Any, ending: Ending) -> None:  # noqa: ANN401
+    if ending.code is not grpc.StatusCode.OK:
+        await context.abort(ending.code, ending.text)

@@ -1,0 +1,34 @@
+"""Why a stream ends, and the gRPC status that says so to its client. The only such table."""
+
+from dataclasses import dataclass
+
+import grpc
+
+from xds.telemetry import EndReason
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a stream ends. OK for what is nobody's fault: the client comes back, here or elsewhere."""
+
+    reason: EndReason
+    code: grpc.StatusCode
+    text: str = ""
+
+
+CLOSED = Ending("closed", grpc.StatusCode.OK)
+DRAINED = Ending("drained", grpc.StatusCode.OK)
+NOT_READY = Ending("refused", grpc.StatusCode.UNAVAILABLE, "no snapshot is published yet")
+SILENT = Ending("refused", grpc.StatusCode.DEADLINE_EXCEEDED, "no request came on the stream")
+TOO_SLOW = Ending("failed", grpc.StatusCode.DEADLINE_EXCEEDED, "the client took too long to read a response")
+
+
+def violated(text: str) -> Ending:
+    """The client broke the protocol."""
+    return Ending("refused", grpc.StatusCode.INVALID_ARGUMENT, text)
+
+
+def unknown_group(group: str, known: tuple[str, ...]) -> Ending:
+    """The client belongs to a node group that has no config."""
+    text = f"node group (the node's cluster) {group!r} is not configured; configured: {', '.join(sorted(known))}"
+    return Ending("refused", grpc.StatusCode.FAILED_PRECONDITION, text)

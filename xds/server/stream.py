@@ -1,0 +1,176 @@
+"""One ADS stream: reads requests into a session, writes what the session says.
+
+Two tasks share the session, and each calls it without awaiting in between: one reads, one writes. What is to be
+written waits in an outbox that the session itself keeps short, one response a type at most. Decides nothing
+about the protocol.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from xds.names import NodeGroup
+from xds.publish import Feed, Slot
+from xds.server import status
+from xds.server.fleet import Fleet, StreamRecord
+from xds.server.journal import Journal
+from xds.server.status import Ending
+from xds.server.variants import Request, VariantParts
+from xds.server.wire import Garbage
+from xds.session import Limits, Node, Output, Respond, Violated, identify
+from xds.snapshot import Frames
+from xds.telemetry import Logger, Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What all streams of a server share. Both time limits are in seconds."""
+
+    feed: Feed
+    fleet: Fleet
+    metrics: Metrics
+    limits: Limits
+    frames: Frames
+    first_request_seconds: float = 30.0
+    write_seconds: float = 30.0
+
+
+class Stream:
+    """One client's stream, until the client closes, breaks a rule or is too slow, or `end` is called."""
+
+    def __init__(self, variant: VariantParts, context: Any, around: Surroundings, log: Logger) -> None:  # noqa: ANN401 -- grpc has no types
+        self._variant = variant
+        self._context = context
+        self._around = around
+        self._log = log
+        self._wake = asyncio.Event()
+        self._outbox: deque[Respond] = deque()
+        self._node: Node | None = None
+        self._ending: Ending | None = None
+
+    def end(self, ending: Ending) -> None:
+        """Have the stream end; the first reason given is the one that counts."""
+        self._ending = self._ending or ending
+        self._wake.set()
+
+    async def run(self) -> Ending:
+        """Serve the stream; returns how it is to end."""
+        try:
+            async with asyncio.timeout(self._around.first_request_seconds):
+                first = await self._read()
+        except TimeoutError:
+            self.end(status.SILENT)
+            first = None
+        slot = self._choose()
+        if first is None or slot is None or self._node is None:
+            ending = self._ending or status.CLOSED
+            self._log.info("stream.refused", reason=ending.reason, text=ending.text)
+            return ending
+        record = StreamRecord(self._node, self._variant.name, self._context.peer())
+        self._journal = Journal(record, self._around.metrics, self._log)
+        self._session = self._variant.session(slot.snapshot, self._around.limits, self._around.frames)
+        self._slot = slot
+        with self._around.fleet.member(record), self._around.feed.subscription(self._node.group, self._wake.set):
+            await self._converse(first, self._node.group)
+        return self._ending or status.CLOSED
+
+    def _choose(self) -> Slot | None:
+        """The snapshot of the node's group; None if the stream is to end instead."""
+        if self._node is None or self._ending:
+            return None
+        feed = self._around.feed
+        slot = feed.latest(self._node.group)
+        if slot is None:
+            self.end(status.unknown_group(self._node.group, feed.groups) if feed.groups else status.NOT_READY)
+        return slot
+
+    async def _converse(self, first: Request, group: NodeGroup) -> None:
+        self._journal.opened()
+        reason = "reset"
+        try:
+            self._receive(first)
+            async with asyncio.TaskGroup() as tasks:
+                reader = tasks.create_task(self._read_all())
+                await self._write_all(group)
+                reader.cancel()
+            reason = self._ending.reason if self._ending else status.CLOSED.reason
+        finally:
+            self._journal.ended(reason, self._ending.text if self._ending else "")
+
+    # Reading
+
+    async def _read_all(self) -> None:
+        while self._ending is None:
+            request = await self._read()
+            if request is not None:
+                self._receive(request)
+
+    async def _read(self) -> Request | None:
+        """The next request; None if there is none, and then the stream is to end."""
+        data = await self._context.read()
+        if data is grpc.aio.EOF:
+            self.end(status.CLOSED)
+            return None
+        try:
+            claimed, request = self._variant.decode(data)
+        except Garbage as garbage:
+            self.end(status.violated(str(garbage)))
+            return None
+        node = identify(claimed, self._node)
+        if isinstance(node, Violated):
+            self.end(status.violated(node.reason))
+            return None
+        self._node = node
+        return request
+
+    def _receive(self, request: Request) -> None:
+        outputs = self._session.receive(request, self._now())
+        self._journal.received(request.type_url, self._session.subscribed(request.type_url), outputs)
+        self._perform(outputs)
+
+    # Writing
+
+    async def _write_all(self, group: NodeGroup) -> None:
+        while self._ending is None:
+            await self._wait()
+            slot = self._around.feed.latest(group)
+            if slot is not None and slot is not self._slot:
+                self._slot = slot
+                self._perform(self._session.publish(slot.snapshot, self._now()))
+            while self._outbox and self._ending is None:
+                await self._write(self._outbox.popleft())
+
+    async def _wait(self) -> None:
+        """Until there is something to do: a wake-up, or what the session held back is due."""
+        try:
+            async with asyncio.timeout_at(self._session.deadline):
+                await self._wake.wait()
+        except TimeoutError:
+            self._perform(self._session.expire(self._now()))
+        self._wake.clear()
+
+    async def _write(self, respond: Respond) -> None:
+        try:
+            async with asyncio.timeout(self._around.write_seconds):
+                await self._context.write(respond.frame)
+        except TimeoutError:
+            self.end(status.TOO_SLOW)
+        else:
+            self._journal.wrote(respond)
+
+    def _perform(self, outputs: tuple[Output, ...]) -> None:
+        for output in outputs:
+            self._journal.note(output, self._now(), self._slot.published_at)
+            match output:
+                case Respond():
+                    self._outbox.append(output)
+                    self._wake.set()
+                case Violated():
+                    self.end(status.violated(output.reason))
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()

@@ -1,0 +1,93 @@
+"""The bootstrap of an Envoy that subscribes here.
+
+The one piece of config that Envoy reads from a file, as the JSON object that goes into it.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from xds.names import NodeGroup, NodeId
+
+XDS_CLUSTER = "alphaswarm-xds"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootstrapOptions:
+    """What differs from one Envoy to the next."""
+
+    node_id: NodeId
+    node_group: NodeGroup
+    server: tuple[str, int]
+    admin_port: int = 9901
+    variant: Literal["delta", "sotw"] = "delta"
+    region: str = ""
+    zone: str = ""
+    max_connections: int = 50_000
+
+
+def bootstrap(options: BootstrapOptions) -> dict[str, object]:
+    """The bootstrap as a JSON object. The admin interface is on loopback only."""
+    host, port = options.server
+    return {
+        "node": {
+            "id": options.node_id,
+            "cluster": options.node_group,
+            "locality": {"region": options.region, "zone": options.zone},
+        },
+        "admin": {"address": _address("127.0.0.1", options.admin_port)},
+        "dynamic_resources": {
+            "ads_config": {
+                "api_type": "DELTA_GRPC" if options.variant == "delta" else "GRPC",
+                "transport_api_version": "V3",
+                "set_node_on_first_message_only": True,
+                "grpc_services": [{"envoy_grpc": {"cluster_name": XDS_CLUSTER}}],
+            },
+            "cds_config": _over_ads(),
+            "lds_config": _over_ads(),
+        },
+        "static_resources": {"clusters": [_xds_cluster(host, port)]},
+        "overload_manager": {
+            "resource_monitors": [
+                {
+                    "name": "envoy.resource_monitors.global_downstream_max_connections",
+                    "typed_config": {
+                        "@type": "type.googleapis.com/envoy.extensions.resource_monitors"
+                        ".downstream_connections.v3.DownstreamConnectionsConfig",
+                        "max_active_downstream_connections": options.max_connections,
+                    },
+                }
+            ]
+        },
+    }
+
+
+def _xds_cluster(host: str, port: int) -> dict[str, object]:
+    http2 = {
+        # A connection that died without a word is noticed, and made again, within a minute.
+        "connection_keepalive": {"interval": "30s", "timeout": "10s"},
+    }
+    return {
+        "name": XDS_CLUSTER,
+        "type": "STRICT_DNS",
+        "connect_timeout": "2s",
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": {"http2_protocol_options": http2},
+            }
+        },
+        "upstream_connection_options": {"tcp_keepalive": {"keepalive_time": 60}},
+        "load_assignment": {
+            "cluster_name": XDS_CLUSTER,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(host, port)}}]}],
+        },
+    }
+
+
+def _over_ads() -> dict[str, object]:
+    # No time-out: an Envoy without config stays unready instead of serving nothing.
+    return {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"}
+
+
+def _address(host: str, port: int) -> dict[str, object]:
+    return {"socket_address": {"address": host, "port_value": port}}
