@@ -5,14 +5,19 @@ environment wins). Nothing else in the package reads the environment.
 """
 
 import json
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
+from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from xds.errors import SettingsError
+
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?")  # a name, IPv4 or IPv6: no URL, no space
+_PORT = re.compile(r"[0-9]{1,5}")
 
 
 class CbaMode(StrEnum):
@@ -34,7 +39,7 @@ class Address(NamedTuple):
         """Read `host:port` or `[v6]:port`; raises ValueError."""
         host, _, port = text.rpartition(":")
         host = host.removeprefix("[").removesuffix("]")
-        if not host or not port.isdecimal() or int(port) > 65535:
+        if not _HOST.fullmatch(host) or not _PORT.fullmatch(port) or int(port) > 65535:
             raise ValueError(f"expected host:port with a port of 0 to 65535, got {text!r}")
         return cls(host, int(port))
 
@@ -69,10 +74,16 @@ class Settings(BaseSettings):
     )
     database_pool_size: int = Field(default=4, ge=1, le=100, description="Connections to PostgreSQL at most.")
     database_timeout_seconds: float = Field(
-        default=10, gt=0, description="How long one query, or the making of a connection, may take."
+        default=10,
+        gt=0,
+        allow_inf_nan=False,
+        description="How long one query, or the making of a connection, may take.",
     )
     registry_poll_seconds: float = Field(
-        default=5, gt=0, description="How often the change log is read even if no notification came."
+        default=5,
+        gt=0,
+        allow_inf_nan=False,
+        description="How often the change log is read even if no notification came.",
     )
     publish_interval_ms: int = Field(
         default=10,
@@ -89,7 +100,10 @@ class Settings(BaseSettings):
         description="Where /readyz, /statusz, /healthz, /metrics and /manage/cells are served.",
     )
     shutdown_seconds: float = Field(
-        default=5, ge=0, description="Over how long streams are ended on shutdown, and how long it may take."
+        default=5,
+        ge=0,
+        allow_inf_nan=False,
+        description="Over how long streams are ended on shutdown, and how long it may take.",
     )
 
     auth_mode: Literal["required"] = Field(
@@ -140,6 +154,13 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(filter(None, (v.strip() for v in value.split(",")))) if isinstance(value, str) else value
 
+    @field_validator("client_upstream")
+    @classmethod
+    def _has_port(cls, value: Address | None) -> Address | None:
+        if value is not None and not value.port:
+            raise ValueError(f"expected host:port with a port of 1 to 65535, got {str(value)!r}")
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr) -> SecretStr:
@@ -158,6 +179,8 @@ class Settings(BaseSettings):
         """Read the environment and `file`; raises `SettingsError` with every fault, led by its variable."""
         if file is not None and not file.is_file():
             raise SettingsError((f"settings file {file}: no such file",))
+        if file is not None:
+            _check_lines(file)
         try:
             return cls(_env_file=file)  # type: ignore[call-arg]  # pydantic-settings adds the parameter
         except ValidationError as error:
@@ -182,6 +205,21 @@ class Settings(BaseSettings):
         return _read_jwks(self.auth_jwks_file)
 
 
+def _check_lines(file: Path) -> None:
+    # pydantic-settings skips a line that it cannot read, which would leave a default in force unnoticed.
+    try:
+        with file.open(encoding="utf-8") as stream:
+            lines = [
+                read.original.line for read in parse_stream(stream) if read.error or (read.key and read.value is None)
+            ]
+    except OSError as error:
+        raise SettingsError((f"settings file {file}: {error.strerror}",)) from None
+    except UnicodeDecodeError:
+        raise SettingsError((f"settings file {file}: expected UTF-8 text",)) from None
+    if lines:
+        raise SettingsError(tuple(f"settings file {file}, line {line}: expected NAME=value" for line in lines))
+
+
 def _fault(fault: Any) -> str:  # noqa: ANN401 -- pydantic's error dictionary
     name = ".".join(str(part) for part in fault["loc"]).upper()
     message = fault["msg"].removeprefix("Value error, ")
@@ -189,8 +227,8 @@ def _fault(fault: Any) -> str:  # noqa: ANN401 -- pydantic's error dictionary
         return str(message)
     if fault["type"] == "extra_forbidden":
         return f"{name}: no such setting"
-    value = "" if name == "DATABASE_URL" else f" (got {fault['input']!r})"
-    return f"{name}: {message}{value}"
+    says_value = name == "DATABASE_URL" or ", got " in message
+    return f"{name}: {message}" if says_value else f"{name}: {message} (got {fault['input']!r})"
 
 
 def _read_jwks(path: Path) -> str:

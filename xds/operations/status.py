@@ -1,0 +1,106 @@
+"""The state of the running system as plain values, and whether it is ready to serve.
+
+Pure: whoever knows a part fills it in. Must not know how the state is come by, nor how it is shown.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from xds.model import CellState
+from xds.names import CellId, NodeGroup, NodeId
+from xds.publish import PublishStatus as PublishStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryStatus:
+    """Whether the registry can be reached, in which case `error` is empty, and since when that is so."""
+
+    connected: bool
+    error: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeStatus:
+    """One type of resource on one stream.
+
+    `subscribed` is the number of names, None for the wildcard. `version` is the last acknowledged
+    version_info; `error` is Envoy's own words of the last NACK, empty once it acknowledged again.
+    """
+
+    label: str
+    subscribed: int | None
+    sent: int
+    acked: int
+    nacked: int
+    version: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeStatus:
+    """One connected Envoy."""
+
+    node_id: NodeId
+    group: NodeGroup
+    variant: Literal["delta", "sotw"]
+    peer: str
+    user_agent: str
+    connected_at: float
+    types: tuple[TypeStatus, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemStatus:
+    """Everything there is to say at one instant, `now`; every time is in seconds since the epoch.
+
+    `cells` has every cell of the topology in force, sorted by id.
+    """
+
+    version: str
+    started_at: float
+    now: float
+    auth_mode: str
+    cba_mode: str
+    draining: bool
+    registry: RegistryStatus
+    publish: PublishStatus
+    nodes: tuple[NodeStatus, ...] = ()
+    cells: tuple[tuple[CellId, CellState], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """Whether traffic may depend on this replica; `reason` says why not, and is empty if it may."""
+
+    ready: bool
+    reason: str
+    active_cells: int
+
+
+def readiness(status: SystemStatus) -> Readiness:
+    """Ready from the first snapshot with an active cell until draining.
+
+    A registry lost later changes nothing: what is served stays served.
+    """
+    active = status.publish.cells.get(CellState.ACTIVE, 0)
+    reason = _obstacle(status, active)
+    return Readiness(ready=not reason, reason=reason, active_cells=active)
+
+
+def _obstacle(status: SystemStatus, active: int) -> str:
+    if status.draining:
+        return "draining: this replica is shutting down"
+    if status.publish.published_at is None:
+        return _unpublished(status)
+    if not active:
+        return f"no active cell among the registry's {sum(status.publish.cells.values())}"
+    return ""
+
+
+def _unpublished(status: SystemStatus) -> str:
+    if status.publish.error:
+        return f"no snapshot is published: {status.publish.error}"
+    if not status.registry.connected:
+        return f"the registry is not loaded: {status.registry.error or 'not connected yet'}"
+    return "no snapshot is published yet"

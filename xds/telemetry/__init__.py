@@ -1,0 +1,18 @@
+"""What the running system says about itself: log lines and metrics.
+
+Knows nothing about what it reports on: names and numbers are handed to it.
+"""
+
+from xds.telemetry.logs import Logger, configure, get_logger, redact
+from xds.telemetry.metrics import EndReason, Metrics, RequestKind, Variant
+
+__all__ = [
+    "EndReason",
+    "Logger",
+    "Metrics",
+    "RequestKind",
+    "Variant",
+    "configure",
+    "get_logger",
+    "redact",
+]

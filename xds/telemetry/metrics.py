@@ -1,0 +1,149 @@
+"""The metrics, each with its meaning, its labels and its buckets.
+
+Every label has few values, all known beforehand: a node or a tenant is never one. Must not know who counts.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from xds.names import TypeUrl
+
+Variant = Literal["delta", "sotw"]
+"""The two variants of the protocol."""
+
+RequestKind = Literal["subscribe", "ack", "nack"]
+"""What a request was: a subscription or a change of one, or the answer to a response."""
+
+EndReason = Literal["closed", "reset", "drained", "refused", "failed"]
+"""Why a stream ended.
+
+Envoy closed it; the connection was lost; we ended it on shutdown; Envoy broke the protocol; our own fault.
+"""
+
+_PREFIX = "alphaswarm_xds"
+_OTHER_TYPE = "other"
+_CONVERGENCE = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_PUBLISH = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_CHANGES = (0, 1, 2, 5, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
+
+
+class Metrics:
+    """All metrics of one control plane, in a registry of their own.
+
+    Those without labels are attributes of the Prometheus client's types; those with labels have methods,
+    so that a wrong label is a type error. `type_url` is None for a type that this server does not serve.
+    """
+
+    content_type = CONTENT_TYPE_PLAIN_0_0_4
+    """The media type of `render`."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry(auto_describe=True)
+        self._add_streams()
+        self._add_publishes()
+        self._add_registry()
+        ProcessCollector(registry=self._registry)
+
+    def _add_streams(self) -> None:
+        self._streams = self._gauge("streams", "Open ADS streams.", "variant")
+        self._ended = self._counter("streams_ended", "ADS streams that ended, by reason.", "reason")
+        self._requests = self._counter("requests", "Requests received from Envoys.", "type", "variant", "kind")
+        self._responses = self._counter("responses", "Responses sent to Envoys.", "type", "variant")
+        self._bytes = self._counter("response_bytes", "Bytes of the responses sent.", "type", "variant")
+        self._nacks = self._counter("nacks", "Responses that an Envoy rejected.", "type")
+        self._convergence = self._histogram(
+            "convergence_seconds", "From a snapshot's publishing to an Envoy's ACK of it.", _CONVERGENCE, "type"
+        )
+        for variant in ("delta", "sotw"):
+            self._streams.labels(variant)
+        for type_url in TypeUrl:
+            self._nacks.labels(type_url.label)
+
+    def _add_publishes(self) -> None:
+        self.publishes = self._counter("publishes", "Snapshots published.")
+        """Snapshots published."""
+        self.publish_seconds = self._histogram(
+            "publish_seconds", "From a wake-up to the snapshot's hand-over to the sessions.", _PUBLISH
+        )
+        """From a wake-up to the snapshot's hand-over to the sessions."""
+        self.publish_changes = self._histogram(
+            "publish_changes", "Resources that a publish added, changed or removed.", _CHANGES
+        )
+        """Resources that a publish added, changed or removed."""
+        self.snapshot = self._gauge("snapshot", "Number of the snapshot in force.")
+        """Number of the snapshot in force."""
+        self.problems = self._gauge("problems", "Registry rows left out because they cannot be translated.")
+        """Registry rows left out because they cannot be translated."""
+        self.tenants = self._gauge("tenants", "Tenants in the published topology.")
+        """Tenants in the published topology."""
+        self._resources = self._gauge("resources", "Resources in the snapshots in force.", "type")
+        self._cells = self._gauge("cells", "Cells in the published topology.", "state")
+        self._states: set[str] = set()
+
+    def _add_registry(self) -> None:
+        self.registry_revision = self._gauge("registry_revision", "Revision of the registry that is published.")
+        """Revision of the registry that is published."""
+        self.registry_connected = self._gauge("registry_connected", "1 while the registry can be reached, else 0.")
+        """1 while the registry can be reached, else 0."""
+        self.registry_reconnects = self._counter("registry_reconnects", "Connections to the registry made again.")
+        """Connections to the registry made again."""
+        self._info = Info(_PREFIX, "The control plane and its modes.", registry=self._registry)
+
+    def open_stream(self, variant: Variant) -> None:
+        """Count a stream as open."""
+        self._streams.labels(variant).inc()
+
+    def end_stream(self, variant: Variant, reason: EndReason) -> None:
+        """Count a stream, opened before, as ended."""
+        self._streams.labels(variant).dec()
+        self._ended.labels(reason).inc()
+
+    def count_request(self, type_url: TypeUrl | None, variant: Variant, kind: RequestKind) -> None:
+        """Count a request received; one of kind `nack` counts as a NACK too."""
+        self._requests.labels(_label(type_url), variant, kind).inc()
+        if kind == "nack":
+            self._nacks.labels(_label(type_url)).inc()
+
+    def count_response(self, type_url: TypeUrl | None, variant: Variant, size: int) -> None:
+        """Count a response sent, of `size` bytes."""
+        self._responses.labels(_label(type_url), variant).inc()
+        self._bytes.labels(_label(type_url), variant).inc(size)
+
+    def observe_convergence(self, type_url: TypeUrl, seconds: float) -> None:
+        """Record that an Envoy acknowledged a type `seconds` after its snapshot was published."""
+        self._convergence.labels(type_url.label).observe(seconds)
+
+    def set_resources(self, counts: Mapping[TypeUrl, int]) -> None:
+        """Set how many resources of each type are in force; a type not named has none."""
+        for type_url in TypeUrl:
+            self._resources.labels(type_url.label).set(counts.get(type_url, 0))
+
+    def set_cells(self, counts: Mapping[str, int]) -> None:
+        """Set how many cells are in each state; a state not named has none."""
+        self._states |= counts.keys()
+        for state in self._states:
+            self._cells.labels(state).set(counts.get(state, 0))
+
+    def set_info(self, *, version: str, auth_mode: str, cba_mode: str) -> None:
+        """Set what never changes while the process runs."""
+        self._info.info({"version": version, "auth_mode": auth_mode, "cba_mode": cba_mode})
+
+    def render(self) -> bytes:
+        """Every metric in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        return Gauge(f"{_PREFIX}_{name}", meaning, labels, registry=self._registry)
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(f"{_PREFIX}_{name}", meaning, labels, registry=self._registry)
+
+    def _histogram(self, name: str, meaning: str, buckets: Iterable[float], *labels: str) -> Histogram:
+        return Histogram(f"{_PREFIX}_{name}", meaning, labels, buckets=tuple(buckets), registry=self._registry)
+
+
+def _label(type_url: TypeUrl | None) -> str:
+    return _OTHER_TYPE if type_url is None else type_url.label
