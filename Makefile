@@ -14,7 +14,7 @@ help: ## this list
 
 setup: $(READY) ## the virtual environment with the pinned dependencies
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "set-up: '$(PYTHON)' is not Python 3.11 or newer: install it, or name one: make PYTHON=python3.12 …" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \

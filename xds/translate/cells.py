@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from xds.model import Cell, Endpoint
 from xds.names import TypeUrl
 from xds.snapshot import Ref, Resource, encode_resource
-from xds.translate import clusters, endpoints, routes
-from xds.translate.naming import CLIENT_CLUSTER, anchor_scope, cell_cluster, cell_routes
+from xds.translate import clusters, endpoints, routes, scopes
+from xds.translate.naming import CLIENT_CLUSTER, cell_cluster, cell_routes
 from xds.translate.options import EdgeOptions
 from xds.translate.problems import Problem
-from xds.translate.scopes import scope
 
 _CELL_ID = re.compile(r"cell-[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
@@ -48,10 +47,13 @@ def translate_cell(cell: Cell, options: EdgeOptions) -> CellResources:
     table = encode_resource(
         cell_routes(cell.id), bytes(routes.of_cell(cell, options)), needs=_needs_of_routes(cell, options)
     )
-    name = anchor_scope(cell.id)
-    anchor = encode_resource(name, scope(name, table.name, name), awaits=(Ref(TypeUrl.ROUTE, table.name),))
     return CellResources(
-        cell=cell, cluster=cluster, assignment=assignment, routes=table, anchor=anchor, problems=problems
+        cell=cell,
+        cluster=cluster,
+        assignment=assignment,
+        routes=table,
+        anchor=scopes.anchor(table),
+        problems=problems,
     )
 
 

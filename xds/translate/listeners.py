@@ -25,6 +25,7 @@ from envoy_data_plane.envoy.extensions.filters.http.router.v3 import Router
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import (
     HttpConnectionManager,
     HttpConnectionManagerPathWithEscapedSlashesAction,
+    HttpConnectionManagerUpgradeConfig,
     HttpFilter,
     LocalReplyConfig,
     ResponseMapper,
@@ -73,6 +74,9 @@ def _connection_manager(options: EdgeOptions) -> HttpConnectionManager:
             HttpFilter(name=RBAC_FILTER, typed_config=pack(Rbac())),
             HttpFilter(name="envoy.filters.http.router", typed_config=pack(Router(suppress_envoy_headers=True))),
         ],
+        # Not on the /ws routes: whether a request may upgrade is decided by its first route, and that is the
+        # public tenant's, before its token is looked at.
+        upgrade_configs=[HttpConnectionManagerUpgradeConfig(upgrade_type="websocket")],
         local_reply_config=_local_replies(),
         use_remote_address=True,
         normalize_path=True,

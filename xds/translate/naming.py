@@ -40,12 +40,12 @@ def tenant_scope(tenant: TenantId) -> ResourceName:
     return ResourceName(tenant)
 
 
-def anchor_scope(cell: CellId) -> ResourceName:
-    """The scope that has Envoy hold a cell's route table before any tenant moves there.
+def anchor_scope(routes: ResourceName) -> ResourceName:
+    """The scope that has Envoy hold a route table before any tenant needs it.
 
-    Its key starts with the reserved `-`, so no tenant can have it.
+    No tenant's id, and so no tenant's scope, starts with `-`.
     """
-    return ResourceName(f"-/{cell}")
+    return ResourceName(f"-/{routes}")
 
 
 def default_address(cell: CellId) -> str:

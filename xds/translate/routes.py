@@ -11,7 +11,6 @@ from envoy_data_plane.envoy.config.route.v3 import (
     DirectResponseAction,
     Route,
     RouteAction,
-    RouteActionUpgradeConfig,
     RouteConfiguration,
     RouteMatch,
     VirtualHost,
@@ -50,7 +49,6 @@ def of_cell(cell: Cell, options: EdgeOptions) -> RouteConfiguration:
             cluster=cluster,
             timeout=timedelta(0),
             idle_timeout=options.connection.connection_idle_timeout,
-            upgrade_configs=[RouteActionUpgradeConfig(upgrade_type="websocket")],
         ),
     )
     table = _table(cell_routes(cell.id), [api, websocket], options)

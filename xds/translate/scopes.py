@@ -4,8 +4,9 @@ There are as many scopes as tenants, so they are joined from bytes: 1 µs instea
 them against envoy-data-plane's own encoding.
 """
 
-from xds.names import ResourceName
-from xds.snapshot import field
+from xds.names import PUBLIC_TENANT, ResourceName, TypeUrl
+from xds.snapshot import Ref, Resource, encode_resource, field
+from xds.translate.naming import anchor_scope
 
 
 def scope(name: ResourceName, routes: ResourceName, key: str) -> bytes:
@@ -13,4 +14,23 @@ def scope(name: ResourceName, routes: ResourceName, key: str) -> bytes:
 
     Field numbers: envoy/config/route/v3/scoped_route.proto.
     """
-    return field(1, name.encode()) + field(2, routes.encode()) + field(3, field(1, field(1, key.encode())))
+    return _scope(name, routes, _fragment(key))
+
+
+def anchor(routes: Resource) -> Resource:
+    """A scope that no request can choose: it only has Envoy hold a route table, which no tenant may use yet.
+
+    Its key has two fragments, while the listener builds keys of one; so whatever a token claims as its tenant,
+    this is not it.
+    """
+    name = anchor_scope(routes.name)
+    key = _fragment(PUBLIC_TENANT) + _fragment(routes.name)
+    return encode_resource(name, _scope(name, routes.name, key), awaits=(Ref(TypeUrl.ROUTE, routes.name),))
+
+
+def _scope(name: ResourceName, routes: ResourceName, key: bytes) -> bytes:
+    return field(1, name.encode()) + field(2, routes.encode()) + field(3, key)
+
+
+def _fragment(value: str) -> bytes:
+    return field(1, field(1, value.encode()))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from xds.model import Changes, Tenant, Topology
 from xds.names import PUBLIC_TENANT, CellId, NodeGroup, ResourceName, TenantId, TypeUrl
 from xds.snapshot import Ref, Resource, ResourceTable, Snapshot, encode_resource
-from xds.translate import clusters, listeners, routes
+from xds.translate import clusters, listeners, routes, scopes
 from xds.translate.cells import CellResources, translate_cell
 from xds.translate.naming import (
     CLIENT_CLUSTER,
@@ -22,7 +22,6 @@ from xds.translate.naming import (
 )
 from xds.translate.options import EdgeOptions
 from xds.translate.problems import Problem
-from xds.translate.scopes import scope
 from xds.translate.tenants import TenantTranslator
 
 
@@ -84,11 +83,11 @@ def retranslate(before: Translation, changes: Changes) -> Translation:
     if _translated(cells) ^ _translated(before.cells):
         # Rare: tenants of a cell that comes or goes change their route table without being changed themselves.
         touched = {**topology.tenants, **changes.tenants}
-    scopes, tenant_problems = _put_tenants(tables[TypeUrl.SCOPE], before.tenant_problems, touched, cells)
+    placed, tenant_problems = _put_tenants(tables[TypeUrl.SCOPE], before.tenant_problems, touched, cells)
     return Translation(
         topology=topology,
         options=before.options,
-        shared={**tables, TypeUrl.SCOPE: scopes},
+        shared={**tables, TypeUrl.SCOPE: placed},
         listeners=before.listeners,
         cells=cells,
         tenant_problems=tenant_problems,
@@ -106,13 +105,9 @@ def _fixed(options: EdgeOptions) -> dict[TypeUrl, list[Resource]]:
         for table in routes.shared(options)
     ]
     public = ResourceName(PUBLIC_TENANT)
-    # Like a cell's anchor, these scopes have Envoy hold a table that no tenant may use yet.
-    anchors = [
-        encode_resource(name, scope(name, table.name, name), awaits=(Ref(TypeUrl.ROUTE, table.name),))
-        for table in tables
-        for name in [public if table.name == PUBLIC_ROUTES else ResourceName(f"-/{table.name}")]
-    ]
-    fixed = {TypeUrl.ROUTE: tables, TypeUrl.SCOPE: anchors}
+    body = scopes.scope(public, PUBLIC_ROUTES, PUBLIC_TENANT)
+    scope = encode_resource(public, body, awaits=(Ref(TypeUrl.ROUTE, PUBLIC_ROUTES),))
+    fixed = {TypeUrl.ROUTE: tables, TypeUrl.SCOPE: [scope, *map(scopes.anchor, tables)]}
     if options.client is not None:
         cluster = clusters.web_client(options.client, options.cluster)
         fixed[TypeUrl.CLUSTER] = [encode_resource(CLIENT_CLUSTER, bytes(cluster))]
@@ -135,7 +130,7 @@ def _put_cells(
         put[TypeUrl.CLUSTER].put(cell_cluster(cell_id), cell.cluster if cell else None)
         put[TypeUrl.ENDPOINT].put(cell_cluster(cell_id), cell.assignment if cell else None)
         put[TypeUrl.ROUTE].put(cell_routes(cell_id), cell.routes if cell else None)
-        put[TypeUrl.SCOPE].put(anchor_scope(cell_id), cell.anchor if cell else None)
+        put[TypeUrl.SCOPE].put(anchor_scope(cell_routes(cell_id)), cell.anchor if cell else None)
     return {type_url: tables[type_url].replace(change.upserts, change.removed) for type_url, change in put.items()}
 
 

@@ -1,0 +1,91 @@
+"""Waiting for a running system to reach a state, and asking it what it thinks."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+from aiohttp import web
+
+from xds.demo.cell_api import make_app
+from xds.demo.client import EdgeClient
+from xds.demo.stack import Stack
+
+
+async def until(holds: Callable[[], Awaitable[bool]], what: str, *, timeout: float = 15) -> None:
+    """Wait until `holds`, asking again and again; fails with `what` was waited for."""
+    try:
+        async with asyncio.timeout(timeout):
+            while not await holds():  # noqa: ASYNC110 -- another process has no event for us
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"not within {timeout} s: {what}") from None
+
+
+async def statusz(stack: Stack) -> dict[str, Any]:
+    status, text = await stack.control_plane.ask("/statusz")
+    assert status == 200, text
+    return dict(json.loads(text))
+
+
+async def execute(stack: Stack, *statements: str) -> None:
+    """Plain SQL from outside, in one transaction."""
+    connection = await asyncpg.connect(stack.postgres.dsn)
+    try:
+        async with connection.transaction():
+            for statement in statements:
+                await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def is_answered(stack: Stack, tenant: str, status: int, cell: str = "", path: str = "/api/x") -> bool:
+    """Whether every Envoy answers the tenant's request so."""
+    token = stack.idp.mint(tenant)
+    answers = [await stack.get(edge, path, token=token) for edge in stack.clients]
+    return all(answer.status == status and answer.cell == cell for answer in answers)
+
+
+@asynccontextmanager
+async def extra_cell(name: str) -> AsyncIterator[int]:
+    """A cell's API that is not part of the stack; gives its port."""
+    runner = web.AppRunner(make_app(name), access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What the requests of one tenant, sent one after the other through every Envoy, came to."""
+
+    answered: int = 0
+    failed: list[str] = field(default_factory=list)
+    cells: set[str] = field(default_factory=set)
+
+
+@asynccontextmanager
+async def traffic(stack: Stack, tenant: str) -> AsyncIterator[Traffic]:
+    """Send requests of a tenant through every Envoy for as long as the context lasts, on connections of its own."""
+    token, seen, going = stack.idp.mint(tenant), Traffic(), True
+
+    async def keep_asking(port: int) -> None:
+        async with EdgeClient(port) as client:
+            while going:
+                answer = await client.get("/api/x", token=token)
+                seen.answered += 1
+                seen.cells.add(answer.cell)
+                if answer.status != 200:
+                    seen.failed.append(f"{answer.status} {answer.text}")
+
+    async with asyncio.TaskGroup() as group:
+        for port in stack.ports.edges.values():
+            group.create_task(keep_asking(port))
+        yield seen
+        going = False
