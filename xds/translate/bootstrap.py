@@ -10,6 +10,9 @@ from xds.names import NodeGroup, NodeId
 
 XDS_CLUSTER = "alphaswarm-xds"
 
+_RECONNECT = {"retry_back_off": {"base_interval": "0.5s", "max_interval": "5s"}}
+"""Jittered by Envoy. Its own limit is 30 s, half a minute in which a restarted control plane misses its fleet."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootstrapOptions:
@@ -40,7 +43,7 @@ def bootstrap(options: BootstrapOptions) -> dict[str, object]:
                 "api_type": "DELTA_GRPC" if options.variant == "delta" else "GRPC",
                 "transport_api_version": "V3",
                 "set_node_on_first_message_only": True,
-                "grpc_services": [{"envoy_grpc": {"cluster_name": XDS_CLUSTER}}],
+                "grpc_services": [{"envoy_grpc": {"cluster_name": XDS_CLUSTER, "retry_policy": _RECONNECT}}],
             },
             "cds_config": _over_ads(),
             "lds_config": _over_ads(),
