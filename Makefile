@@ -46,6 +46,11 @@ layers: $(READY)
 golden: $(READY) ## rewrite the golden files; read the diff
 	@$(BIN)/pytest tests/unit/translate -q --update-golden
 
+bench: $(READY) ## measure moves, first config, throughput (needs wrk)
+	@$(BIN)/python -m tests.bench.moves
+	@$(BIN)/python -m tests.bench.first_config
+	@$(BIN)/python -m tests.bench.throughput
+
 proto: $(READY) ## regenerate xds/proto from protos/
 	@PATH="$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos --python_out=. --mypy_out=. protos/xds/proto/*.proto
 
