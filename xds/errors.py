@@ -7,6 +7,7 @@
     │   └── Conflict          … the registry's present state forbids it
     ├── RegistryError         the dependency
     │   ├── RegistryUnavailable   cannot be reached now; retried, the last snapshot stays in force
+    │   ├── ChangesPruned         its change log cannot tell what happened since a revision; load anew
     │   └── RegistryMismatch      its schema is not the one this version needs
     ├── InconsistentSnapshot  us: a snapshot that points at what it does not hold; never published
     └── LocalFailure          this machine: a port is taken, a binary cannot run
@@ -48,6 +49,10 @@ class RegistryError(XdsError):
 
 class RegistryUnavailable(RegistryError):
     """The registry cannot be reached now."""
+
+
+class ChangesPruned(RegistryError):
+    """The change log no longer reaches back to a revision, or not yet up to it: load everything anew."""
 
 
 class RegistryMismatch(RegistryError):

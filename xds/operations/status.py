@@ -8,16 +8,8 @@ from typing import Literal
 
 from xds.model import CellState
 from xds.names import CellId, NodeGroup, NodeId
-from xds.publish import PublishStatus as PublishStatus
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistryStatus:
-    """Whether the registry can be reached, in which case `error` is empty, and since when that is so."""
-
-    connected: bool
-    error: str
-    since: float
+from xds.telemetry.status import PublishStatus as PublishStatus
+from xds.telemetry.status import RegistryStatus as RegistryStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,5 @@ from xds.publish.feed import Feed, Slot
 from xds.publish.pacer import Pacer
 from xds.publish.publisher import Publisher
 from xds.publish.source import Registry
-from xds.publish.status import PublishStatus
 
-__all__ = ["Feed", "Pacer", "PublishStatus", "Publisher", "Registry", "Slot"]
+__all__ = ["Feed", "Pacer", "Publisher", "Registry", "Slot"]

@@ -16,9 +16,9 @@ from xds.names import CellId, TypeUrl
 from xds.publish.feed import Feed
 from xds.publish.pacer import Pacer
 from xds.publish.source import Registry
-from xds.publish.status import PublishStatus
 from xds.snapshot import dangling
 from xds.telemetry import Metrics, get_logger
+from xds.telemetry.status import PublishStatus
 from xds.translate import EdgeOptions, Translation, retranslate, translate
 
 

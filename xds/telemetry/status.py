@@ -1,6 +1,6 @@
-"""What is published, in numbers.
+"""The state of the two parts that can be behind: the registry's connection, and what is published.
 
-Knows nothing about how it is shown.
+Plain values. Knows nothing about how they are come by, nor how they are shown.
 """
 
 from collections.abc import Mapping
@@ -8,8 +8,20 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryStatus:
+    """Whether the registry can be reached, in which case `error` is empty, and since when that is so.
+
+    `since` is in seconds since the epoch.
+    """
+
+    connected: bool
+    error: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishStatus:
-    """The snapshot in force; `published_at` is None until there is one.
+    """The snapshot in force; `published_at`, in seconds since the epoch, is None until there is one.
 
     `cells` counts by state and `resources` by label (cds, eds …). `problems` has a line for each row that
     was left out; `error` is why the latest publish failed, empty if it did not.

@@ -1,0 +1,184 @@
+"""What the database itself refuses, and what it logs."""
+
+from typing import Any
+
+import asyncpg
+import pytest
+
+from xds.errors import Conflict, NotFound, RequestError
+from xds.registry.faults import CONSTRAINTS, explain
+
+CELL = "INSERT INTO cells (id) VALUES ('cell-a')"
+ENDPOINT = "INSERT INTO endpoints (cell_id, address, port) VALUES ('cell-a', '10.0.0.1', 80)"
+TENANT = "INSERT INTO tenants (id, cell_id) VALUES ('acme', 'cell-a')"
+
+REFUSED = [
+    (CELL, "cells_pk"),
+    ("INSERT INTO cells (id) VALUES ('shared')", "cells_id_valid"),
+    ("INSERT INTO cells (id) VALUES ('cell-')", "cells_id_valid"),
+    ("INSERT INTO cells (id) VALUES ('cell-A')", "cells_id_valid"),
+    ("INSERT INTO cells (id) VALUES ('cell-a-')", "cells_id_valid"),
+    ("INSERT INTO cells (id) VALUES (E'cell-b\\n')", "cells_id_valid"),
+    ("INSERT INTO cells (id) VALUES ('cell-' || repeat('x', 44))", "cells_id_valid"),
+    ("INSERT INTO cells (id, state) VALUES ('cell-b', 'asleep')", "cells_state_known"),
+    ("INSERT INTO cells (id, tenancy) VALUES ('cell-b', 'both')", "cells_tenancy_known"),
+    ("INSERT INTO cells (id, tier) VALUES ('cell-b', '')", "cells_tier_valid"),
+    ("INSERT INTO cells (id, region) VALUES ('cell-b', 'a b')", "cells_region_valid"),
+    ("INSERT INTO cells (id, labels) VALUES ('cell-b', '[]')", "cells_labels_valid"),
+    ("""INSERT INTO cells (id, labels) VALUES ('cell-b', '{"a": 1}')""", "cells_labels_valid"),
+    ("""INSERT INTO cells (id, labels) VALUES ('cell-b', '{"a": ["x"]}')""", "cells_labels_valid"),
+    ("INSERT INTO cells (id, protocol) VALUES ('cell-b', 'http3')", "cells_protocol_known"),
+    (ENDPOINT, "endpoints_pk"),
+    ("INSERT INTO endpoints (cell_id, address, port) VALUES ('cell-q', 'h', 80)", "endpoints_cell_exists"),
+    ("INSERT INTO endpoints (cell_id, address, port) VALUES ('cell-a', '', 80)", "endpoints_address_valid"),
+    ("INSERT INTO endpoints (cell_id, address, port) VALUES ('cell-a', 'a b', 80)", "endpoints_address_valid"),
+    (
+        "INSERT INTO endpoints (cell_id, address, port) VALUES ('cell-a', repeat('a', 254), 80)",
+        "endpoints_address_valid",
+    ),
+    ("INSERT INTO endpoints (cell_id, address, port) VALUES ('cell-a', 'h', 0)", "endpoints_port_valid"),
+    ("INSERT INTO endpoints (cell_id, address, port) VALUES ('cell-a', 'h', 65536)", "endpoints_port_valid"),
+    ("INSERT INTO endpoints (cell_id, address, port, zone) VALUES ('cell-a', 'h', 1, ' ')", "endpoints_zone_valid"),
+    ("INSERT INTO endpoints (cell_id, address, port, weight) VALUES ('cell-a', 'h', 1, 0)", "endpoints_weight_valid"),
+    (
+        "INSERT INTO endpoints (cell_id, address, port, weight) VALUES ('cell-a', 'h', 1, 1001)",
+        "endpoints_weight_valid",
+    ),
+    (TENANT, "tenants_pk"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('-', 'cell-a')", "tenants_id_valid"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('', 'cell-a')", "tenants_id_valid"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('a b', 'cell-a')", "tenants_id_valid"),
+    ("INSERT INTO tenants (id, cell_id) VALUES (E'a\\n', 'cell-a')", "tenants_id_valid"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('ä', 'cell-a')", "tenants_id_valid"),
+    ("INSERT INTO tenants (id, cell_id) VALUES (repeat('a', 129), 'cell-a')", "tenants_id_valid"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('b', 'cell-q')", "tenants_cell_exists"),
+    ("INSERT INTO tenants (id, cell_id, state) VALUES ('b', 'cell-a', 'gone')", "tenants_state_known"),
+    ("DELETE FROM cells", "tenants_cell_exists"),
+]
+
+ACCEPTED = [
+    "INSERT INTO cells (id) VALUES ('cell-' || repeat('x', 43))",
+    """INSERT INTO cells (id, labels) VALUES ('cell-b', '{"a": "1", "b": ""}')""",
+    "INSERT INTO endpoints (cell_id, address, port, weight) VALUES ('cell-a', 'fd00::1', 65535, 1000)",
+    "INSERT INTO endpoints (cell_id, address, port) VALUES ('cell-a', '10.0.0.1', 81)",
+    "INSERT INTO tenants (id, cell_id) VALUES ('0.A_b-' || repeat('c', 122), 'cell-a')",
+]
+
+
+@pytest.fixture
+async def seeded(sql: asyncpg.Connection) -> asyncpg.Connection:
+    for statement in (CELL, ENDPOINT, TENANT):
+        await sql.execute(statement)
+    return sql
+
+
+async def logged(sql: asyncpg.Connection, *statements: str) -> list[tuple[str, str]]:
+    """What the log has of `statements`, run in one transaction."""
+    before = await sql.fetchval("SELECT coalesce(max(revision), 0) FROM change_log")
+    async with sql.transaction():
+        for statement in statements:
+            await sql.execute(statement)
+    rows = await sql.fetch("SELECT kind, id FROM change_log WHERE revision > $1 ORDER BY revision", before)
+    return [(row["kind"], row["id"]) for row in rows]
+
+
+@pytest.mark.parametrize(("statement", "constraint"), REFUSED)
+async def test_nonsense_is_refused_by_a_named_constraint(
+    seeded: asyncpg.Connection, statement: str, constraint: str
+) -> None:
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError) as refusal:
+        await seeded.execute(statement)
+    assert refusal.value.constraint_name == constraint
+
+
+@pytest.mark.parametrize("statement", ACCEPTED)
+async def test_the_limits_themselves_are_accepted(seeded: asyncpg.Connection, statement: str) -> None:
+    await seeded.execute(statement)
+
+
+async def test_every_constraint_has_a_message_and_every_message_a_constraint(sql: asyncpg.Connection) -> None:
+    rows = await sql.fetch(
+        """SELECT conname FROM pg_constraint WHERE contype IN ('c', 'p', 'f')
+           AND conrelid IN ('cells'::regclass, 'endpoints'::regclass, 'tenants'::regclass)"""
+    )
+    assert {row["conname"] for row in rows} == set(CONSTRAINTS)
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind", "words"),
+    [
+        (TENANT, Conflict, "a tenant with this id exists already (Key (id)=(acme)"),
+        ("INSERT INTO tenants (id, cell_id) VALUES ('b', 'cell-q')", NotFound, "(Key (cell_id)=(cell-q)"),
+        ("INSERT INTO cells (id) VALUES ('x')", RequestError, "a cell id is 'cell-'"),
+        ("INSERT INTO tenants (id) VALUES ('b')", RequestError, 'null value in column "cell_id"'),
+    ],
+)
+async def test_a_refusal_becomes_one_line(
+    seeded: asyncpg.Connection, statement: str, kind: type[RequestError], words: str
+) -> None:
+    with pytest.raises(asyncpg.PostgresError) as refusal:
+        await seeded.execute(statement)
+    error = explain(refusal.value, "here")
+    assert type(error) is kind
+    assert words in str(error)
+    assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("table", ["cells", "endpoints", "tenants", "change_log", "change_log_floor"])
+async def test_truncate_is_refused(seeded: asyncpg.Connection, table: str) -> None:
+    with pytest.raises(asyncpg.FeatureNotSupportedError, match=f"TRUNCATE {table} is refused.*use DELETE"):
+        await seeded.execute(f"TRUNCATE {table} CASCADE")
+
+
+@pytest.mark.parametrize(
+    ("statements", "expected"),
+    [
+        (["INSERT INTO cells (id) VALUES ('cell-b')"], [("cell", "cell-b")]),
+        (["UPDATE cells SET state = 'active'"], [("cell", "cell-a")]),
+        (["UPDATE cells SET state = state, updated_at = now()"], []),
+        (["UPDATE cells SET id = 'cell-b'"], [("cell", "cell-a"), ("cell", "cell-b"), ("tenant", "acme")]),
+        (["DELETE FROM tenants", "DELETE FROM cells"], [("tenant", "acme"), ("cell", "cell-a")]),
+        (["UPDATE endpoints SET weight = 2"], [("cell", "cell-a")]),
+        (["UPDATE endpoints SET weight = weight"], []),
+        (["DELETE FROM endpoints"], [("cell", "cell-a")]),
+        (
+            ["INSERT INTO cells (id) VALUES ('cell-b')", "UPDATE endpoints SET cell_id = 'cell-b'"],
+            [("cell", "cell-a"), ("cell", "cell-b")],
+        ),
+        (["UPDATE tenants SET state = 'suspended'"], [("tenant", "acme")]),
+        (["UPDATE tenants SET state = state"], []),
+        (["UPDATE tenants SET id = 'globex'"], [("tenant", "acme"), ("tenant", "globex")]),
+        (["DELETE FROM tenants"], [("tenant", "acme")]),
+    ],
+)
+async def test_the_log_names_what_changed_and_nothing_else(
+    seeded: asyncpg.Connection, statements: list[str], expected: list[tuple[str, str]]
+) -> None:
+    assert list(dict.fromkeys(sorted(await logged(seeded, *statements)))) == sorted(expected)
+
+
+async def test_what_is_rolled_back_is_not_logged(seeded: asyncpg.Connection) -> None:
+    transaction = seeded.transaction()
+    await transaction.start()
+    await seeded.execute("UPDATE tenants SET state = 'suspended'")
+    await transaction.rollback()
+    assert await logged(seeded, "UPDATE cells SET tier = 'gold'") == [("cell", "cell-a")]
+
+
+async def test_a_writer_with_another_search_path_is_logged(seeded: asyncpg.Connection) -> None:
+    await seeded.execute("SET search_path = pg_catalog")
+    await seeded.execute("UPDATE public.tenants SET state = 'suspended'")
+    await seeded.execute("RESET search_path")
+    newest: Any = await seeded.fetchrow("SELECT kind, id FROM change_log ORDER BY revision DESC LIMIT 1")
+    assert tuple(newest) == ("tenant", "acme")
+
+
+async def test_updated_at_follows_a_change_and_only_a_change(seeded: asyncpg.Connection) -> None:
+    async def updated() -> Any:
+        return await seeded.fetchval("SELECT updated_at FROM tenants")
+
+    first = await updated()
+    await seeded.execute("UPDATE tenants SET state = state")
+    assert await updated() == first
+    await seeded.execute("UPDATE tenants SET state = 'suspended'")
+    assert await updated() > first

@@ -1,0 +1,222 @@
+"""`alphaswarm-xds cells`: arguments to operations, results to tables or JSON."""
+
+import re
+
+import click
+
+from xds.cli.output import as_json_option, change_to_json, print_json, print_list, print_table, say
+from xds.cli.registry import run
+from xds.model import Cell, CellState, Endpoint, Tenancy, UpstreamProtocol
+from xds.names import CellId
+from xds.operations import DEFAULT_PORT, add_cell, list_cells, set_cell_state, set_endpoints
+
+_HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<host>[^:]*))(?::(?P<port>[0-9]{1,5}))?")
+
+
+class EndpointParameter(click.ParamType[Endpoint]):
+    """`HOST[:PORT][,zone=ZONE][,weight=N]`; without a host, the cell's service name."""
+
+    name = "endpoint"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Endpoint:
+        """Read one endpoint."""
+        address, *options = str(value).split(",")
+        match = _HOST_PORT.fullmatch(address)
+        pairs = dict(option.partition("=")[::2] for option in options)
+        weight = pairs.get("weight", "1")
+        if match is None or not set(pairs) <= {"zone", "weight"} or len(pairs) < len(options) or not weight.isdecimal():
+            self.fail(f"expected HOST[:PORT][,zone=ZONE][,weight=N], an IPv6 HOST in [], got {value!r}", param, ctx)
+        return Endpoint(
+            address=match["v6"] or match["host"] or "",
+            port=int(match["port"] or DEFAULT_PORT),
+            zone=pairs.get("zone", ""),
+            weight=int(weight),
+        )
+
+
+def _labels(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not name or not equals or name in labels:
+            raise click.BadParameter(f"expected NAME=VALUE, each name once, got {value!r}")
+        labels[name] = text
+    return labels
+
+
+_endpoint_option = click.option(
+    "--endpoint",
+    "endpoints",
+    multiple=True,
+    type=EndpointParameter(),
+    metavar="HOST[:PORT][,zone=ZONE][,weight=N]",
+    help=f"Where the cell's API answers; may be repeated. Default: its service name, port {DEFAULT_PORT}.",
+)
+
+
+@click.group()
+def cells() -> None:
+    """List and change cells and their endpoints."""
+
+
+@cells.command("list")
+@click.option("--state", type=click.Choice(CellState, case_sensitive=False), help="Only cells in this state.")
+@as_json_option
+@click.pass_context
+def list_command(context: click.Context, *, state: CellState | None, as_json: bool) -> None:
+    """List the cells, with the number of tenants in each.
+
+    \b
+    Example:
+      alphaswarm-xds cells list --json | jq -r '.data[].id'
+    """  # noqa: D301 -- click reads the \b
+    listed = run(context, lambda registry: list_cells(registry, state=state))
+    if as_json:
+        print_list(_to_json(row.cell) | {"tenants": row.tenants} for row in listed)
+        return
+    rows = (
+        (c.id, c.state, c.tenancy, c.tier, c.region, c.protocol, row.tenants, _endpoints_text(c.endpoints))
+        for row in listed
+        for c in (row.cell,)
+    )
+    columns = ("ID", "STATE", "TENANCY", "TIER", "REGION", "PROTOCOL", "TENANTS", "ENDPOINTS")
+    print_table(columns, rows, empty="no cells")
+
+
+@cells.command("add")
+@click.argument("cell_id", metavar="ID")
+@click.option(
+    "--state",
+    type=click.Choice(CellState, case_sensitive=False),
+    default=CellState.PROVISIONING,
+    help="Its first state. Default: provisioning.",
+)
+@click.option(
+    "--tenancy", type=click.Choice(Tenancy, case_sensitive=False), default=Tenancy.SHARED, help="Default: shared."
+)
+@click.option("--tier", default="std", show_default=True)
+@click.option("--region", default="local", show_default=True)
+@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", callback=_labels, help="May be repeated.")
+@click.option(
+    "--protocol",
+    type=click.Choice(UpstreamProtocol, case_sensitive=False),
+    default=UpstreamProtocol.HTTP1,
+    help="What its API speaks. Default: http1.",
+)
+@_endpoint_option
+@as_json_option
+@click.pass_context
+def add_command(
+    context: click.Context,
+    *,
+    cell_id: str,
+    state: CellState,
+    tenancy: Tenancy,
+    tier: str,
+    region: str,
+    labels: dict[str, str],
+    protocol: UpstreamProtocol,
+    endpoints: tuple[Endpoint, ...],
+    as_json: bool,
+) -> None:
+    """Add a cell.
+
+    It begins as provisioning unless told otherwise: Envoys then connect to it and check its health before
+    its first request, and no tenant can be put there yet. Make it active when it is up.
+
+    \b
+    Examples:
+      alphaswarm-xds cells add cell-shared-std-local
+      alphaswarm-xds cells add cell-acme --tenancy dedicated --state active \\
+          --endpoint 10.0.0.1:8000,zone=a,weight=2 --endpoint 10.0.0.2:8000,zone=b
+    """  # noqa: D301 -- click reads the \b
+    asked = Cell(
+        id=CellId(cell_id),
+        state=state,
+        tenancy=tenancy,
+        tier=tier,
+        region=region,
+        labels=tuple(labels.items()),
+        protocol=protocol,
+        endpoints=endpoints,
+    )
+    cell = run(context, lambda registry: add_cell(registry, asked))
+    if as_json:
+        print_json(_to_json(cell))
+    else:
+        say(f"cell {cell.id}: added, {cell.state}, at {_endpoints_text(cell.endpoints)}")
+
+
+@cells.command("set-state")
+@click.argument("cell_id", metavar="ID")
+@click.argument("state", type=click.Choice(CellState, case_sensitive=False))
+@as_json_option
+@click.pass_context
+def set_state_command(context: click.Context, *, cell_id: str, state: CellState, as_json: bool) -> None:
+    """Bring a cell into another state.
+
+    \b
+    provisioning  known to Envoys, not in use     → active, retired
+    active        takes tenants and traffic       → draining, cordoned
+    draining      its tenants are being moved     → active, cordoned, retired
+    cordoned      its tenants stay, no new ones   → active, draining, retired
+    retired       gone from Envoys; no tenants    → provisioning
+
+    \b
+    Example:
+      alphaswarm-xds cells set-state cell-shared-std-local draining
+    """  # noqa: D301 -- click reads the \b
+    change = run(context, lambda registry: set_cell_state(registry, CellId(cell_id), state))
+    if as_json:
+        print_json(change_to_json(change))
+    else:
+        say(f"cell {change.cell}: " + (f"{change.was} → {change.now}" if change.is_change else f"{change.now} already"))
+
+
+@cells.command("set-endpoints")
+@click.argument("cell_id", metavar="ID")
+@_endpoint_option
+@as_json_option
+@click.pass_context
+def set_endpoints_command(
+    context: click.Context, *, cell_id: str, endpoints: tuple[Endpoint, ...], as_json: bool
+) -> None:
+    """Give a cell these endpoints and no others.
+
+    \b
+    Example:
+      alphaswarm-xds cells set-endpoints cell-acme --endpoint 10.0.0.1:8000 --endpoint 10.0.0.3:8000
+    """  # noqa: D301 -- click reads the \b
+    if not endpoints:
+        raise click.UsageError("expected at least one --endpoint")
+    change = run(context, lambda registry: set_endpoints(registry, CellId(cell_id), endpoints))
+    if as_json:
+        print_json(change_to_json(change))
+    else:
+        was, now = _endpoints_text(change.was), _endpoints_text(change.now)
+        say(f"cell {change.cell}: " + (f"{was or 'none'} → {now}" if change.is_change else f"{now} already"))
+
+
+def _to_json(cell: Cell) -> dict[str, object]:
+    return {
+        "id": cell.id,
+        "state": cell.state,
+        "tenancy": cell.tenancy,
+        "tier": cell.tier,
+        "region": cell.region,
+        "labels": dict(cell.labels),
+        "protocol": cell.protocol,
+        "endpoints": cell.endpoints,
+    }
+
+
+def _endpoints_text(endpoints: tuple[Endpoint, ...]) -> str:
+    return " ".join(_endpoint_text(endpoint) for endpoint in endpoints)
+
+
+def _endpoint_text(endpoint: Endpoint) -> str:
+    """As `--endpoint` takes it."""
+    address = f"[{endpoint.address}]" if ":" in endpoint.address else endpoint.address
+    zone = f",zone={endpoint.zone}" if endpoint.zone else ""
+    weight = f",weight={endpoint.weight}" if endpoint.weight != 1 else ""
+    return f"{address}:{endpoint.port}{zone}{weight}"

@@ -1,0 +1,188 @@
+"""The registry in PostgreSQL: what the publisher reads, and what operations write.
+
+Fulfils `xds.publish.source.Registry` and `xds.operations.Store`. A connection is made when it is first
+needed, so a database that is down is an answer to a question and not a failure to start.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from types import MappingProxyType
+
+import asyncpg
+
+from xds.errors import RegistryMismatch, RegistryUnavailable, XdsError
+from xds.model import Cell, Changes, Tenant, TenantState, Topology
+from xds.names import CellId, Revision, TenantId
+from xds.registry.dsn import describe
+from xds.registry.faults import mismatch, translated, translated_connecting
+from xds.registry.health import Health
+from xds.registry.listening import Listener
+from xds.registry.queries import Queries
+from xds.registry.reading import LISTED_TENANTS, TENANT_COUNTS, read_all, read_cells, read_changes
+from xds.registry.rows import Reading
+from xds.registry.schema import SCHEMA_REVISION, VERSION_TABLE
+from xds.registry.writing import PostgresTransaction
+from xds.telemetry import get_logger
+from xds.telemetry.status import RegistryStatus
+
+# The log's order is by revision and, in effect, by time: the oldest come first and the search stops early.
+PRUNE = """
+DELETE FROM change_log WHERE revision IN (
+    SELECT revision FROM (SELECT revision, at FROM change_log ORDER BY revision LIMIT $2) AS oldest
+     WHERE at < clock_timestamp() - $1 * interval '1 second'
+) AND revision < (SELECT max(revision) FROM change_log)"""
+PRUNE_BATCH = 20_000
+
+_log = get_logger()
+
+
+class PostgresRegistry:
+    """A registry in one PostgreSQL database; made by `open`."""
+
+    def __init__(self, pool: asyncpg.Pool, listener: Listener, health: Health, where: str, timeout: float) -> None:
+        self._pool = pool
+        self._listener = listener
+        self._health = health
+        self._where = where
+        self._timeout = timeout
+        self._problems: dict[str, str] = {}
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, dsn: str, *, pool_size: int = 4, timeout: float = 10, poll_seconds: float = 5
+    ) -> AsyncIterator["PostgresRegistry"]:
+        """A registry at `dsn`, closed at the end; connects to nothing yet.
+
+        Raises `SettingsError` if `dsn` is no URL. `timeout` is for each query and each connection.
+        """
+        where, health = describe(dsn), Health(time.time)
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=0,
+            max_size=pool_size,
+            timeout=timeout,
+            command_timeout=timeout,
+            server_settings={"application_name": "alphaswarm-xds"},
+        )
+        listener = Listener(dsn, where, health, timeout=timeout, poll_seconds=poll_seconds)
+        try:
+            yield cls(pool, listener, health, where, timeout)
+        finally:
+            try:
+                async with asyncio.timeout(timeout):
+                    await pool.close()
+            except TimeoutError:
+                pool.terminate()
+
+    @property
+    def status(self) -> RegistryStatus:
+        """Whether the database answered last, else why not, and since when."""
+        return self._health.status
+
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """The rows that are left out of the topology because they make no sense: `kind id` → the reason."""
+        return MappingProxyType(self._problems)
+
+    async def check_schema(self) -> None:
+        """Raise `RegistryMismatch` unless the database has the schema that this version needs."""
+        async with self._queries() as queries:
+            exists = await queries.fetch_row("SELECT to_regclass($1) AS found", VERSION_TABLE)
+            row = None
+            if exists is not None and exists["found"] is not None:
+                row = await queries.fetch_row(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608 -- our constant
+        found = row["version_num"] if row is not None else "no revision"
+        if found != SCHEMA_REVISION:
+            raise mismatch(self._where, f"is at {found}")
+
+    async def load(self) -> Topology:
+        """Everything, at one revision."""
+        async with self._queries() as queries:
+            revision, reading = await read_all(queries)
+        self._report(dict.fromkeys(self._problems, "") | reading.problems)
+        return Topology(
+            revision=revision, cells=MappingProxyType(reading.cells), tenants=MappingProxyType(reading.tenants)
+        )
+
+    async def changes_since(self, revision: Revision) -> Changes:
+        """What became of all that was committed after `revision`.
+
+        Raises `ChangesPruned` when the change log cannot tell; then `load`.
+        """
+        async with self._queries() as queries:
+            newest, logged, reading = await read_changes(queries, revision)
+        self._report({f"{row['kind']} {row['id']}": "" for row in logged} | reading.problems)
+        cells = [CellId(row["id"]) for row in logged if row["kind"] == "cell"]
+        tenants = [TenantId(row["id"]) for row in logged if row["kind"] == "tenant"]
+        return Changes(
+            revision=newest,
+            cells={cell: reading.cells.get(cell) for cell in cells},
+            tenants={tenant: reading.tenants.get(tenant) for tenant in tenants},
+        )
+
+    async def watch(self, wake: Callable[[], None]) -> None:
+        """Call `wake` whenever something may have been committed; runs until cancelled."""
+        await self._listener.watch(wake)
+
+    async def prune(self, keep_seconds: float) -> int:
+        """Delete what the change log holds from before `keep_seconds` ago, the newest excepted; how many rows."""
+        pruned = 0
+        async with self._queries() as queries:
+            while True:
+                count = await queries.execute(PRUNE, keep_seconds, PRUNE_BATCH)
+                pruned += count
+                if count < PRUNE_BATCH:
+                    return pruned
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PostgresTransaction]:
+        """A transaction: committed at the end, undone if the end is an exception."""
+        async with self._queries() as queries, queries.writing() as written:
+            yield PostgresTransaction(queries, written)
+
+    async def list_cells(self) -> Sequence[tuple[Cell, int]]:
+        """Every cell and how many tenants live in it, by id."""
+        reading = Reading()
+        async with self._queries() as queries, queries.snapshot():
+            await read_cells(queries, reading, None)
+            counts = {row["cell_id"]: row["tenants"] for row in await queries.fetch(TENANT_COUNTS)}
+        self._report(reading.problems)
+        return [(cell, counts.get(cell.id, 0)) for _, cell in sorted(reading.cells.items())]
+
+    async def list_tenants(
+        self, *, cell: CellId | None, state: TenantState | None, limit: int | None
+    ) -> Sequence[Tenant]:
+        """The tenants in `cell` and `state` (None: any), by id, at most `limit`."""
+        reading = Reading()
+        async with self._queries() as queries:
+            reading.add_tenants(await queries.fetch(LISTED_TENANTS, cell, state, limit))
+        self._report(reading.problems)
+        return list(reading.tenants.values())
+
+    @asynccontextmanager
+    async def _queries(self) -> AsyncIterator[Queries]:
+        try:
+            with translated_connecting(self._where):
+                connection = await self._pool.acquire(timeout=self._timeout)
+            try:
+                yield Queries(connection, self._where, self._timeout)
+            finally:
+                # What was asked is answered; a connection that cannot be given back is dropped by the pool.
+                with suppress(XdsError), translated(self._where):
+                    await self._pool.release(connection, timeout=self._timeout)
+        except (RegistryUnavailable, RegistryMismatch) as error:
+            self._health.failed("queries", str(error))
+            raise
+        self._health.succeeded("queries")
+
+    def _report(self, found: Mapping[str, str]) -> None:
+        """Note what became of rows: an empty text is for one that is no problem any more."""
+        for row, problem in found.items():
+            if not problem:
+                self._problems.pop(row, None)
+            elif self._problems.get(row) != problem:
+                self._problems[row] = problem
+                _log.warning("registry.row_left_out", row=row, problem=problem)
