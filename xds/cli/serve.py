@@ -1,5 +1,7 @@
 """`alphaswarm-xds serve`: the control plane itself."""
 
+import os
+
 import click
 import uvloop
 
@@ -23,9 +25,12 @@ def serve(context: click.Context) -> None:
       AUTH_ISSUER=https://idp.example AUTH_AUDIENCE=alphaswarm AUTH_JWKS_FILE=jwks.json \\
         DATABASE_URL=postgresql://xds@db/alphaswarm alphaswarm-xds serve
     """  # noqa: D301 -- click reads the \b
-    from xds.app import serve as run  # noqa: PLC0415 -- takes a second; --help need not wait for it
-
     settings = read_settings(context)
-    telemetry.configure(settings.log_level, settings.log_format)
     settings.require_auth()
+    telemetry.configure(settings.log_level, settings.log_format)
+    # gRPC's C core writes lines of its own to the standard error, among our JSON; what matters we say ourselves.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+    from xds.app import serve as run  # noqa: PLC0415 -- takes a second, and reads GRPC_VERBOSITY
+
     uvloop.run(run(settings))
