@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 PROGRAM = Path(sys.executable).with_name("alphaswarm-xds")
+DOWN = "postgresql://user:s3cret@127.0.0.1:1/alphaswarm"
 
 
 @dataclass(frozen=True)
