@@ -35,8 +35,8 @@ class Publisher:
         self._pacer = Pacer(interval)
         self._woken = asyncio.Event()
         self._translation: Translation | None = None
+        self._published: Translation | None = None
         self._number = 0
-        self._is_behind = False
         self._log = get_logger()
         self.status = PublishStatus()
         """What is published now."""
@@ -74,14 +74,14 @@ class Publisher:
             after = translate(await self._registry.load(), self._options)
         else:
             changes = await self._changes(before.topology)
-            if not changes and not self._is_behind:
+            # A revision alone is news: a restored registry may be the same at a lower one, and is followed from there.
+            is_news = bool(changes) or changes.revision != before.topology.revision
+            if not is_news and before is self._published:
                 self.status = replace(self.status, error="")
                 return
             after = retranslate(before, changes)
         self._translation = after
-        self._is_behind = True
-        await self._publish(before, after)
-        self._is_behind = False
+        await self._publish(after)
 
     async def _changes(self, topology: Topology) -> Changes:
         try:
@@ -90,7 +90,7 @@ class Publisher:
             self._log.warning("registry.reloaded", revision=topology.revision)
             return topology.changes_to(await self._registry.load())
 
-    async def _publish(self, before: Translation | None, after: Translation) -> None:
+    async def _publish(self, after: Translation) -> None:
         number = self._number + 1
         snapshots = after.snapshots(number)
         for snapshot in snapshots.values():
@@ -103,6 +103,7 @@ class Publisher:
                 )
         self._number = number
         await self._feed.publish(snapshots)
+        before, self._published = self._published, after
         self._note(before, after)
 
     def _note(self, before: Translation | None, after: Translation) -> None:

@@ -27,7 +27,8 @@ class Journal:
     def ended(self, reason: str, text: str) -> None:
         """The stream is over: one line that sums it up, by type: sent/acknowledged/rejected."""
         sums = {_label(url): f"{of.sent}/{of.acked}/{of.nacked}" for url, of in self._record.types.items()}
-        self._log.info("stream.ended", reason=reason, text=text, **sums)
+        # Under one key: a type that the client made up must not become a key of ours.
+        self._log.info("stream.ended", reason=reason, text=text, responses=sums)
 
     def received(self, type_url: str, subscribed: int | None, outputs: tuple[Output, ...]) -> None:
         """A request came, and caused these outputs."""

@@ -21,6 +21,7 @@ DRAINED = Ending("drained", grpc.StatusCode.OK)
 NOT_READY = Ending("refused", grpc.StatusCode.UNAVAILABLE, "no snapshot is published yet")
 SILENT = Ending("refused", grpc.StatusCode.DEADLINE_EXCEEDED, "no request came on the stream")
 TOO_SLOW = Ending("failed", grpc.StatusCode.DEADLINE_EXCEEDED, "the client took too long to read a response")
+LOST = Ending("reset", grpc.StatusCode.OK, "the connection was lost")
 
 
 def violated(text: str) -> Ending:

@@ -7,6 +7,7 @@ about the protocol.
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ from xds.server.variants import Request, VariantParts
 from xds.server.wire import Garbage
 from xds.session import Limits, Node, Output, Respond, Violated, identify
 from xds.snapshot import Frames
-from xds.telemetry import Logger, Metrics
+from xds.telemetry import EndReason, Logger, Metrics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,7 @@ class Stream:
 
     async def _converse(self, first: Request, group: NodeGroup) -> None:
         self._journal.opened()
-        reason = "reset"
+        reason: EndReason = "failed"
         try:
             self._receive(first)
             async with asyncio.TaskGroup() as tasks:
@@ -97,6 +98,9 @@ class Stream:
                 await self._write_all(group)
                 reader.cancel()
             reason = self._ending.reason if self._ending else status.CLOSED.reason
+        except asyncio.CancelledError:
+            reason = "reset"
+            raise
         finally:
             self._journal.ended(reason, self._ending.text if self._ending else "")
 
@@ -134,6 +138,8 @@ class Stream:
     # Writing
 
     async def _write_all(self, group: NodeGroup) -> None:
+        # Left to grpc it goes with the first response, and if that is given up, again with the status: an error.
+        await self._sent(self._context.send_initial_metadata(()))
         while self._ending is None:
             await self._wait()
             slot = self._around.feed.latest(group)
@@ -153,13 +159,21 @@ class Stream:
         self._wake.clear()
 
     async def _write(self, respond: Respond) -> None:
+        if await self._sent(self._context.write(respond.frame)):
+            self._journal.wrote(respond)
+
+    async def _sent(self, sending: Awaitable[None]) -> bool:
+        """Whether it left in time; if not, the stream is to end."""
         try:
             async with asyncio.timeout(self._around.write_seconds):
-                await self._context.write(respond.frame)
+                await sending
         except TimeoutError:
             self.end(status.TOO_SLOW)
+        except grpc.aio.InternalError:
+            self.end(status.LOST)  # grpc cancels this task for the same reason, but may do so a moment later
         else:
-            self._journal.wrote(respond)
+            return True
+        return False
 
     def _perform(self, outputs: tuple[Output, ...]) -> None:
         for output in outputs:

@@ -5,11 +5,12 @@ holds names it (xDS protocol, "Eventual consistency considerations"). The order 
 that; it is not a list of phases. Knows nothing about how requests and responses look.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from xds.names import ResourceName, TypeUrl
+from xds.names import Nonce, ResourceName, TypeUrl
 from xds.session.holdings import Holdings
 from xds.session.limits import Limits
 from xds.session.subscription import Subscription
@@ -23,7 +24,7 @@ class Readiness(Enum):
     """Whether a change may be sent.
 
     What waits goes after a time; what is in use stays, since the client has rejected what would have ended
-    its use.
+    its use, or that of something that uses it.
     """
 
     READY = auto()
@@ -33,11 +34,10 @@ class Readiness(Enum):
 
 @dataclass(slots=True)
 class Plan:
-    """What may be sent of one type now. `blocked` is what must wait for another type."""
+    """What may be sent of one type now."""
 
     upserts: list[Resource] = field(default_factory=list)
     removed: list[ResourceName] = field(default_factory=list)
-    blocked: set[ResourceName] = field(default_factory=set)
 
     @property
     def is_empty(self) -> bool:
@@ -60,7 +60,7 @@ class Convergence:
         self.limits = limits
         self._states: dict[str, TypeState] = {}
         self._none_of: dict[str, ResourceTable] = {}
-        self._awaited: set[Ref] = set()
+        self._awaited: dict[str, set[ResourceName]] = {}
 
     def state(self, type_url: str) -> TypeState | None:
         """The state of a type, if the client has asked for it."""
@@ -80,9 +80,12 @@ class Convergence:
         self._states = {each.type_url: each for each in sorted(states, key=lambda each: _place(each.type_url))}
         return state
 
-    def is_awaited(self, type_url: str, name: str) -> bool:
-        """Whether something sent on this stream made the client wait for that resource, whatever it held before."""
-        return Ref(type_url, ResourceName(name)) in self._awaited
+    def take_awaited(self, type_url: str) -> AbstractSet[ResourceName]:
+        """What the client waits for since something was sent on this stream, whatever it held before.
+
+        Told once, when the type begins.
+        """
+        return self._awaited.pop(type_url, frozenset())
 
     def publish(self, snapshot: Snapshot) -> None:
         """Aim every type at a newer snapshot."""
@@ -97,71 +100,79 @@ class Convergence:
         for state in self.states():
             if state.in_flight is None:
                 plan = self._plan(state, now)
-                if not plan.is_empty or (state.subscription.is_wildcard and not state.answered):
+                if not plan.is_empty or (state.must_be_told and not state.answered):
                     yield state, plan
 
-    def record(self, state: TypeState, in_flight: InFlight) -> None:
+    def record(
+        self, state: TypeState, nonce: Nonce, version_info: str, changes: Mapping[ResourceName, Resource | None]
+    ) -> None:
         """Note a response as sent, before it is written: its acknowledgement may be quicker than we are.
 
         xDS protocol, "Resource warming": a cluster that is sent again warms again, and Envoy then needs its
         endpoints again, even unchanged.
         """
-        state.in_flight = in_flight
-        state.answered = True
-        for name, resource in in_flight.changes.items():
-            state.owed.discard(name)
-            for ref in resource.awaits if resource else ():
-                awaited = self._states.get(ref.type_url)
-                if awaited is None:
-                    self._awaited.add(ref)
-                elif awaited.covers(ref.name):
-                    awaited.forget(ref.name)
+        upserts = [resource for resource in changes.values() if resource]
+        named = {ref for resource in upserts for ref in resource.refs}
+        state.send(InFlight(nonce, version_info, self.snapshot.number, changes, named))
+        for ref in {ref for resource in upserts for ref in resource.awaits}:
+            awaited = self._states.get(ref.type_url)
+            if awaited is None:
+                self._awaited.setdefault(ref.type_url, set()).add(ref.name)
+            elif awaited.covers(ref.name):
+                awaited.owed.add(ref.name)
 
     def deadline(self) -> float | None:
         """When something that is held back goes anyway."""
-        since = [
-            state.blocked_since
-            for state in self._states.values()
-            if state.blocked_since is not None and state.in_flight is None
-        ]
-        return min(since) + self.limits.wait_seconds if since else None
+        idle = (state for state in self._states.values() if state.in_flight is None)
+        return min((self._due(since) for state in idle for since in state.waiting.values()), default=None)
 
     def _plan(self, state: TypeState, now: float) -> Plan:
         plan = Plan()
-        # The first response goes out whole: its client holds nothing that could break, and must not open
-        # for requests with half of what it needs.
-        forced = not state.answered or self._has_waited(state, now)
+        waiting: dict[ResourceName, float] = {}
         for name in sorted(state.differing | state.owed):
             if state.is_parked(name) and name not in state.owed:
                 continue
             resource = state.target.get(name)
-            readiness = self._to_add(resource) if resource else self._to_remove(Ref(state.type_url, name))
+            readiness = self._to_add(resource) if resource else self._to_remove(state, name)
             if readiness is Readiness.IN_USE:
                 continue
-            if readiness is Readiness.WAITS and not forced:
-                plan.blocked.add(name)
-            elif resource:
+            if readiness is Readiness.WAITS:
+                since = waiting[name] = state.waiting.get(name, now)
+                # The first response goes out whole: its client holds nothing that could break, and must not
+                # open for requests with half of what it needs.
+                if state.answered and now < self._due(since):
+                    continue
+            if resource:
                 plan.upserts.append(resource)
             else:
                 plan.removed.append(name)
-        if not plan.blocked:
-            state.blocked_since = None
-        elif state.blocked_since is None:
-            state.blocked_since = now
+        state.waiting = waiting
         return plan
 
     def _to_add(self, resource: Resource) -> Readiness:
         usable = all(self._is_usable(ref) for ref in resource.needs)
         return Readiness.READY if usable else Readiness.WAITS
 
-    def _to_remove(self, ref: Ref) -> Readiness:
-        users = [state for state in self._states.values() if state.holdings.names(ref)]
-        if any(state.rejected for state in users):
-            return Readiness.IN_USE
-        return Readiness.WAITS if users else Readiness.READY
+    def _to_remove(self, state: TypeState, name: ResourceName) -> Readiness:
+        # What the client does not hold can't be missed: that it does not exist is said at once.
+        return self._use_of(Ref(state.type_url, name)) if state.holdings.get(name) else Readiness.READY
 
-    def _has_waited(self, state: TypeState, now: float) -> bool:
-        return state.blocked_since is not None and now - state.blocked_since >= self.limits.wait_seconds
+    def _use_of(self, ref: Ref) -> Readiness:
+        readiness = Readiness.READY
+        for state in self._states.values():
+            for user in state.holdings.users(ref):
+                if state.is_parked(user) or self._stays(state, user):
+                    return Readiness.IN_USE
+                readiness = Readiness.WAITS
+            if state.is_naming(ref):
+                readiness = Readiness.WAITS
+        return readiness
+
+    def _stays(self, state: TypeState, name: ResourceName) -> bool:
+        return name not in state.target and self._to_remove(state, name) is Readiness.IN_USE
+
+    def _due(self, since: float) -> float:
+        return since + self.limits.wait_seconds
 
     def _is_usable(self, ref: Ref) -> bool:
         """Whether the client has acknowledged that resource, newest content, with all that it awaits.
@@ -175,7 +186,7 @@ class Convergence:
         resource = state.target.get(ref.name)
         if resource is None:
             return True
-        if not state.covers(ref.name) or not state.holdings.get(ref.name):
+        if not state.covers(ref.name) or not state.holdings.get(ref.name) or state.is_in_flight(ref.name):
             return False
         if ref.name in state.owed or (ref.name in state.differing and not state.is_parked(ref.name)):
             return False

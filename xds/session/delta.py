@@ -9,8 +9,8 @@ from xds.session.limits import Limits
 from xds.session.outputs import Acked, Cause, Ignored, Nacked, Output, Respond, Violated
 from xds.session.requests import DeltaRequest
 from xds.session.subscription import STAR, after_delta
-from xds.session.typestate import InFlight, TypeState
-from xds.snapshot import Frames, Resource, Snapshot, delta_size, with_nonce
+from xds.session.typestate import TypeState
+from xds.snapshot import Frames, Resource, Snapshot, delta_size, removal_size, with_nonce
 
 
 class DeltaSession:
@@ -55,6 +55,11 @@ class DeltaSession:
         """When `expire` is due, if nothing else happens."""
         return self._convergence.deadline()
 
+    def subscribed(self, type_url: str) -> int | None:
+        """How many names of a type the client asks for; None for all."""
+        state = self._convergence.state(type_url)
+        return 0 if state is None else state.subscription.count
+
     # Private
 
     def _begin(self, request: DeltaRequest) -> None:
@@ -62,43 +67,46 @@ class DeltaSession:
         state = self._convergence.begin(request.type_url, subscription)
         # "Incremental xDS": the first request of a type may say what the client holds already.
         for name, version in request.known.items():
-            if self._convergence.is_awaited(request.type_url, name):
-                continue
             held = state.target.get(ResourceName(name))
             if held is None or held.version != version:
                 held = Resource(ResourceName(name), Version(version), b"")
             state.holdings.put(ResourceName(name), held)
         state.answered = bool(request.known)
         state.owed = {name for name in subscription.names if state.holdings.get(name) is None}
+        state.owed |= {name for name in self._convergence.take_awaited(request.type_url) if state.covers(name)}
 
     def _respond(self, cause: Cause, now: float) -> tuple[Output, ...]:
         return tuple(self._response(state, plan, cause) for state, plan in self._convergence.plans(now))
 
     def _response(self, state: TypeState, plan: Plan, cause: Cause) -> Respond:
-        upserts = self._that_fit(state.type_url, plan.upserts)
+        plan = self._cut(state.type_url, plan)
         self._nonces += 1
         nonce = Nonce(str(self._nonces))
         version = state.target.version_info
-        changes = Plan(upserts, plan.removed).changes()
-        self._convergence.record(state, InFlight(nonce, version, self._convergence.snapshot.number, changes))
+        self._convergence.record(state, nonce, version, plan.changes())
         return Respond(
             type_url=state.type_url,
             nonce=nonce,
-            frame=with_nonce(self._frames.delta(state.type_url, version, upserts, plan.removed), nonce),
+            frame=with_nonce(self._frames.delta(state.type_url, version, plan.upserts, plan.removed), nonce),
             version_info=version,
             snapshot=self._convergence.snapshot.number,
-            resources=len(upserts),
+            resources=len(plan.upserts),
             removed=len(plan.removed),
             cause=cause,
         )
 
-    def _that_fit(self, type_url: str, upserts: list[Resource]) -> list[Resource]:
+    def _cut(self, type_url: str, plan: Plan) -> Plan:
+        """As much of the plan as one response may carry, and always something of it; removals come last."""
         room = self._convergence.limits.response_bytes
-        for index, resource in enumerate(upserts):
+        for index, resource in enumerate(plan.upserts):
             room -= delta_size(type_url, resource)
             if room < 0 and index:
-                return upserts[:index]
-        return upserts
+                return Plan(plan.upserts[:index])
+        for index, name in enumerate(plan.removed):
+            room -= removal_size(name)
+            if room < 0 and (index or plan.upserts):
+                return Plan(plan.upserts, plan.removed[:index])
+        return plan
 
 
 def _acknowledge(state: TypeState, request: DeltaRequest) -> tuple[Output, ...]:
@@ -134,9 +142,9 @@ def _change(state: TypeState, request: DeltaRequest) -> None:
     # have forgotten. "Knowing When a Requested Resource Does Not Exist": with a removal, if there is none.
     for name in request.subscribe:
         if name != STAR and subscription.covers(ResourceName(name)):
-            state.forget(ResourceName(name))
+            state.owed.add(ResourceName(name))
     # "Unsubscribing from Resources": under a wildcard the client can't tell what became of the name.
     if subscription.is_wildcard:
         for name in request.unsubscribe:
             if name != STAR and name in before.names:
-                state.forget(ResourceName(name))
+                state.owed.add(ResourceName(name))

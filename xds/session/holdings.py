@@ -14,11 +14,12 @@ from xds.snapshot import Ref, Resource, ResourceTable
 class Holdings:
     """The resources that a client has acknowledged. Only names that it is subscribed to are meant."""
 
-    __slots__ = ("_base", "_exceptions")
+    __slots__ = ("_base", "_exceptions", "_users")
 
     def __init__(self, type_url: str) -> None:
         self._base = ResourceTable(type_url)
         self._exceptions: dict[ResourceName, Resource | None] = {}
+        self._users: dict[Ref, set[ResourceName]] | None = None
 
     def get(self, name: ResourceName) -> Resource | None:
         """What the client holds under that name."""
@@ -29,16 +30,16 @@ class Holdings:
     def put(self, name: ResourceName, resource: Resource | None) -> None:
         """Note that the client holds this now; None: that it holds nothing, or is to be treated so."""
         self._exceptions[name] = resource
+        self._users = None
 
     def discard(self, names: Iterable[ResourceName]) -> None:
         """Forget about names that the client is no longer subscribed to."""
         for name in names:
-            self._exceptions[name] = None
+            self.put(name, None)
 
     def keep(self, names: Iterable[ResourceName]) -> None:
         """Forget about everything but these names."""
-        self._exceptions = {name: self.get(name) for name in names}
-        self._base = ResourceTable(self._base.type_url)
+        self.rebase(ResourceTable(self._base.type_url), names)
 
     def candidates(self, target: ResourceTable) -> AbstractSet[ResourceName]:
         """Every name under which the client may hold something else than `target` has."""
@@ -51,12 +52,16 @@ class Holdings:
         """Say the same in terms of `target`, from which the client differs in these names."""
         self._exceptions = {name: self.get(name) for name in differing}
         self._base = target
+        self._users = None
 
-    def names(self, ref: Ref) -> bool:
-        """Whether anything the client holds names `ref`."""
-        users = self._base.users(ref)
-        for name, resource in self._exceptions.items():
-            based = self._base.get(name)
-            users -= based is not None and ref in based.refs
-            users += resource is not None and ref in resource.refs
-        return users > 0
+    def users(self, ref: Ref) -> AbstractSet[ResourceName]:
+        """What the client holds otherwise than the base has it, and that names `ref`.
+
+        Only asked of what the newest snapshot lacks, which the base, being of that snapshot, never names.
+        """
+        if self._users is None:
+            self._users = {}
+            for name, resource in self._exceptions.items():
+                for named in resource.refs if resource else ():
+                    self._users.setdefault(named, set()).add(name)
+        return self._users.get(ref, frozenset())

@@ -3,13 +3,13 @@
 xDS protocol, "SotW". Knows nothing about streams or encodings of requests.
 """
 
-from xds.names import Nonce, TypeUrl
+from xds.names import Nonce, ResourceName, TypeUrl
 from xds.session.convergence import Convergence, Plan
 from xds.session.limits import Limits
 from xds.session.outputs import Acked, Cause, Ignored, Nacked, Output, Respond, Violated
 from xds.session.requests import SotwRequest
 from xds.session.subscription import Subscription, after_sotw
-from xds.session.typestate import InFlight, TypeState
+from xds.session.typestate import TypeState
 from xds.snapshot import Frames, Resource, Snapshot, with_nonce
 
 WHOLE_TYPES = frozenset({TypeUrl.CLUSTER, TypeUrl.LISTENER, TypeUrl.SCOPE})
@@ -37,10 +37,10 @@ class SotwSession:
                 return (Violated(reason=f"more than {self._convergence.limits.types} resource types on one stream"),)
             self._begin(request)
             return self._respond("request", now)
-        if state.in_flight and request.nonce != state.in_flight.nonce:
+        if _is_stale(state, request):
             # "Resource updates": a request that answers an older response gets no answer. Nothing is lost: only
             # one response is in flight, and the request that answers it carries the full set of names again.
-            return (Ignored(type_url=state.type_url, nonce=Nonce(request.nonce), reason="not the response in flight"),)
+            return (Ignored(type_url=state.type_url, nonce=Nonce(request.nonce), reason="not the newest response"),)
         answer = _acknowledge(state, request)
         _change(state, after_sotw(state.subscription, state.type_url, request.names))
         return (*answer, *self._respond("request", now))
@@ -61,37 +61,47 @@ class SotwSession:
         """When `expire` is due, if nothing else happens."""
         return self._convergence.deadline()
 
+    def subscribed(self, type_url: str) -> int | None:
+        """How many names of a type the client asks for; None for all."""
+        state = self._convergence.state(type_url)
+        return 0 if state is None else state.subscription.count
+
     # Private
 
     def _begin(self, request: SotwRequest) -> None:
         subscription = after_sotw(None, request.type_url, request.names)
         state = self._convergence.begin(request.type_url, subscription)
         state.owed = set(subscription.names)
+        state.is_known = request.type_url not in WHOLE_TYPES
         # "Resource updates": on a new stream the version tells what the client holds, if it holds everything.
         if subscription.is_wildcard and request.version_info == state.target.version_info:
             state.holdings.rebase(state.target, ())
-            state.answered = True
+            state.answered = state.is_known = True
 
     def _respond(self, cause: Cause, now: float) -> tuple[Output, ...]:
-        return tuple(
-            response
-            for state, plan in self._convergence.plans(now)
-            if (response := self._response(state, plan, cause)) is not None
-        )
+        responses: list[Output] = []
+        dropped = False
+        for state, due in self._convergence.plans(now):
+            plan = due
+            if not state.is_known:
+                plan = Plan([*state.everything()], due.removed)
+            if state.type_url not in WHOLE_TYPES:
+                # "Deleting Resources": of these types a removal can't be said; it is implied by what names them.
+                dropped |= _drop(state, due.removed)
+                plan = Plan(due.upserts)
+            if not plan.is_empty or state.type_url in WHOLE_TYPES:
+                responses.append(self._response(state, plan, cause))
+        # What was dropped may have kept something of an earlier type from being removed.
+        return (*responses, *self._respond(cause, now)) if dropped else tuple(responses)
 
-    def _response(self, state: TypeState, plan: Plan, cause: Cause) -> Respond | None:
-        if state.type_url not in WHOLE_TYPES:
-            # "Deleting Resources": of these types a removal can't be said; it is implied by what names them.
-            for name in plan.removed:
-                state.drop(name)
-            if not plan.upserts:
-                return None
-            resources, version = plan.upserts, state.target.version_info
-        else:
+    def _response(self, state: TypeState, plan: Plan, cause: Cause) -> Respond:
+        if state.type_url in WHOLE_TYPES:
             resources, version = _whole(state, plan)
+        else:
+            resources, version = plan.upserts, state.target.version_info
         self._nonces += 1
         nonce = Nonce(str(self._nonces))
-        self._convergence.record(state, InFlight(nonce, version, self._convergence.snapshot.number, plan.changes()))
+        self._convergence.record(state, nonce, version, plan.changes())
         return Respond(
             type_url=state.type_url,
             nonce=nonce,
@@ -111,9 +121,24 @@ def _whole(state: TypeState, plan: Plan) -> tuple[list[Resource], str]:
     """
     changes = plan.changes()
     kept = {name: state.holdings.get(name) for name in state.differing if name not in changes}
-    names = sorted({name for name in state.target if state.covers(name)}.union(kept))
-    resources = [kept[name] if name in kept else state.target.get(name) for name in names]
-    return [resource for resource in resources if resource], state.target.version_info_of(kept)
+    wanted = {**{resource.name: resource for resource in state.everything()}, **kept}
+    resources = [resource for _, resource in sorted(wanted.items()) if resource]
+    # The version is that of what is said, so that it can't pass for more on the client's next stream.
+    left_out = [] if state.subscription.is_wildcard else [name for name in state.target if not state.covers(name)]
+    return resources, state.target.version_info_of({**dict.fromkeys(left_out), **kept})
+
+
+def _drop(state: TypeState, names: list[ResourceName]) -> bool:
+    for name in names:
+        state.drop(name)
+    return bool(names)
+
+
+def _is_stale(state: TypeState, request: SotwRequest) -> bool:
+    """Whether a request was made before the newest response, or, with no nonce, may have been."""
+    if request.nonce:
+        return state.newest is not None and request.nonce != state.newest
+    return state.in_flight is not None
 
 
 def _acknowledge(state: TypeState, request: SotwRequest) -> tuple[Output, ...]:
@@ -145,5 +170,4 @@ def _change(state: TypeState, subscription: Subscription) -> None:
     if subscription == before:
         return
     state.resubscribe(subscription)
-    for name in subscription.names - before.names:
-        state.forget(name)
+    state.owed |= subscription.names - before.names

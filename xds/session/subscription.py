@@ -36,6 +36,11 @@ class Subscription:
         """Whether everything is asked for."""
         return self.wildcard is not Wildcard.NONE
 
+    @property
+    def count(self) -> int | None:
+        """How many names are asked for; None for all."""
+        return None if self.is_wildcard else len(self.names)
+
     def covers(self, name: ResourceName) -> bool:
         """Whether that name is asked for."""
         return self.wildcard is not Wildcard.NONE or name in self.names

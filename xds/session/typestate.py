@@ -3,31 +3,38 @@
 Knows nothing about other types; what must wait for them is `convergence`'s business.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from xds.names import Nonce, ResourceName, Version
 from xds.session.holdings import Holdings
 from xds.session.subscription import Subscription
-from xds.snapshot import Resource, ResourceTable
+from xds.snapshot import Ref, Resource, ResourceTable
 
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
-    """A response that was sent and not yet answered: what it says of each name (None: removed)."""
+    """A response that was sent and not yet answered: what it says of each name (None: removed).
+
+    The client may hold it already; `named` is what its resources refer to.
+    """
 
     nonce: Nonce
     version_info: str
     snapshot: int
     changes: Mapping[ResourceName, Resource | None]
+    named: AbstractSet[Ref]
 
 
 @dataclass(slots=True)
 class TypeState:
     """The state of one type. At most one response is in flight, so an old nonce can never matter.
 
-    `owed` are names that must be answered whatever the client is believed to hold; `rejected` are the
-    NACKed responses, by the version that each offered (None: a removal).
+    `newest` is the nonce of the last response, answered or not. `owed` are names that must be answered
+    whatever the client is believed to hold. Until `is_known`, it may hold anything, from a former stream, and can
+    only be told everything. `rejected` has, by each name in it, the NACKed response: the
+    versions that it offered (None: a removal). `waiting` has since when a name is held back.
     """
 
     type_url: str
@@ -35,16 +42,23 @@ class TypeState:
     holdings: Holdings
     subscription: Subscription
     in_flight: InFlight | None = None
+    newest: Nonce | None = None
     answered: bool = False
+    is_known: bool = True
     owed: set[ResourceName] = field(default_factory=set)
-    rejected: list[Mapping[ResourceName, Version | None]] = field(default_factory=list)
+    rejected: dict[ResourceName, Mapping[ResourceName, Version | None]] = field(default_factory=dict)
     differing: set[ResourceName] = field(default_factory=set)
-    blocked_since: float | None = None
+    waiting: dict[ResourceName, float] = field(default_factory=dict)
     stale: bool = True
 
     def covers(self, name: ResourceName) -> bool:
         """Whether the client asks for that name."""
         return self.subscription.covers(name)
+
+    @property
+    def must_be_told(self) -> bool:
+        """Whether the client is owed a first answer even if it says that there is nothing."""
+        return self.subscription.is_wildcard or not self.is_known
 
     def aim(self, target: ResourceTable) -> None:
         """Take the newest table. A rejected response is reconsidered once anything it offered has changed."""
@@ -65,52 +79,81 @@ class TypeState:
 
     def is_parked(self, name: ResourceName) -> bool:
         """Whether the client has rejected exactly what would be sent under that name."""
-        return any(name in offered for offered in self.rejected)
+        return name in self.rejected
+
+    def is_in_flight(self, name: ResourceName) -> bool:
+        """Whether the response in flight says something of that name."""
+        return self.in_flight is not None and name in self.in_flight.changes
+
+    def is_naming(self, ref: Ref) -> bool:
+        """Whether the response in flight has a resource that names `ref`."""
+        return self.in_flight is not None and ref in self.in_flight.named
+
+    def send(self, in_flight: InFlight) -> None:
+        """Note a response as sent."""
+        self.in_flight = in_flight
+        self.newest = in_flight.nonce
+        self.answered = True
+        for name in in_flight.changes:
+            self.owed.discard(name)
+            self.waiting.pop(name, None)
 
     def acknowledge(self) -> None:
         """The client applied the response in flight."""
         if self.in_flight:
             for name, resource in self.in_flight.changes.items():
                 self.holdings.put(name, resource)
+                self.rejected.pop(name, None)
             self.in_flight = None
+            self.is_known = True
             self.stale = True
 
     def reject(self) -> None:
         """The client rejected the response in flight; it keeps what it held."""
         if self.in_flight:
-            self.rejected.append({name: _version(resource) for name, resource in self.in_flight.changes.items()})
+            offered = {name: _version(resource) for name, resource in self.in_flight.changes.items()}
+            self.rejected.update(dict.fromkeys(offered, offered))
             self.in_flight = None
             self._reconsider()
 
-    def forget(self, name: ResourceName) -> None:
-        """Treat the client as if it did not hold that name, and owe it an answer."""
-        self.holdings.put(name, None)
-        self.owed.add(name)
-        self.stale = True
+    def everything(self) -> Iterator[Resource]:
+        """All that the client asks for and that exists, in no order."""
+        return (each for each in self.target.values() if self.covers(each.name))
 
     def drop(self, name: ResourceName) -> None:
         """Note that the client holds that name no longer, without its being told."""
         self.holdings.put(name, None)
         self.owed.discard(name)
+        self.waiting.pop(name, None)
         self.stale = True
 
     def resubscribe(self, subscription: Subscription) -> None:
-        """Ask for other names from now on; what is no longer asked for counts as not held."""
+        """Ask for other names from now on; what was not asked for before, or is no longer, counts as not held."""
         before, self.subscription = self.subscription, subscription
         if before.is_wildcard and not subscription.is_wildcard:
             self.holdings.keep(subscription.names)
-        else:
-            self.holdings.discard(name for name in before.names - subscription.names if not self.covers(name))
+        elif subscription.is_wildcard and not before.is_wildcard:
+            self.holdings.keep(before.names)
+        elif not subscription.is_wildcard:
+            self.holdings.discard(before.names ^ subscription.names)
         self.owed &= {name for name in self.owed if self.covers(name)}
         self.stale = True
+        self._reconsider()
 
     def _reconsider(self) -> None:
-        """Drop the rejections of anything that the newest table no longer offers."""
-        self.rejected = [
-            offered
-            for offered in self.rejected
-            if all(_version(self.target.get(name)) == version for name, version in offered.items())
-        ]
+        """Drop the rejected responses that would no longer be repeated, to have what they offered sent again."""
+        responses = {id(offered): offered for offered in self.rejected.values()}
+        repeated = {key for key, offered in responses.items() if self._repeats(offered)}
+        self.rejected = {name: offered for name, offered in self.rejected.items() if id(offered) in repeated}
+        if not self.is_known and not repeated and self.in_flight is None:
+            self.answered = False
+
+    def _repeats(self, offered: Mapping[ResourceName, Version | None]) -> bool:
+        if not self.is_known and any(resource.name not in offered for resource in self.everything()):
+            return False
+        return all(
+            self.covers(name) and _version(self.target.get(name)) == version for name, version in offered.items()
+        )
 
     def _is_held(self, name: ResourceName) -> bool:
         return _version(self.holdings.get(name)) == _version(self.target.get(name))

@@ -14,12 +14,16 @@ from xds.snapshot.wire import field
 _MEMO = 64
 """Bodies that are kept: one a type and recent change, for the streams that are still to be sent it."""
 
+_MEMO_BYTES = 64 << 20
+"""How much they may add up to: with 100,000 scopes, one state-of-the-world body has 27 MB."""
+
 
 class Frames:
     """Builds response bodies and keeps the newest, since many streams ask for the same."""
 
     def __init__(self) -> None:
         self._memo: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
+        self._bytes = 0
 
     def delta(
         self,
@@ -45,8 +49,9 @@ class Frames:
 
     def _keep(self, key: tuple[object, ...], body: bytes) -> bytes:
         self._memo[key] = body
-        if len(self._memo) > _MEMO:
-            self._memo.popitem(last=False)
+        self._bytes += len(body)
+        while len(self._memo) > _MEMO or (self._bytes > _MEMO_BYTES and len(self._memo) > 1):
+            self._bytes -= len(self._memo.popitem(last=False)[1])
         return body
 
 
@@ -58,6 +63,11 @@ def with_nonce(body: bytes, nonce: Nonce) -> bytes:
 def delta_size(type_url: str, resource: Resource) -> int:
     """How many bytes a resource adds to a delta response, to a few bytes."""
     return len(resource.body) + len(type_url) + len(resource.name) + len(resource.version) + 16
+
+
+def removal_size(name: ResourceName) -> int:
+    """How many bytes a removed name adds to a delta response, to a few bytes."""
+    return len(name.encode()) + 4
 
 
 def _delta_body(

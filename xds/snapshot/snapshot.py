@@ -36,6 +36,6 @@ def dangling(snapshot: Snapshot) -> tuple[tuple[str, Ref], ...]:
             (type_url, ref)
             for type_url, table in snapshot.tables.items()
             for ref in table.refs
-            if ref.name not in snapshot.tables[ref.type_url]
+            if ref.name not in snapshot.tables.get(ref.type_url, ())
         )
     )

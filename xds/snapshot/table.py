@@ -70,10 +70,6 @@ class ResourceTable:
         """The resource of that name, if there is one."""
         return self._resources.get(name)
 
-    def users(self, ref: Ref) -> int:
-        """How many resources of this table name `ref`."""
-        return self._users.get(ref, 0)
-
     @property
     def refs(self) -> Iterable[Ref]:
         """Every resource that is named from this table, once."""

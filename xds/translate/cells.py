@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from xds.model import Cell, Endpoint
-from xds.names import TypeUrl
+from xds.names import CellId, TypeUrl
 from xds.snapshot import Ref, Resource, encode_resource
 from xds.translate import clusters, endpoints, routes, scopes
 from xds.translate.naming import CLIENT_CLUSTER, cell_cluster, cell_routes
@@ -29,9 +29,14 @@ class CellResources:
     problems: tuple[Problem, ...] = ()
 
 
+def is_cell_id(cell: CellId) -> bool:
+    """Whether the id can name resources: if not, they may be those that belong to no cell, `public` say."""
+    return _CELL_ID.fullmatch(cell) is not None
+
+
 def translate_cell(cell: Cell, options: EdgeOptions) -> CellResources:
     """The resources of a cell, and what of it had to be left out."""
-    if not _CELL_ID.fullmatch(cell.id):
+    if not is_cell_id(cell.id):
         problem = Problem("cell", cell.id, "the id is not of the form cell-<name>; the cell is left out")
         return CellResources(cell=cell, problems=(problem,))
     faults = {endpoint: endpoints.fault(endpoint) for endpoint in cell.endpoints}

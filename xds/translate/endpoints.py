@@ -27,6 +27,9 @@ _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST_NAME = re.compile(rf"(?={_LABEL}(\.{_LABEL})*\.?$)(?!.*(^|\.)[0-9]+\.?$).{{1,253}}")
 """A name of DNS labels, the last of which is not a number: `10.0.0.300` is a mistyped address, not a name."""
 
+HEAVIEST = 1000
+"""As in the registry. Envoy adds up a zone's weights in 32 bits, and refuses the whole assignment beyond."""
+
 
 def fault(endpoint: Endpoint) -> str:
     """What is wrong with an endpoint, or nothing."""
@@ -34,8 +37,8 @@ def fault(endpoint: Endpoint) -> str:
         return f"address {endpoint.address!r} is neither an IP address nor a host name"
     if not 1 <= endpoint.port <= 65535:
         return f"port {endpoint.port} is not in 1 to 65535"
-    if endpoint.weight < 1:
-        return f"weight {endpoint.weight} is below 1"
+    if not 1 <= endpoint.weight <= HEAVIEST:
+        return f"weight {endpoint.weight} is not in 1 to {HEAVIEST}"
     return ""
 
 

@@ -7,13 +7,18 @@ import re
 from collections.abc import Container
 
 from xds.model import Tenant, TenantState
-from xds.names import CellId, ResourceName, TypeUrl
+from xds.names import CellId, ResourceName, TenantId, TypeUrl
 from xds.snapshot import Ref, Resource, encode_resource
 from xds.translate.naming import SUSPENDED_ROUTES, UNAVAILABLE_ROUTES, cell_routes, tenant_scope
 from xds.translate.problems import Problem
 from xds.translate.scopes import scope
 
 _TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+def is_tenant_id(tenant: TenantId) -> bool:
+    """Whether the id can name a scope: if not, it may be the name of one of ours, `-` say."""
+    return _TENANT_ID.fullmatch(tenant) is not None
 
 
 class TenantTranslator:
@@ -25,7 +30,7 @@ class TenantTranslator:
 
     def translate(self, tenant: Tenant) -> Resource | Problem:
         """The tenant's scope, or why there is none."""
-        if not _TENANT_ID.fullmatch(tenant.id):
+        if not is_tenant_id(tenant.id):
             return Problem("tenant", tenant.id, "the id can't be a header's value; the tenant is left out")
         name = tenant_scope(tenant.id)
         table = self._table(tenant)

@@ -10,7 +10,7 @@ from xds.model import Changes, Tenant, Topology
 from xds.names import PUBLIC_TENANT, CellId, NodeGroup, ResourceName, TenantId, TypeUrl
 from xds.snapshot import Ref, Resource, ResourceTable, Snapshot, encode_resource
 from xds.translate import clusters, listeners, routes, scopes
-from xds.translate.cells import CellResources, translate_cell
+from xds.translate.cells import CellResources, is_cell_id, translate_cell
 from xds.translate.naming import (
     CLIENT_CLUSTER,
     EDGE_LISTENER,
@@ -22,7 +22,7 @@ from xds.translate.naming import (
 )
 from xds.translate.options import EdgeOptions
 from xds.translate.problems import Problem
-from xds.translate.tenants import TenantTranslator
+from xds.translate.tenants import TenantTranslator, is_tenant_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +125,7 @@ def _put_cells(
     changed: Iterable[CellId],
 ) -> dict[str, ResourceTable]:
     put = {type_url: _Change() for type_url in _SHARED_TYPES}
-    for cell_id in changed:
+    for cell_id in filter(is_cell_id, changed):
         cell = after.get(cell_id)
         put[TypeUrl.CLUSTER].put(cell_cluster(cell_id), cell.cluster if cell else None)
         put[TypeUrl.ENDPOINT].put(cell_cluster(cell_id), cell.assignment if cell else None)
@@ -161,8 +161,8 @@ def _put_tenants(
         outcome = translator.translate(tenant) if tenant else None
         if isinstance(outcome, Problem):
             left_out[tenant_id] = outcome
-            outcome = None
-        change.put(tenant_scope(tenant_id), outcome)
+        elif is_tenant_id(tenant_id):
+            change.put(tenant_scope(tenant_id), outcome)
     return table.replace(change.upserts, change.removed), left_out
 
 
