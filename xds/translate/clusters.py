@@ -24,6 +24,7 @@ from envoy_data_plane.envoy.config.core.v3 import (
     Http1ProtocolOptions,
     Http2ProtocolOptions,
 )
+from envoy_data_plane.envoy.config.core.v3 import HttpProtocolOptions as CommonHttpProtocolOptions
 from envoy_data_plane.envoy.config.endpoint.v3 import (
     ClusterLoadAssignment,
     Endpoint,
@@ -42,6 +43,9 @@ from xds.translate.messages import over_ads, pack, socket_address
 from xds.translate.naming import CLIENT_CLUSTER, cell_cluster
 from xds.translate.options import ClusterOptions
 
+_LOOKUP = ClusterDnsLookupFamily.V4_PREFERRED
+"""With all families a server that listens on one of them has as many endpoints that are dead as live ones."""
+
 _PROTOCOL_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
@@ -55,7 +59,7 @@ def cell_api(cell: Cell, inline: ClusterLoadAssignment | None, options: ClusterO
         cluster.eds_cluster_config = ClusterEdsClusterConfig(eds_config=over_ads())
     else:
         cluster.type = ClusterDiscoveryType.STRICT_DNS
-        cluster.dns_lookup_family = ClusterDnsLookupFamily.ALL
+        cluster.dns_lookup_family = _LOOKUP
         cluster.load_assignment = inline
     return cluster
 
@@ -64,7 +68,7 @@ def web_client(address: tuple[str, int], options: ClusterOptions) -> Cluster:
     """The cluster of the web client."""
     cluster = _cluster(CLIENT_CLUSTER, UpstreamProtocol.HTTP1, options)
     cluster.type = ClusterDiscoveryType.STRICT_DNS
-    cluster.dns_lookup_family = ClusterDnsLookupFamily.ALL
+    cluster.dns_lookup_family = _LOOKUP
     endpoint = LbEndpoint(endpoint=Endpoint(address=socket_address(*address)))
     cluster.load_assignment = ClusterLoadAssignment(
         cluster_name=CLIENT_CLUSTER, endpoints=[LocalityLbEndpoints(lb_endpoints=[endpoint])]
@@ -78,13 +82,14 @@ def _cluster(name: ResourceName, protocol: UpstreamProtocol, options: ClusterOpt
         connect_timeout=options.connect_timeout,
         lb_policy=ClusterLbPolicy.LEAST_REQUEST,
         circuit_breakers=_circuit_breakers(options),
+        per_connection_buffer_limit_bytes=options.buffer_bytes,
         common_lb_config=ClusterCommonLbConfig(update_merge_window=timedelta(0)),
         ignore_health_on_host_removal=True,
-        typed_extension_protocol_options={_PROTOCOL_OPTIONS: pack(_protocol_options(protocol))},
+        typed_extension_protocol_options={_PROTOCOL_OPTIONS: pack(_protocol_options(protocol, options))},
     )
 
 
-def _protocol_options(protocol: UpstreamProtocol) -> HttpProtocolOptions:
+def _protocol_options(protocol: UpstreamProtocol, options: ClusterOptions) -> HttpProtocolOptions:
     if protocol is UpstreamProtocol.HTTP2:
         # Extended CONNECT carries websockets over HTTP/2.
         explicit = HttpProtocolOptionsExplicitHttpConfig(
@@ -92,7 +97,8 @@ def _protocol_options(protocol: UpstreamProtocol) -> HttpProtocolOptions:
         )
     else:
         explicit = HttpProtocolOptionsExplicitHttpConfig(http_protocol_options=Http1ProtocolOptions())
-    return HttpProtocolOptions(explicit_http_config=explicit)
+    common = CommonHttpProtocolOptions(idle_timeout=options.idle_timeout)
+    return HttpProtocolOptions(explicit_http_config=explicit, common_http_protocol_options=common)
 
 
 def _circuit_breakers(options: ClusterOptions) -> CircuitBreakers:
@@ -117,6 +123,7 @@ def _health_check(protocol: UpstreamProtocol, options: ClusterOptions) -> Health
         timeout=options.health_timeout,
         interval=options.health_interval,
         no_traffic_interval=options.health_interval,
+        interval_jitter_percent=options.health_jitter_percent,
         unhealthy_threshold=options.unhealthy_threshold,
         healthy_threshold=options.healthy_threshold,
         http_health_check=HealthCheckHttpHealthCheck(path=options.health_path, codec_client_type=codec),

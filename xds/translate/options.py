@@ -41,14 +41,23 @@ class ClusterOptions:
     """How Envoys treat a cell's endpoints."""
 
     connect_timeout: timedelta = timedelta(seconds=1)
+    idle_timeout: timedelta = timedelta(seconds=4)
+    """Below the 5 s after which uvicorn, which serves a cell's FastAPI, closes an idle connection: an Envoy that
+    sends on one that is just being closed answers 503."""
+
+    buffer_bytes: int = 32 * 1024
     health_path: str = "/healthz"
     health_interval: timedelta = timedelta(seconds=5)
+    health_jitter_percent: int = 20
     health_timeout: timedelta = timedelta(seconds=1)
     unhealthy_threshold: int = 3
     healthy_threshold: int = 1
     max_connections: int = 4096
     max_pending_requests: int = 4096
     max_requests: int = 16384
+    retries: int = 2
+    """Only of what reached no endpoint; such a request is safe to send again, whatever it was."""
+
     retry_budget_percent: float = 20.0
     consecutive_gateway_failures: int = 5
     base_ejection_time: timedelta = timedelta(seconds=10)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from envoy_data_plane.envoy.config.core.v3 import DataSource
 from envoy_data_plane.envoy.config.route.v3 import (
     DirectResponseAction,
+    RetryPolicy,
     Route,
     RouteAction,
     RouteConfiguration,
@@ -32,6 +33,8 @@ from xds.translate.naming import (
 from xds.translate.options import EdgeOptions
 
 RETRY_AFTER_SECONDS = 30
+
+_RETRY_ON = "connect-failure,refused-stream"
 
 
 def of_cell(cell: Cell, options: EdgeOptions) -> RouteConfiguration:
@@ -81,9 +84,11 @@ def _table(name: ResourceName, routes: list[Route], options: EdgeOptions) -> Rou
     if options.client is None:
         rest = Route(match=everything_else, direct_response=_direct(404, "not found"))
     else:
-        rest = Route(match=everything_else, route=RouteAction(cluster=CLIENT_CLUSTER))
+        timeout = options.connection.route_timeout
+        rest = Route(match=everything_else, route=RouteAction(cluster=CLIENT_CLUSTER, timeout=timeout))
     health = Route(match=RouteMatch(path="/healthz"), direct_response=_direct(200, "ok"))
     host = VirtualHost(name=name, domains=["*"], routes=[*routes, manage, health, rest])
+    host.retry_policy = RetryPolicy(retry_on=_RETRY_ON, num_retries=options.cluster.retries)
     return RouteConfiguration(name=name, virtual_hosts=[host])
 
 

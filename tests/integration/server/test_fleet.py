@@ -1,0 +1,112 @@
+import pytest
+
+from tests.integration.server.ads import VARIANTS, ControlPlane, Variant, client, until
+from tests.support.edge import GROUP, cell, tenant
+from xds.names import NodeId, TypeUrl
+from xds.operations.status import NodeStatus, TypeStatus
+from xds.server.fleet import Fleet, StreamRecord
+from xds.session import Node
+
+
+def record(node_id: str) -> StreamRecord:
+    return StreamRecord(Node(id=NodeId(node_id), group=GROUP), "delta", "ipv4:127.0.0.1:1", connected_at=5.0)
+
+
+def of_clusters(plane: ControlPlane) -> TypeStatus:
+    """What the fleet knows of the only node's clusters."""
+    (node,) = plane.fleet.nodes()
+    (clusters,) = (each for each in node.types if each.label == "cds")
+    return clusters
+
+
+def test_an_open_stream_is_a_member_until_its_context_ends() -> None:
+    fleet = Fleet()
+    with fleet.member(record("b")), fleet.member(record("a")):
+        assert [node.node_id for node in fleet.nodes()] == ["a", "b"]
+    assert fleet.nodes() == ()
+
+
+def test_a_member_leaves_when_its_stream_fails() -> None:
+    fleet = Fleet()
+    with pytest.raises(RuntimeError, match="on purpose"), fleet.member(record("a")):
+        raise RuntimeError("on purpose")
+    assert fleet.nodes() == ()
+
+
+def test_one_node_with_two_streams_is_there_twice() -> None:
+    fleet = Fleet()
+    with fleet.member(record("a")), fleet.member(record("a")):
+        assert len(fleet.nodes()) == 2
+
+
+def test_a_stream_is_told_as_a_plain_value() -> None:
+    held = record("a")
+    held.of_type("type.googleapis.com/no.such.Type").subscribed = 2
+
+    assert held.status() == NodeStatus(
+        node_id=NodeId("a"),
+        group=GROUP,
+        variant="delta",
+        peer="ipv4:127.0.0.1:1",
+        user_agent="",
+        connected_at=5.0,
+        types=(TypeStatus(label="type.googleapis.com/no.such.Type", subscribed=2, sent=0, acked=0, nacked=0),),
+    )
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+async def test_a_rejection_is_on_record_in_the_clients_words_until_it_accepts_again(
+    plane: ControlPlane, variant: Variant
+) -> None:
+    async with client(plane, variant) as envoy:
+        await envoy.open()
+        await envoy.nack(await envoy.read(), "connect_timeout: value must be positive")
+        await envoy.next_is_only(TypeUrl.LISTENER)
+
+        refused = of_clusters(plane)
+        assert (refused.sent, refused.acked, refused.nacked) == (1, 0, 1)
+        assert refused.error == "connect_timeout: value must be positive"
+
+        await plane.publish(cell(), cell("cell-b"), tenant())
+        again = await envoy.read()
+        assert again.type_url == TypeUrl.CLUSTER
+        await envoy.ack(again)
+        await until(lambda: of_clusters(plane).acked == 1, "the new content is acknowledged")
+
+        accepted = of_clusters(plane)
+        assert (accepted.sent, accepted.nacked, accepted.error) == (2, 1, "")
+        assert accepted.version == (again.system_version_info if variant == "delta" else again.version_info)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+async def test_what_was_rejected_is_not_sent_again_unchanged(plane: ControlPlane, variant: Variant) -> None:
+    async with client(plane, variant) as envoy:
+        await envoy.open()
+        await envoy.nack(await envoy.read(), "no")
+
+        await plane.publish(cell(), tenant(), tenant("b"))
+
+        await envoy.next_is_only(TypeUrl.LISTENER)
+        assert of_clusters(plane).sent == 1
+
+
+async def test_a_rejection_without_words_says_so(plane: ControlPlane) -> None:
+    async with client(plane, "delta") as envoy:
+        await envoy.open()
+        await envoy.nack(await envoy.read(), "")
+        await until(lambda: of_clusters(plane).nacked == 1, "the rejection is on record")
+
+        assert of_clusters(plane).error == "(no reason given)"
+
+
+async def test_a_node_is_told_with_its_subscriptions(plane: ControlPlane) -> None:
+    async with client(plane, "delta", node_id="edge-7") as envoy:
+        await envoy.open()
+        await envoy.read()
+        await envoy.send(TypeUrl.ENDPOINT, resource_names_subscribe=["a", "b"])
+        await envoy.read()
+
+        (node,) = plane.fleet.nodes()
+        assert (node.node_id, node.group, node.variant) == ("edge-7", GROUP, "delta")
+        assert node.peer.startswith("ipv4:127.0.0.1:")
+        assert {each.label: each.subscribed for each in node.types} == {"cds": None, "eds": 2}

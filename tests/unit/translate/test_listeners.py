@@ -1,0 +1,108 @@
+from datetime import timedelta
+
+from envoy_data_plane.envoy.config.listener.v3 import Listener
+from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpConnectionManager
+
+from tests.support.edge import cell, edge_options, tenant, topology
+from xds.translate import translate
+from xds.translate.listeners import edge
+
+
+def listener() -> Listener:
+    """The listener, as Envoy would read it."""
+    return Listener.parse(bytes(edge(("127.0.0.1", 10000), edge_options())))
+
+
+def manager() -> HttpConnectionManager:
+    (chain,) = listener().filter_chains
+    (hcm,) = chain.filters
+    assert hcm.typed_config is not None
+    return HttpConnectionManager.parse(hcm.typed_config.value)
+
+
+def test_it_listens_where_it_is_told() -> None:
+    address = listener().address
+
+    assert address is not None
+    assert address.socket_address is not None
+    assert (address.socket_address.address, address.socket_address.port_value) == ("127.0.0.1", 10000)
+
+
+def test_tokens_are_checked_before_cells_and_both_before_routing() -> None:
+    assert [each.name for each in manager().http_filters] == [
+        "envoy.filters.http.jwt_authn",
+        "envoy.filters.http.rbac",
+        "envoy.filters.http.router",
+    ]
+
+
+def test_the_scope_key_is_the_whole_tenant_header() -> None:
+    scoped = manager().scoped_routes
+
+    assert scoped is not None
+    assert scoped.scope_key_builder is not None
+    (fragment,) = scoped.scope_key_builder.fragments
+    extractor = fragment.header_value_extractor
+    assert extractor is not None
+    assert (extractor.name, extractor.element_separator, extractor.index) == ("x-alphaswarm-tenant", "", 0)
+
+
+def test_scopes_and_routes_come_over_ads_and_are_waited_for() -> None:
+    scoped = manager().scoped_routes
+
+    assert scoped is not None
+    assert scoped.scoped_rds is not None
+    for source in (scoped.rds_config_source, scoped.scoped_rds.scoped_rds_config_source):
+        assert source is not None
+        assert source.ads is not None
+        assert source.initial_fetch_timeout == timedelta(0)
+
+
+def test_websockets_are_allowed_by_the_listener() -> None:
+    assert [each.upgrade_type for each in manager().upgrade_configs] == ["websocket"]
+
+
+def test_paths_are_made_plain_before_anything_is_decided_by_them() -> None:
+    held = manager()
+
+    assert (held.normalize_path, held.merge_slashes) == (True, True)
+    assert held.path_with_escaped_slashes_action.name == "UNESCAPE_AND_REDIRECT"
+
+
+def test_a_header_that_a_backend_may_take_for_ours_is_refused() -> None:
+    common = manager().common_http_protocol_options
+
+    assert common is not None
+    assert common.headers_with_underscores_action.name == "REJECT_REQUEST"
+
+
+def test_an_unknown_tenant_is_refused_and_every_answer_is_json() -> None:
+    replies = manager().local_reply_config
+
+    assert replies is not None
+    unknown = replies.mappers[0]
+    assert unknown.filter is not None
+    assert unknown.filter.response_flag_filter is not None
+    assert (unknown.filter.response_flag_filter.flags, unknown.status_code) == (["NR"], 403)
+    assert replies.body_format is not None
+    assert replies.body_format.json_format is not None
+    assert sorted(replies.body_format.json_format.fields) == ["error", "request_id", "status"]
+
+
+def test_it_limits_what_one_client_can_take() -> None:
+    held = manager()
+
+    assert held.http2_protocol_options is not None
+    assert held.http2_protocol_options.max_concurrent_streams == 100
+    assert held.request_headers_timeout == timedelta(seconds=10)
+    assert held.stream_idle_timeout == timedelta(minutes=5)
+    assert listener().per_connection_buffer_limit_bytes == 32 * 1024
+
+
+def test_no_cell_and_no_tenant_is_named_in_it() -> None:
+    with_many = translate(topology(cell(), tenant()), edge_options())
+    with_none = translate(topology(), edge_options())
+
+    assert [table.version_info for table in with_many.listeners.values()] == [
+        table.version_info for table in with_none.listeners.values()
+    ]

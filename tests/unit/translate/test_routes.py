@@ -1,0 +1,112 @@
+from datetime import timedelta
+
+import pytest
+from envoy_data_plane.envoy.config.route.v3 import Route, RouteConfiguration
+
+from tests.support.edge import SHARED, cell, edge_options
+from xds.model import CellState
+from xds.names import ResourceName
+from xds.translate import CellBound
+from xds.translate.cellbound import RBAC_FILTER
+from xds.translate.routes import of_cell, refusing, shared
+
+OPTIONS = edge_options()
+WITH_CLIENT = edge_options(client=("client", 3000))
+
+
+def routes(table: RouteConfiguration) -> dict[str, Route]:
+    """A table's routes by their path, in their order, as Envoy would read them."""
+    (host,) = RouteConfiguration.parse(bytes(table)).virtual_hosts
+    assert host.domains == ["*"]
+    return {_path(route): route for route in host.routes}
+
+
+def _path(route: Route) -> str:
+    assert route.match is not None
+    return route.match.path_separated_prefix or route.match.path or route.match.prefix or ""
+
+
+def answers(table: RouteConfiguration) -> dict[str, int]:
+    """What a table itself answers, by path."""
+    return {
+        path: route.direct_response.status for path, route in routes(table).items() if route.direct_response is not None
+    }
+
+
+def test_a_cells_requests_and_websockets_go_to_its_cluster() -> None:
+    held = routes(of_cell(cell(), OPTIONS))
+
+    assert list(held) == ["/api", "/ws", "/manage", "/healthz", "/"]
+    for path in ("/api", "/ws"):
+        action = held[path].route
+        assert action is not None
+        assert action.cluster == f"{SHARED}-api"
+
+
+def test_a_request_has_a_deadline_and_a_websocket_none_but_silence() -> None:
+    held = routes(of_cell(cell(), OPTIONS))
+    api, websocket = held["/api"].route, held["/ws"].route
+
+    assert api is not None
+    assert websocket is not None
+    assert api.timeout == timedelta(seconds=60)
+    # Zero must be on the wire: left out it would be Envoy's default of 15 s.
+    assert websocket.timeout == timedelta(0)
+    assert websocket.idle_timeout == timedelta(hours=1)
+
+
+def test_the_cell_is_told_in_a_header_that_replaces_any_other() -> None:
+    (header,) = RouteConfiguration.parse(bytes(of_cell(cell(), OPTIONS))).request_headers_to_add
+
+    assert header.header is not None
+    assert (header.header.key, header.header.value) == ("x-alphaswarm-cell", SHARED)
+    assert header.append_action.name == "OVERWRITE_IF_EXISTS_OR_ADD"
+
+
+@pytest.mark.parametrize("state", [CellState.PROVISIONING, CellState.RETIRED])
+def test_a_cell_without_traffic_answers_503_and_when_to_come_back(state: CellState) -> None:
+    table = of_cell(cell(state=state), OPTIONS)
+
+    assert answers(table) == {"/api": 503, "/ws": 503, "/manage": 403, "/healthz": 200, "/": 404}
+    (retry,) = routes(table)["/api"].response_headers_to_add
+    assert retry.header is not None
+    assert (retry.header.key, retry.header.value) == ("retry-after", "30")
+
+
+@pytest.mark.parametrize("state", [CellState.ACTIVE, CellState.DRAINING, CellState.CORDONED])
+def test_a_cell_with_traffic_has_the_same_routes_in_every_state(state: CellState) -> None:
+    assert bytes(of_cell(cell(state=state), OPTIONS)) == bytes(of_cell(cell(), OPTIONS))
+
+
+def test_the_shared_tables_refuse_each_with_its_own_status() -> None:
+    statuses = {table.name: answers(table)["/api"] for table in shared(OPTIONS)}
+
+    assert statuses == {"public": 401, "suspended": 403, "unavailable": 503}
+
+
+def test_nothing_reaches_the_controller() -> None:
+    for table in (of_cell(cell(), OPTIONS), *shared(OPTIONS)):
+        assert answers(table)["/manage"] == 403
+
+
+def test_only_a_refusal_that_will_pass_says_when_to_come_back() -> None:
+    table = refusing(ResourceName("x"), 403, "no", OPTIONS)
+
+    assert all(not route.response_headers_to_add for route in routes(table).values())
+
+
+def test_everything_else_goes_to_the_web_client_if_there_is_one() -> None:
+    for table in (of_cell(cell(), WITH_CLIENT), *shared(WITH_CLIENT)):
+        action = routes(table)["/"].route
+        assert action is not None
+        assert action.cluster == "alphaswarm-client"
+    assert answers(of_cell(cell(), OPTIONS))["/"] == 404
+
+
+@pytest.mark.parametrize(
+    ("mode", "looked_at"), [(CellBound.ENFORCE, True), (CellBound.MONITOR, True), (CellBound.OFF, False)]
+)
+def test_tokens_cells_are_looked_at_unless_that_is_off(mode: CellBound, looked_at: bool) -> None:
+    (host,) = of_cell(cell(), edge_options(cell_bound=mode)).virtual_hosts
+
+    assert list(host.typed_per_filter_config) == ([RBAC_FILTER] if looked_at else [])

@@ -1,0 +1,61 @@
+import pytest
+from envoy_data_plane.envoy.config.route.v3 import ScopedRouteConfiguration
+
+from tests.support.edge import SHARED, tenant
+from xds.names import ResourceName, TypeUrl
+from xds.snapshot import Ref, Resource
+from xds.translate import Problem
+from xds.translate.tenants import TenantTranslator
+
+TRANSLATOR = TenantTranslator({SHARED})
+
+
+def scope_of(outcome: Resource | Problem) -> tuple[str, str, list[str]]:
+    """A scope's name, its route table and its key."""
+    assert isinstance(outcome, Resource)
+    message = ScopedRouteConfiguration.parse(outcome.body)
+    assert message.key is not None
+    return message.name, message.route_configuration_name, [each.string_key or "" for each in message.key.fragments]
+
+
+def test_a_tenant_goes_by_its_cells_route_table() -> None:
+    assert scope_of(TRANSLATOR.translate(tenant("acme"))) == ("acme", SHARED, ["acme"])
+
+
+def test_a_suspended_tenant_is_refused_wherever_it_lives() -> None:
+    for cell_id in (SHARED, "cell-gone"):
+        assert scope_of(TRANSLATOR.translate(tenant("acme", cell_id, suspended=True)))[1] == "suspended"
+
+
+def test_a_tenant_of_a_cell_that_could_not_be_translated_is_told_so() -> None:
+    assert scope_of(TRANSLATOR.translate(tenant("acme", "cell-gone")))[1] == "unavailable"
+
+
+def test_a_scope_needs_its_route_table_first() -> None:
+    outcome = TRANSLATOR.translate(tenant("acme"))
+
+    assert isinstance(outcome, Resource)
+    assert outcome.needs == (Ref(TypeUrl.ROUTE, ResourceName(SHARED)),)
+
+
+def test_tenants_of_one_cell_share_one_reference() -> None:
+    one, other = TRANSLATOR.translate(tenant("a")), TRANSLATOR.translate(tenant("b"))
+
+    assert isinstance(one, Resource)
+    assert isinstance(other, Resource)
+    assert one.needs is other.needs
+
+
+@pytest.mark.parametrize(
+    "tenant_id", ["", "-", "-/cell-a", "two words", "a\n", "ü", ".a", "_a", "a" * 129, "a,b", "a:b"]
+)
+def test_an_id_that_is_no_header_value_is_a_problem(tenant_id: str) -> None:
+    outcome = TRANSLATOR.translate(tenant(tenant_id))
+
+    assert isinstance(outcome, Problem)
+    assert (outcome.kind, outcome.id) == ("tenant", tenant_id)
+
+
+@pytest.mark.parametrize("tenant_id", ["a", "0", "A.b_c-d", "a" * 128, "3fa85f64-5717-4562-b3fc-2c963f66afa6"])
+def test_an_id_that_is_a_header_value_has_a_scope(tenant_id: str) -> None:
+    assert scope_of(TRANSLATOR.translate(tenant(tenant_id)))[2] == [tenant_id]

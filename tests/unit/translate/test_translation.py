@@ -1,0 +1,235 @@
+"""A topology to tables of resources: whole, incremental, deterministic and one cell at a time."""
+
+import os
+import random
+import subprocess
+import sys
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.golden.cases import CASES, digest, translated
+from tests.support.edge import (
+    GROUP,
+    SHARED,
+    cell,
+    cells,
+    contents,
+    edge_options,
+    endpoint,
+    resources,
+    tenant,
+    tenants,
+    topologies,
+    topology,
+)
+from xds.model import Cell, CellState, Changes, Tenant, Topology
+from xds.names import CellId, NodeGroup, ResourceName, Revision, TypeUrl
+from xds.snapshot import dangling
+from xds.translate import Translation, retranslate, translate
+
+OPTIONS = edge_options(client=("alphaswarm-client", 3000))
+EMPTY = translate(topology(revision=0), OPTIONS)
+ACME = ResourceName(tenant().id)
+PROPERTY = settings(max_examples=60, deadline=None)
+
+
+def full(of: Topology) -> Translation:
+    """The translation of a topology; the options' own resources, which never change, are not encoded again."""
+    return retranslate(EMPTY, replace(EMPTY.topology, revision=Revision(0)).changes_to(of))
+
+
+def shuffled(of: Topology, seed: int) -> Topology:
+    order = random.Random(seed)
+    return Topology(
+        revision=of.revision,
+        cells=dict(order.sample(sorted(of.cells.items()), len(of.cells))),
+        tenants=dict(order.sample(sorted(of.tenants.items()), len(of.tenants))),
+    )
+
+
+def same(one: Translation, other: Translation) -> bool:
+    """Whether two translations say the same in every respect that reaches a client or an operator."""
+    return (
+        contents(one) == contents(other)
+        and {key: each.version for key, each in resources(one).items()}
+        == {key: each.version for key, each in resources(other).items()}
+        and {key: each.refs for key, each in resources(one).items()}
+        == {key: each.refs for key, each in resources(other).items()}
+        and {url: table.version_info for url, table in one.shared.items()}
+        == {url: table.version_info for url, table in other.shared.items()}
+        and one.problems == other.problems
+        and one.topology == other.topology
+    )
+
+
+# Properties
+
+
+@given(topologies())
+@PROPERTY
+def test_any_topology_is_translated_and_nothing_in_it_dangles(of: Topology) -> None:
+    translation = full(of)
+
+    assert [dangling(snapshot) for snapshot in translation.snapshots(1).values()] == [()]
+
+
+@given(topologies(), topologies())
+@PROPERTY
+def test_translating_a_difference_equals_translating_everything(before: Topology, after: Topology) -> None:
+    after = replace(after, revision=Revision(2))
+
+    assert same(retranslate(full(before), before.changes_to(after)), full(after))
+
+
+@given(st.lists(topologies(), min_size=3, max_size=4))
+@settings(max_examples=25, deadline=None)
+def test_a_chain_of_differences_equals_translating_the_last(steps: list[Topology]) -> None:
+    translation = full(steps[0])
+    for before, after in pairwise(steps):
+        translation = retranslate(translation, before.changes_to(after))
+
+    assert same(translation, full(steps[-1]))
+
+
+@given(topologies(), st.integers())
+@PROPERTY
+def test_the_order_of_cells_and_tenants_makes_no_difference(of: Topology, seed: int) -> None:
+    assert same(full(of), full(shuffled(of, seed)))
+
+
+@given(topologies(), cells())
+@PROPERTY
+def test_a_changed_cell_leaves_every_other_cells_resources_alone(of: Topology, changed: Cell) -> None:
+    before = full(of)
+    after = retranslate(before, Changes(revision=Revision(2), cells={changed.id: changed}))
+
+    own = {changed.id, f"{changed.id}-api", f"-/{changed.id}"}
+    tenants_of_it = {each.id for each in of.tenants.values() if each.cell == changed.id}
+    held, now = resources(before), resources(after)
+    others = {key for key in held.keys() | now.keys() if key[1] not in own | tenants_of_it}
+    assert all(held[key] is now[key] for key in others)
+
+
+@given(topologies(), tenants())
+@PROPERTY
+def test_a_changed_tenant_touches_its_own_scope_and_nothing_else(of: Topology, changed: Tenant) -> None:
+    before = full(of)
+    after = retranslate(before, Changes(revision=Revision(2), tenants={changed.id: changed}))
+
+    held, now = resources(before), resources(after)
+    others = (held.keys() | now.keys()) - {(TypeUrl.SCOPE, changed.id)}
+    assert all(held[key] is now[key] for key in others)
+    assert after.listeners is before.listeners
+
+
+def test_a_full_translation_equals_one_from_nothing() -> None:
+    of = topology(cell(), cell("cell-b", state=CellState.RETIRED), tenant(), tenant("b", "cell-b"))
+
+    assert same(translate(of, OPTIONS), full(of))
+
+
+def test_another_process_with_another_hash_seed_makes_equal_bytes() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", "from tests.golden.cases import digest; print(digest())"]
+    environment = {**os.environ, "PYTHONHASHSEED": "4711"}
+    other = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, timeout=60)
+
+    assert other.stdout.strip() == digest()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_nothing_dangles_in_a_golden_case(case: str) -> None:
+    for snapshot in translated(case).snapshots(1).values():
+        assert dangling(snapshot) == ()
+
+
+# Examples
+
+
+def test_unchanged_is_the_very_same_translation_of_every_table() -> None:
+    before = translate(topology(cell(), tenant()), OPTIONS)
+    after = retranslate(before, Changes(revision=Revision(9), cells={SHARED: cell()}, tenants={tenant().id: tenant()}))
+
+    assert all(after.shared[url] is before.shared[url] for url in before.shared)
+    assert after.topology.revision == 9
+
+
+def test_a_moved_tenant_costs_one_resource() -> None:
+    before = translate(topology(cell(), cell("cell-b"), tenant()), OPTIONS)
+    moved = tenant("acme", "cell-b")
+    after = retranslate(before, Changes(revision=Revision(2), tenants={moved.id: moved}))
+
+    changed = {url: after.shared[url].changed_since(before.shared[url]) for url in after.shared}
+    assert changed == {
+        TypeUrl.CLUSTER: set(),
+        TypeUrl.ENDPOINT: set(),
+        TypeUrl.ROUTE: set(),
+        TypeUrl.SCOPE: {"acme"},
+    }
+
+
+def test_an_endpoints_change_costs_one_assignment() -> None:
+    before = translate(topology(cell(), cell("cell-b"), tenant()), OPTIONS)
+    changed = cell(endpoints=(endpoint("10.0.0.9:8000"),))
+    after = retranslate(before, Changes(revision=Revision(2), cells={changed.id: changed}))
+
+    differing = {key for key, each in resources(after).items() if resources(before)[key] is not each}
+    assert differing == {(TypeUrl.ENDPOINT, f"{SHARED}-api")}
+
+
+def test_a_cell_that_comes_gives_its_waiting_tenants_their_route_table() -> None:
+    before = translate(topology(tenant()), OPTIONS)
+    after = retranslate(before, Changes(revision=Revision(2), cells={SHARED: cell()}))
+
+    scope = after.shared[TypeUrl.SCOPE].get(ACME)
+    assert scope is not None
+    assert [ref.name for ref in scope.needs] == [ResourceName(SHARED)]
+
+
+def test_a_cell_that_goes_leaves_its_tenants_a_table_that_says_so() -> None:
+    before = translate(topology(cell(), tenant()), OPTIONS)
+    after = retranslate(before, Changes(revision=Revision(2), cells={SHARED: None}))
+
+    scope = after.shared[TypeUrl.SCOPE].get(ACME)
+    assert scope is not None
+    assert [ref.name for ref in scope.needs] == ["unavailable"]
+    assert CellId(SHARED) not in after.cells
+
+
+def test_a_problem_is_gone_with_what_had_it() -> None:
+    wrong = topology(cell(endpoints=(endpoint("10.0.0.300:80"),)), cell("Wrong"), tenant("two words"))
+    before = translate(wrong, OPTIONS)
+    after = retranslate(before, wrong.changes_to(topology(revision=2)))
+
+    assert [problem.kind for problem in before.problems] == ["cell", "endpoint", "tenant"]
+    assert after.problems == ()
+
+
+def test_a_row_with_the_name_of_a_resource_of_ours_neither_makes_nor_removes_it() -> None:
+    before = translate(topology(cell(), tenant()), OPTIONS)
+    rows = topology(cell(), tenant(), cell("public"), tenant("-"), tenant(f"-/{SHARED}"), revision=2)
+
+    with_rows = retranslate(before, before.topology.changes_to(rows))
+    without = retranslate(with_rows, rows.changes_to(topology(cell(), tenant(), revision=3)))
+
+    assert [problem.id for problem in with_rows.problems] == ["public", "-", f"-/{SHARED}"]
+    assert all(with_rows.shared[url] is before.shared[url] is without.shared[url] for url in before.shared)
+
+
+def test_node_groups_differ_in_their_listeners_only() -> None:
+    listeners = {GROUP: ("0.0.0.0", 10000), NodeGroup("canary"): ("0.0.0.0", 10001)}
+    snapshots = translate(topology(cell(), tenant()), edge_options(listeners=listeners)).snapshots(7)
+
+    edge, canary = snapshots[GROUP], snapshots[NodeGroup("canary")]
+    assert {url for url in edge.tables if edge.tables[url] is not canary.tables[url]} == {TypeUrl.LISTENER}
+    assert (edge.number, edge.revision, canary.group) == (7, 1, "canary")
+
+
+def test_every_type_is_in_a_snapshot_even_if_there_is_nothing_of_it() -> None:
+    (snapshot,) = translate(topology(), edge_options()).snapshots(1).values()
+
+    assert snapshot.tables.keys() == set(TypeUrl)
+    assert len(snapshot.table(TypeUrl.CLUSTER)) == 0
