@@ -1,8 +1,10 @@
 """Fixtures and options for every test."""
 
+import logging
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from tests.support.postgres import PostgresServer, postgres_server
 
@@ -36,3 +38,14 @@ def empty_database_url(postgres: PostgresServer) -> Iterator[str]:
     """A fresh database with nothing in it."""
     with postgres.database("template1") as url:
         yield url
+
+
+@pytest.fixture(autouse=True)
+def default_logging() -> Iterator[None]:
+    """Undo what a test has done to the process's logging: commands that run in this process configure it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
