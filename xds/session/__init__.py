@@ -11,6 +11,7 @@ from xds.session.limits import Limits
 from xds.session.outputs import Acked, Ignored, Nacked, Output, Respond, Violated
 from xds.session.requests import DeltaRequest, SotwRequest
 from xds.session.sotw import SotwSession
+from xds.session.standing import Progress, ResourceStanding, Standing
 
 __all__ = [
     "Acked",
@@ -21,9 +22,12 @@ __all__ = [
     "Nacked",
     "Node",
     "Output",
+    "Progress",
+    "ResourceStanding",
     "Respond",
     "SotwRequest",
     "SotwSession",
+    "Standing",
     "Violated",
     "identify",
 ]

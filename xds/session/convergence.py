@@ -13,6 +13,7 @@ from enum import Enum, auto
 from xds.names import Nonce, ResourceName, TypeUrl
 from xds.session.holdings import Holdings
 from xds.session.limits import Limits
+from xds.session.standing import Standing
 from xds.session.subscription import Subscription
 from xds.session.typestate import InFlight, TypeState
 from xds.snapshot import Ref, Resource, ResourceTable, Snapshot
@@ -72,6 +73,10 @@ class Convergence:
     def states(self) -> Iterator[TypeState]:
         """The types asked for, in the order in which a client must learn of them."""
         return iter(self._states.values())
+
+    def standings(self) -> dict[str, Standing]:
+        """How each type that was asked for stands, for people."""
+        return {state.type_url: Standing(state) for state in self.states()}
 
     def begin(self, type_url: str, subscription: Subscription) -> TypeState:
         """Start a type at its first request. A type that we have none of is an empty table."""

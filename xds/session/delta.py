@@ -8,6 +8,7 @@ from xds.session.convergence import Convergence, Plan
 from xds.session.limits import Limits
 from xds.session.outputs import Acked, Cause, Ignored, Nacked, Output, Respond, Violated
 from xds.session.requests import DeltaRequest
+from xds.session.standing import Standing
 from xds.session.subscription import STAR, after_delta
 from xds.session.typestate import TypeState
 from xds.snapshot import Frames, Resource, Snapshot, delta_size, removal_size, with_nonce
@@ -59,6 +60,10 @@ class DeltaSession:
         """How many names of a type the client asks for; None for all."""
         state = self._convergence.state(type_url)
         return 0 if state is None else state.subscription.count
+
+    def standings(self) -> dict[str, Standing]:
+        """How each type that was asked for stands, for people."""
+        return self._convergence.standings()
 
     # Private
 

@@ -138,7 +138,6 @@ class TypeState:
             self.holdings.discard(before.names ^ subscription.names)
         self.owed &= {name for name in self.owed if self.covers(name)}
         self.stale = True
-        self._reconsider()
 
     def _reconsider(self) -> None:
         """Drop the rejected responses that would no longer be repeated, to have what they offered sent again."""
@@ -151,9 +150,7 @@ class TypeState:
     def _repeats(self, offered: Mapping[ResourceName, Version | None]) -> bool:
         if not self.is_known and any(resource.name not in offered for resource in self.everything()):
             return False
-        return all(
-            self.covers(name) and _version(self.target.get(name)) == version for name, version in offered.items()
-        )
+        return all(_version(self.target.get(name)) == version for name, version in offered.items())
 
     def _is_held(self, name: ResourceName) -> bool:
         return _version(self.holdings.get(name)) == _version(self.target.get(name))

@@ -1,0 +1,79 @@
+"""Resources and snapshots of a few words, for tests of the pure core.
+
+A resource's body is `name=content` as text, so that what a test says is what is on the wire.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from xds.names import NodeGroup, ResourceName, Revision, TypeUrl
+from xds.snapshot import Ref, Resource, ResourceTable, Snapshot, encode_resource
+
+CDS, EDS, LDS, RDS, SRDS = TypeUrl
+
+
+class Item(NamedTuple):
+    """A resource and its type."""
+
+    type_url: TypeUrl
+    resource: Resource
+
+
+def cluster(name: str, content: object = 1) -> Item:
+    """A cluster with its endpoints inline."""
+    return Item(CDS, _encode(name, content))
+
+
+def eds_cluster(name: str, content: object = 1) -> Item:
+    """A cluster that awaits its endpoints."""
+    return Item(CDS, _encode(name, content, awaits=(ref(EDS, name),)))
+
+
+def endpoints(name: str, content: object = 1) -> Item:
+    """The endpoints of a cluster."""
+    return Item(EDS, _encode(name, content))
+
+
+def listener(name: str, content: object = 1) -> Item:
+    """A listener; listeners name nothing."""
+    return Item(LDS, _encode(name, content))
+
+
+def route(name: str, clusters: Iterable[str] = (), content: object = 1) -> Item:
+    """A route table that needs these clusters."""
+    needs = tuple(ref(CDS, each) for each in clusters)
+    return Item(RDS, _encode(name, content, needs=needs))
+
+
+def anchor(table: str, content: object = 1) -> Item:
+    """A scope that has the client ask for a route table."""
+    return Item(SRDS, _encode(f"-/{table}", content, awaits=(ref(RDS, table),)))
+
+
+def scope(name: str, table: str, content: object = 1) -> Item:
+    """A tenant's scope: it needs a route table."""
+    return Item(SRDS, _encode(name, f"{table}.{content}", needs=(ref(RDS, table),)))
+
+
+def ref(type_url: TypeUrl, name: str) -> Ref:
+    """Names a resource."""
+    return Ref(type_url, ResourceName(name))
+
+
+def table(type_url: TypeUrl, *items: Item) -> ResourceTable:
+    """A table of the items of that type."""
+    return ResourceTable(type_url, (item.resource for item in items if item.type_url is type_url))
+
+
+def snapshot(*items: Item, number: int = 1) -> Snapshot:
+    """A snapshot of all five types."""
+    return Snapshot(
+        number=number,
+        revision=Revision(number),
+        group=NodeGroup("edge"),
+        tables={type_url: table(type_url, *items) for type_url in TypeUrl},
+    )
+
+
+def _encode(name: str, content: object, *, needs: tuple[Ref, ...] = (), awaits: tuple[Ref, ...] = ()) -> Resource:
+    return encode_resource(ResourceName(name), f"{name}={content}".encode(), needs=needs, awaits=awaits)
