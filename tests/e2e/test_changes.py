@@ -107,7 +107,7 @@ async def test_a_row_that_cannot_be_translated_is_left_out_alone_and_loudly(stac
     await execute(stack, "DELETE FROM endpoints WHERE address = '999.1.1.1'")
 
     async def is_sound() -> bool:
-        return (await statusz(stack))["snapshot"]["problems"] == []
+        return bool((await statusz(stack))["snapshot"]["problems"] == [])
 
     await until(is_sound, "no problem is left")
 
