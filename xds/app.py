@@ -40,6 +40,7 @@ def edge_options(settings: Settings, jwks: str) -> EdgeOptions:
         ),
         listeners={NodeGroup(group): address for group, address in settings.edge_listeners.items()},
         client=settings.client_upstream,
+        grpc_group=NodeGroup(settings.grpc_node_group),
         cluster=ClusterOptions(health_path=settings.cell_health_path),
     )
 

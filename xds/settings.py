@@ -132,6 +132,12 @@ class Settings(BaseSettings):
         description="Node groups and where their Envoys listen: group=host:port, separated by commas."
         " A node's group is its `cluster`.",
     )
+    grpc_node_group: str = Field(
+        default="alphaswarm-grpc",
+        min_length=1,
+        description="The node group of programs that call a cell by gRPC's own xDS client, with no proxy:"
+        " the `cluster` in their bootstrap.",
+    )
     client_upstream: Annotated[Address | None, NoDecode] = Field(
         default=None, description="host:port of alphaswarm-client, for /static and /; unset: these are 404."
     )
@@ -169,9 +175,11 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _has_listener(self) -> Self:
+    def _has_groups(self) -> Self:
         if not self.edge_listeners:
             raise ValueError("EDGE_LISTENERS: expected at least one group=host:port")
+        if self.grpc_node_group in self.edge_listeners:
+            raise ValueError(f"GRPC_NODE_GROUP: {self.grpc_node_group} is a group of EDGE_LISTENERS; expected another")
         return self
 
     @classmethod

@@ -6,6 +6,7 @@ opened. Must not know how the files are compared.
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +21,7 @@ from envoy_data_plane.envoy.config.route.v3 import RouteConfiguration, ScopedRou
 from tests.support.edge import cell, edge_options, endpoint, resources, tenant, topology
 from xds.model import Cell, CellState, Tenant, Topology, UpstreamProtocol
 from xds.names import NodeGroup, TypeUrl
-from xds.snapshot import ResourceTable
+from xds.snapshot import Resource, ResourceTable
 from xds.translate import CellBound, EdgeOptions, Translation, translate
 
 FOLDER = Path(__file__).parent
@@ -33,7 +34,7 @@ FILES: Mapping[str, tuple[TypeUrl, type[Message]]] = {
     "routes": (TypeUrl.ROUTE, RouteConfiguration),
     "scopes": (TypeUrl.SCOPE, ScopedRouteConfiguration),
 }
-"""The files of a case, and what is in each."""
+"""The files of a case, and what is in each; `grpc` has those of gRPC clients, by the same names."""
 
 Yaml = Any
 
@@ -55,29 +56,40 @@ def given_options(given: Mapping[str, Yaml]) -> EdgeOptions:
     """The options that a case's file sets."""
     options = given.get("options", {})
     listeners = {NodeGroup(group): _address(at) for group, at in options.get("listeners", {}).items()}
-    return edge_options(
+    envoys = edge_options(
         cell_bound=CellBound[options.get("cell_bound", "enforce").upper()],
         client=_address(options["client"]) if "client" in options else None,
         listeners=listeners or None,
     )
+    return replace(envoys, grpc_group=NodeGroup(options["grpc_group"])) if "grpc_group" in options else envoys
 
 
 def rendered(translation: Translation) -> dict[str, str]:
     """What each golden file of a case is to hold."""
-    shown = {
+    files = {
         name: _yaml(_group_by_group(translation) if name == "listeners" else shown_table(translation.shared[url], kind))
         for name, (url, kind) in FILES.items()
     }
-    return {**shown, "problems": _yaml([str(problem) for problem in translation.problems])}
+    if translation.options.grpc_group is not None:
+        held = {name: shown_table(translation.proxyless[url], kind) for name, (url, kind) in FILES.items()}
+        files["grpc"] = _yaml({name: table for name, table in held.items() if table})
+    return {**files, "problems": _yaml([str(problem) for problem in translation.problems])}
 
 
 def digest() -> str:
     """A hash of every byte, name and version that the cases become."""
     held = blake2b()
     for case in CASES:
-        for key, resource in sorted(resources(translated(case)).items()):
+        translation = translated(case)
+        for key, resource in sorted({**resources(translation), **proxyless(translation)}.items()):
             held.update(repr((case, key, resource.version, resource.body)).encode())
     return held.hexdigest()
+
+
+def proxyless(translation: Translation) -> dict[tuple[str, str], Resource]:
+    """Every resource for gRPC clients, by keys that none of `resources` has."""
+    tables = translation.proxyless
+    return {(f"grpc {url}", each.name): each for url, table in tables.items() for each in table.values()}
 
 
 def shown_table(table: ResourceTable, kind: type[Message]) -> dict[str, Yaml]:

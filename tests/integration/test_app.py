@@ -28,6 +28,7 @@ def test_every_setting_of_the_edge_reaches_the_translation() -> None:
             cba_mode=CbaMode.MONITOR,
             edge_listeners={"a": Address("127.0.0.1", 1), "b": Address("127.0.0.1", 2)},
             client_upstream=Address("client", 80),
+            grpc_node_group="programs",
             cell_health_path="/live",
         ),
         '{"keys":[]}',
@@ -40,6 +41,7 @@ def test_every_setting_of_the_edge_reaches_the_translation() -> None:
     assert options.auth.cell_bound is CellBound.MONITOR
     assert options.listeners == {"a": ("127.0.0.1", 1), "b": ("127.0.0.1", 2)}
     assert options.client == ("client", 80)
+    assert options.grpc_group == "programs"
     assert options.cluster.health_path == "/live"
 
 

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from xds.errors import SettingsError
 from xds.settings import Address, CbaMode, Settings
@@ -281,3 +282,8 @@ def test_a_jwks_file_of_garbage_bytes_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(SettingsError, match="is not a JWKS"):
         _stamped(tmp_path / "jwks").require_auth()
+
+
+def test_grpc_clients_are_no_group_of_envoys() -> None:
+    with pytest.raises(ValidationError, match="GRPC_NODE_GROUP: e is a group of EDGE_LISTENERS"):
+        Settings(edge_listeners={"e": Address("h", 1)}, grpc_node_group="e")

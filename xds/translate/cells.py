@@ -13,6 +13,7 @@ from xds.translate import clusters, endpoints, routes, scopes
 from xds.translate.naming import CLIENT_CLUSTER, cell_cluster, cell_routes
 from xds.translate.options import EdgeOptions
 from xds.translate.problems import Problem
+from xds.translate.proxyless import NOTHING, ProxylessResources, translate_proxyless
 
 _CELL_ID = re.compile(r"cell-[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
@@ -26,6 +27,7 @@ class CellResources:
     assignment: Resource | None = None
     routes: Resource | None = None
     anchor: Resource | None = None
+    proxyless: ProxylessResources = NOTHING
     problems: tuple[Problem, ...] = ()
 
 
@@ -45,10 +47,11 @@ def translate_cell(cell: Cell, options: EdgeOptions) -> CellResources:
         for endpoint, fault in faults.items()
         if fault
     )
+    sound = tuple(endpoint for endpoint, fault in faults.items() if not fault)
     cluster = assignment = None
     if cell.state.is_pushed:
-        sound = tuple(endpoint for endpoint, fault in faults.items() if not fault)
         cluster, assignment = _cluster(cell, sound, options)
+    for_grpc = translate_proxyless(cell, sound, options)
     table = encode_resource(
         cell_routes(cell.id), bytes(routes.of_cell(cell, options)), needs=_needs_of_routes(cell, options)
     )
@@ -58,7 +61,8 @@ def translate_cell(cell: Cell, options: EdgeOptions) -> CellResources:
         assignment=assignment,
         routes=table,
         anchor=scopes.anchor(table),
-        problems=problems,
+        proxyless=for_grpc,
+        problems=(*problems, *for_grpc.problems),
     )
 
 

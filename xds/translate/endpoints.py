@@ -59,14 +59,15 @@ def load_assignment(cell: Cell, endpoints: Iterable[Endpoint]) -> ClusterLoadAss
         endpoints=[
             LocalityLbEndpoints(
                 locality=Locality(region=cell.region, zone=zone),
-                lb_endpoints=[_endpoint(endpoint) for endpoint in members],
+                lb_endpoints=[lb_endpoint(endpoint) for endpoint in members],
             )
             for zone, members in by_zone
         ],
     )
 
 
-def _endpoint(endpoint: Endpoint) -> LbEndpoint:
+def lb_endpoint(endpoint: Endpoint) -> LbEndpoint:
+    """One endpoint of an assignment."""
     return LbEndpoint(
         endpoint=EnvoyEndpoint(address=socket_address(endpoint.address, endpoint.port)),
         load_balancing_weight=endpoint.weight,

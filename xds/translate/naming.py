@@ -30,6 +30,11 @@ def cell_cluster(cell: CellId) -> ResourceName:
     return ResourceName(f"{cell}-api")
 
 
+def cell_target(cell: CellId) -> ResourceName:
+    """The listener by which a gRPC client finds a cell's API, `xds:///cell-shared-std-local-api`: like the cluster."""
+    return cell_cluster(cell)
+
+
 def cell_routes(cell: CellId) -> ResourceName:
     """The route table of a cell's tenants: named like the cell."""
     return ResourceName(cell)

@@ -85,5 +85,12 @@ class EdgeOptions:
     auth: AuthOptions
     listeners: Mapping[NodeGroup, tuple[str, int]]
     client: tuple[str, int] | None = None
+    grpc_group: NodeGroup | None = None
+    """Whose nodes are no Envoys but programs with gRPC's own xDS client in them; None: there are none."""
+
     cluster: ClusterOptions = field(default_factory=ClusterOptions)
     connection: ConnectionOptions = field(default_factory=ConnectionOptions)
+
+    def __post_init__(self) -> None:
+        if self.grpc_group in self.listeners:
+            raise ValueError(f"node group {self.grpc_group} is gRPC clients' and can't be Envoys' too")

@@ -18,21 +18,27 @@ from xds.translate.naming import (
     anchor_scope,
     cell_cluster,
     cell_routes,
+    cell_target,
     tenant_scope,
 )
 from xds.translate.options import EdgeOptions
 from xds.translate.problems import Problem
+from xds.translate.proxyless import NOTHING
 from xds.translate.tenants import TenantTranslator, is_tenant_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Translation:
-    """The resources of a topology, the listeners by node group, and what could not be translated."""
+    """The resources of a topology, and what could not be translated.
+
+    Envoys' are `shared` but for their listeners, by node group; gRPC clients have tables of their own.
+    """
 
     topology: Topology
     options: EdgeOptions
     shared: Mapping[str, ResourceTable]
     listeners: Mapping[NodeGroup, ResourceTable]
+    proxyless: Mapping[str, ResourceTable]
     cells: Mapping[CellId, CellResources]
     tenant_problems: Mapping[TenantId, Problem]
 
@@ -43,15 +49,14 @@ class Translation:
         return tuple(sorted([*of_cells, *self.tenant_problems.values()]))
 
     def snapshots(self, number: int) -> dict[NodeGroup, Snapshot]:
-        """A snapshot for each node group; they differ in their listeners only."""
+        """A snapshot for each node group."""
+        tables = {group: {**self.shared, TypeUrl.LISTENER: table} for group, table in self.listeners.items()}
+        if self.options.grpc_group is not None:
+            tables[self.options.grpc_group] = dict(self.proxyless)
+        revision = self.topology.revision
         return {
-            group: Snapshot(
-                number=number,
-                revision=self.topology.revision,
-                group=group,
-                tables={**self.shared, TypeUrl.LISTENER: table},
-            )
-            for group, table in self.listeners.items()
+            group: Snapshot(number=number, revision=revision, group=group, tables=held)
+            for group, held in tables.items()
         }
 
 
@@ -63,6 +68,7 @@ def translate(topology: Topology, options: EdgeOptions) -> Translation:
         options=options,
         shared={type_url: ResourceTable(type_url, fixed.get(type_url, ())) for type_url in _SHARED_TYPES},
         listeners={group: _listener_table(address, options) for group, address in options.listeners.items()},
+        proxyless={type_url: ResourceTable(type_url) for type_url in TypeUrl},
         cells={},
         tenant_problems={},
     )
@@ -89,6 +95,7 @@ def retranslate(before: Translation, changes: Changes) -> Translation:
         options=before.options,
         shared={**tables, TypeUrl.SCOPE: placed},
         listeners=before.listeners,
+        proxyless=_put_proxyless(before.proxyless, cells, changes.cells),
         cells=cells,
         tenant_problems=tenant_problems,
     )
@@ -131,6 +138,24 @@ def _put_cells(
         put[TypeUrl.ENDPOINT].put(cell_cluster(cell_id), cell.assignment if cell else None)
         put[TypeUrl.ROUTE].put(cell_routes(cell_id), cell.routes if cell else None)
         put[TypeUrl.SCOPE].put(anchor_scope(cell_routes(cell_id)), cell.anchor if cell else None)
+    return _replaced(tables, put)
+
+
+def _put_proxyless(
+    tables: Mapping[str, ResourceTable],
+    after: Mapping[CellId, CellResources],
+    changed: Iterable[CellId],
+) -> dict[str, ResourceTable]:
+    put = {type_url: _Change() for type_url in TypeUrl}
+    for cell_id in filter(is_cell_id, changed):
+        cell = after[cell_id].proxyless if cell_id in after else NOTHING
+        put[TypeUrl.LISTENER].put(cell_target(cell_id), cell.listener)
+        put[TypeUrl.CLUSTER].put(cell_cluster(cell_id), cell.cluster)
+        put[TypeUrl.ENDPOINT].put(cell_cluster(cell_id), cell.assignment)
+    return _replaced(tables, put)
+
+
+def _replaced(tables: Mapping[str, ResourceTable], put: Mapping[TypeUrl, "_Change"]) -> dict[str, ResourceTable]:
     return {type_url: tables[type_url].replace(change.upserts, change.removed) for type_url, change in put.items()}
 
 

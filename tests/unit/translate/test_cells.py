@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 from tests.support.edge import SHARED, cell, edge_options, endpoint
-from xds.model import CellState
-from xds.names import TypeUrl
+from xds.model import CellState, UpstreamProtocol
+from xds.names import NodeGroup, TypeUrl
 from xds.snapshot import Ref
 from xds.translate.cells import translate_cell
 
@@ -73,6 +75,26 @@ def test_a_wrong_endpoint_alone_is_left_out() -> None:
     assert b"10.0.0.1" in outcome.assignment.body
     assert b"10.0.0.300" not in outcome.assignment.body
     assert [problem.kind for problem in outcome.problems] == ["endpoint"]
+
+
+def test_for_grpc_clients_a_wrong_endpoint_alone_is_left_out_too() -> None:
+    options = replace(OPTIONS, grpc_group=NodeGroup("alphaswarm-grpc"))
+    wrong = (endpoint(), endpoint("api.example:0"), endpoint("10.0.0.300:80"))
+    outcome = translate_cell(cell(protocol=UpstreamProtocol.HTTP2, endpoints=wrong), options)
+
+    assert outcome.proxyless.assignment is not None
+    assert b"10.0.0.1" in outcome.proxyless.assignment.body
+    assert b"10.0.0.300" not in outcome.proxyless.assignment.body
+    assert [problem.kind for problem in outcome.problems] == ["endpoint", "endpoint"]
+
+
+def test_what_grpc_clients_cannot_take_is_among_the_cells_problems() -> None:
+    options = replace(OPTIONS, grpc_group=NodeGroup("alphaswarm-grpc"))
+    names = (endpoint("a.example:80"), endpoint("b.example:80"))
+    outcome = translate_cell(cell(protocol=UpstreamProtocol.HTTP2, endpoints=names), options)
+
+    assert [problem.kind for problem in outcome.problems] == ["grpc"]
+    assert outcome.cluster is not None
 
 
 def test_routes_need_the_web_client_if_there_is_one() -> None:

@@ -15,6 +15,10 @@ def test_a_cells_cluster_carries_the_runbooks_name() -> None:
     assert naming.cell_cluster(CELL) == "cell-shared-std-local-api"
 
 
+def test_a_grpc_client_finds_a_cell_by_the_name_of_its_cluster() -> None:
+    assert naming.cell_target(CELL) == "cell-shared-std-local-api"
+
+
 def test_a_cells_route_table_is_named_like_the_cell() -> None:
     assert naming.cell_routes(CELL) == "cell-shared-std-local"
 

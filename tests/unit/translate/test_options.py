@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.edge import edge_options
+from tests.support.edge import GROUP, edge_options
 from xds.translate import AuthOptions, ClusterOptions, ConnectionOptions
 
 
@@ -28,6 +28,11 @@ def test_a_health_check_ends_before_the_next_begins() -> None:
     options = ClusterOptions()
 
     assert options.health_timeout < options.health_interval
+
+
+def test_a_node_group_is_envoys_or_grpc_clients() -> None:
+    with pytest.raises(ValueError, match=f"node group {GROUP} is gRPC clients' and can't be Envoys' too"):
+        replace(edge_options(), grpc_group=GROUP)
 
 
 def test_options_are_values() -> None:

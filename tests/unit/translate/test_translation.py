@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.golden.cases import CASES, digest, translated
+from tests.golden.cases import CASES, digest, proxyless, translated
 from tests.support.edge import (
     GROUP,
     SHARED,
@@ -26,12 +26,13 @@ from tests.support.edge import (
     topologies,
     topology,
 )
-from xds.model import Cell, CellState, Changes, Tenant, Topology
+from xds.model import Cell, CellState, Changes, Tenant, Topology, UpstreamProtocol
 from xds.names import CellId, NodeGroup, ResourceName, Revision, TypeUrl
-from xds.snapshot import dangling
+from xds.snapshot import Resource, dangling
 from xds.translate import Translation, retranslate, translate
 
-OPTIONS = edge_options(client=("alphaswarm-client", 3000))
+GRPC = NodeGroup("alphaswarm-grpc")
+OPTIONS = replace(edge_options(client=("alphaswarm-client", 3000)), grpc_group=GRPC)
 EMPTY = translate(topology(revision=0), OPTIONS)
 ACME = ResourceName(tenant().id)
 PROPERTY = settings(max_examples=60, deadline=None)
@@ -51,14 +52,16 @@ def shuffled(of: Topology, seed: int) -> Topology:
     )
 
 
+def everything(translation: Translation) -> dict[tuple[str, str], Resource]:
+    """Every resource, Envoys' and gRPC clients'."""
+    return {**resources(translation), **proxyless(translation)}
+
+
 def same(one: Translation, other: Translation) -> bool:
     """Whether two translations say the same in every respect that reaches a client or an operator."""
     return (
-        contents(one) == contents(other)
-        and {key: each.version for key, each in resources(one).items()}
-        == {key: each.version for key, each in resources(other).items()}
-        and {key: each.refs for key, each in resources(one).items()}
-        == {key: each.refs for key, each in resources(other).items()}
+        {key: (each.body, each.version, each.refs) for key, each in everything(one).items()}
+        == {key: (each.body, each.version, each.refs) for key, each in everything(other).items()}
         and {url: table.version_info for url, table in one.shared.items()}
         == {url: table.version_info for url, table in other.shared.items()}
         and one.problems == other.problems
@@ -74,7 +77,7 @@ def same(one: Translation, other: Translation) -> bool:
 def test_any_topology_is_translated_and_nothing_in_it_dangles(of: Topology) -> None:
     translation = full(of)
 
-    assert [dangling(snapshot) for snapshot in translation.snapshots(1).values()] == [()]
+    assert [dangling(snapshot) for snapshot in translation.snapshots(1).values()] == [(), ()]
 
 
 @given(topologies(), topologies())
@@ -109,7 +112,7 @@ def test_a_changed_cell_leaves_every_other_cells_resources_alone(of: Topology, c
 
     own = {changed.id, f"{changed.id}-api", f"-/{changed.id}"}
     tenants_of_it = {each.id for each in of.tenants.values() if each.cell == changed.id}
-    held, now = resources(before), resources(after)
+    held, now = everything(before), everything(after)
     others = {key for key in held.keys() | now.keys() if key[1] not in own | tenants_of_it}
     assert all(held[key] is now[key] for key in others)
 
@@ -120,7 +123,7 @@ def test_a_changed_tenant_touches_its_own_scope_and_nothing_else(of: Topology, c
     before = full(of)
     after = retranslate(before, Changes(revision=Revision(2), tenants={changed.id: changed}))
 
-    held, now = resources(before), resources(after)
+    held, now = everything(before), everything(after)
     others = (held.keys() | now.keys()) - {(TypeUrl.SCOPE, changed.id)}
     assert all(held[key] is now[key] for key in others)
     assert after.listeners is before.listeners
@@ -226,6 +229,29 @@ def test_node_groups_differ_in_their_listeners_only() -> None:
     edge, canary = snapshots[GROUP], snapshots[NodeGroup("canary")]
     assert {url for url in edge.tables if edge.tables[url] is not canary.tables[url]} == {TypeUrl.LISTENER}
     assert (edge.number, edge.revision, canary.group) == (7, 1, "canary")
+
+
+def test_grpc_clients_have_a_snapshot_of_their_own_and_envoys_none_of_it() -> None:
+    of = topology(cell(protocol=UpstreamProtocol.HTTP2), tenant())
+    snapshots = translate(of, OPTIONS).snapshots(7)
+
+    assert snapshots.keys() == {GROUP, GRPC}
+    assert {url: sorted(table) for url, table in snapshots[GRPC].tables.items()} == {
+        TypeUrl.CLUSTER: [f"{SHARED}-api"],
+        TypeUrl.ENDPOINT: [f"{SHARED}-api"],
+        TypeUrl.LISTENER: [f"{SHARED}-api"],
+        TypeUrl.ROUTE: [],
+        TypeUrl.SCOPE: [],
+    }
+    assert contents(translate(of, OPTIONS)) == contents(translate(of, replace(OPTIONS, grpc_group=None)))
+
+
+def test_a_cell_that_goes_leaves_grpc_clients_nothing() -> None:
+    before = translate(topology(cell(protocol=UpstreamProtocol.HTTP2)), OPTIONS)
+    after = retranslate(before, Changes(revision=Revision(2), cells={SHARED: None}))
+
+    assert proxyless(before).keys()
+    assert proxyless(after) == {}
 
 
 def test_every_type_is_in_a_snapshot_even_if_there_is_nothing_of_it() -> None:
