@@ -15,7 +15,7 @@ from xds.names import NodeGroup
 from xds.operations.status import SystemStatus
 from xds.publish import Feed, Publisher
 from xds.registry import PostgresRegistry
-from xds.server import AdsServer, Fleet, Surroundings
+from xds.server import AdsServer, Fleet, ServerOptions, Surroundings
 from xds.session import Limits
 from xds.settings import CbaMode, Settings
 from xds.snapshot import Frames
@@ -42,6 +42,15 @@ def edge_options(settings: Settings, jwks: str) -> EdgeOptions:
         client=settings.client_upstream,
         grpc_group=NodeGroup(settings.grpc_node_group),
         cluster=ClusterOptions(health_path=settings.cell_health_path),
+    )
+
+
+def server_options(settings: Settings) -> ServerOptions:
+    """The settings as the ADS server wants them."""
+    return ServerOptions(
+        streams_per_second=settings.xds_streams_per_second,
+        stream_burst=settings.xds_stream_burst,
+        stream_max_age_seconds=settings.xds_stream_max_age_seconds,
     )
 
 
@@ -93,7 +102,7 @@ class _ControlPlane:
         around = Surroundings(
             feed=self._feed, fleet=self._fleet, metrics=self._metrics, limits=Limits(), frames=Frames()
         )
-        self._ads = AdsServer(settings.xds_listen, around)
+        self._ads = AdsServer(settings.xds_listen, around, server_options(settings))
         self._http = HttpServer(build_app(self._status, self._metrics), settings.http_listen)
         self._metrics.set_info(version=__version__, auth_mode=settings.auth_mode, cba_mode=settings.cba_mode.value)
 

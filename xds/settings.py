@@ -95,6 +95,21 @@ class Settings(BaseSettings):
         default=Address("0.0.0.0", 18000),  # noqa: S104 -- a server listens
         description="Where Envoys reach the ADS server.",
     )
+    xds_streams_per_second: float = Field(
+        default=500,
+        gt=0,
+        allow_inf_nan=False,
+        description="New streams served per second; more wait their turn, and after 10 s are told to come back.",
+    )
+    xds_stream_burst: int = Field(
+        default=500, ge=1, description="New streams that are served at once, before that rate counts."
+    )
+    xds_stream_max_age_seconds: float = Field(
+        default=0,
+        ge=0,
+        allow_inf_nan=False,
+        description="When a stream is ended so that Envoys spread over replicas, give or take 10 %; 0: never.",
+    )
     http_listen: Annotated[Address, NoDecode] = Field(
         default=Address("0.0.0.0", 8080),  # noqa: S104 -- a server listens
         description="Where /readyz, /statusz, /healthz, /metrics and /manage/cells are served.",

@@ -23,10 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import any_pb2 as google_dot_protobuf_dot_any__pb2
-from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
+from xds.proto import core_pb2 as xds_dot_proto_dot_core__pb2
+from xds.proto import semver_pb2 as xds_dot_proto_dot_semver__pb2
 
+from xds.proto.core_pb2 import *
+from xds.proto.semver_pb2 import *
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19xds/proto/discovery.proto\x12\x1a\x65nvoy.service.discovery.v3\x1a\x19google/protobuf/any.proto\x1a\x1cgoogle/protobuf/struct.proto\":\n\x08Locality\x12\x0e\n\x06region\x18\x01 \x01(\t\x12\x0c\n\x04zone\x18\x02 \x01(\t\x12\x10\n\x08sub_zone\x18\x03 \x01(\t\"L\n\x0fSemanticVersion\x12\x14\n\x0cmajor_number\x18\x01 \x01(\r\x12\x14\n\x0cminor_number\x18\x02 \x01(\r\x12\r\n\x05patch\x18\x03 \x01(\r\"L\n\x0c\x42uildVersion\x12<\n\x07version\x18\x01 \x01(\x0b\x32+.envoy.service.discovery.v3.SemanticVersion\"\xbf\x02\n\x04Node\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x63luster\x18\x02 \x01(\t\x12)\n\x08metadata\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x36\n\x08locality\x18\x04 \x01(\x0b\x32$.envoy.service.discovery.v3.Locality\x12\x17\n\x0fuser_agent_name\x18\x06 \x01(\t\x12\x1c\n\x12user_agent_version\x18\x07 \x01(\tH\x00\x12L\n\x18user_agent_build_version\x18\x08 \x01(\x0b\x32(.envoy.service.discovery.v3.BuildVersionH\x00\x12\x17\n\x0f\x63lient_features\x18\n \x03(\tB\x19\n\x17user_agent_version_type\",\n\x0b\x45rrorDetail\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xd9\x01\n\x10\x44iscoveryRequest\x12\x14\n\x0cversion_info\x18\x01 \x01(\t\x12.\n\x04node\x18\x02 \x01(\x0b\x32 .envoy.service.discovery.v3.Node\x12\x16\n\x0eresource_names\x18\x03 \x03(\t\x12\x10\n\x08type_url\x18\x04 \x01(\t\x12\x16\n\x0eresponse_nonce\x18\x05 \x01(\t\x12=\n\x0c\x65rror_detail\x18\x06 \x01(\x0b\x32\'.envoy.service.discovery.v3.ErrorDetail\"s\n\x11\x44iscoveryResponse\x12\x14\n\x0cversion_info\x18\x01 \x01(\t\x12\'\n\tresources\x18\x02 \x03(\x0b\x32\x14.google.protobuf.Any\x12\x10\n\x08type_url\x18\x04 \x01(\t\x12\r\n\x05nonce\x18\x05 \x01(\t\"\xa9\x03\n\x15\x44\x65ltaDiscoveryRequest\x12.\n\x04node\x18\x01 \x01(\x0b\x32 .envoy.service.discovery.v3.Node\x12\x10\n\x08type_url\x18\x02 \x01(\t\x12 \n\x18resource_names_subscribe\x18\x03 \x03(\t\x12\"\n\x1aresource_names_unsubscribe\x18\x04 \x03(\t\x12q\n\x19initial_resource_versions\x18\x05 \x03(\x0b\x32N.envoy.service.discovery.v3.DeltaDiscoveryRequest.InitialResourceVersionsEntry\x12\x16\n\x0eresponse_nonce\x18\x06 \x01(\t\x12=\n\x0c\x65rror_detail\x18\x07 \x01(\x0b\x32\'.envoy.service.discovery.v3.ErrorDetail\x1a>\n\x1cInitialResourceVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Q\n\x08Resource\x12\x0f\n\x07version\x18\x01 \x01(\t\x12&\n\x08resource\x18\x02 \x01(\x0b\x32\x14.google.protobuf.Any\x12\x0c\n\x04name\x18\x03 \x01(\t\"\xaa\x01\n\x16\x44\x65ltaDiscoveryResponse\x12\x1b\n\x13system_version_info\x18\x01 \x01(\t\x12\x37\n\tresources\x18\x02 \x03(\x0b\x32$.envoy.service.discovery.v3.Resource\x12\x10\n\x08type_url\x18\x04 \x01(\t\x12\r\n\x05nonce\x18\x05 \x01(\t\x12\x19\n\x11removed_resources\x18\x06 \x03(\t2\xa2\x02\n\x1a\x41ggregatedDiscoveryService\x12|\n\x19StreamAggregatedResources\x12,.envoy.service.discovery.v3.DiscoveryRequest\x1a-.envoy.service.discovery.v3.DiscoveryResponse(\x01\x30\x01\x12\x85\x01\n\x18\x44\x65ltaAggregatedResources\x12\x31.envoy.service.discovery.v3.DeltaDiscoveryRequest\x1a\x32.envoy.service.discovery.v3.DeltaDiscoveryResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19xds/proto/discovery.proto\x12\x1a\x65nvoy.service.discovery.v3\x1a\x19google/protobuf/any.proto\x1a\x14xds/proto/core.proto\x1a\x16xds/proto/semver.proto\",\n\x0b\x45rrorDetail\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xd3\x01\n\x10\x44iscoveryRequest\x12\x14\n\x0cversion_info\x18\x01 \x01(\t\x12(\n\x04node\x18\x02 \x01(\x0b\x32\x1a.envoy.config.core.v3.Node\x12\x16\n\x0eresource_names\x18\x03 \x03(\t\x12\x10\n\x08type_url\x18\x04 \x01(\t\x12\x16\n\x0eresponse_nonce\x18\x05 \x01(\t\x12=\n\x0c\x65rror_detail\x18\x06 \x01(\x0b\x32\'.envoy.service.discovery.v3.ErrorDetail\"s\n\x11\x44iscoveryResponse\x12\x14\n\x0cversion_info\x18\x01 \x01(\t\x12\'\n\tresources\x18\x02 \x03(\x0b\x32\x14.google.protobuf.Any\x12\x10\n\x08type_url\x18\x04 \x01(\t\x12\r\n\x05nonce\x18\x05 \x01(\t\"\xa3\x03\n\x15\x44\x65ltaDiscoveryRequest\x12(\n\x04node\x18\x01 \x01(\x0b\x32\x1a.envoy.config.core.v3.Node\x12\x10\n\x08type_url\x18\x02 \x01(\t\x12 \n\x18resource_names_subscribe\x18\x03 \x03(\t\x12\"\n\x1aresource_names_unsubscribe\x18\x04 \x03(\t\x12q\n\x19initial_resource_versions\x18\x05 \x03(\x0b\x32N.envoy.service.discovery.v3.DeltaDiscoveryRequest.InitialResourceVersionsEntry\x12\x16\n\x0eresponse_nonce\x18\x06 \x01(\t\x12=\n\x0c\x65rror_detail\x18\x07 \x01(\x0b\x32\'.envoy.service.discovery.v3.ErrorDetail\x1a>\n\x1cInitialResourceVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Q\n\x08Resource\x12\x0f\n\x07version\x18\x01 \x01(\t\x12&\n\x08resource\x18\x02 \x01(\x0b\x32\x14.google.protobuf.Any\x12\x0c\n\x04name\x18\x03 \x01(\t\"\xaa\x01\n\x16\x44\x65ltaDiscoveryResponse\x12\x1b\n\x13system_version_info\x18\x01 \x01(\t\x12\x37\n\tresources\x18\x02 \x03(\x0b\x32$.envoy.service.discovery.v3.Resource\x12\x10\n\x08type_url\x18\x04 \x01(\t\x12\r\n\x05nonce\x18\x05 \x01(\t\x12\x19\n\x11removed_resources\x18\x06 \x03(\t2\xa2\x02\n\x1a\x41ggregatedDiscoveryService\x12|\n\x19StreamAggregatedResources\x12,.envoy.service.discovery.v3.DiscoveryRequest\x1a-.envoy.service.discovery.v3.DiscoveryResponse(\x01\x30\x01\x12\x85\x01\n\x18\x44\x65ltaAggregatedResources\x12\x31.envoy.service.discovery.v3.DeltaDiscoveryRequest\x1a\x32.envoy.service.discovery.v3.DeltaDiscoveryResponse(\x01\x30\x01P\x01P\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,28 +38,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_DELTADISCOVERYREQUEST_INITIALRESOURCEVERSIONSENTRY']._loaded_options = None
   _globals['_DELTADISCOVERYREQUEST_INITIALRESOURCEVERSIONSENTRY']._serialized_options = b'8\001'
-  _globals['_LOCALITY']._serialized_start=114
-  _globals['_LOCALITY']._serialized_end=172
-  _globals['_SEMANTICVERSION']._serialized_start=174
-  _globals['_SEMANTICVERSION']._serialized_end=250
-  _globals['_BUILDVERSION']._serialized_start=252
-  _globals['_BUILDVERSION']._serialized_end=328
-  _globals['_NODE']._serialized_start=331
-  _globals['_NODE']._serialized_end=650
-  _globals['_ERRORDETAIL']._serialized_start=652
-  _globals['_ERRORDETAIL']._serialized_end=696
-  _globals['_DISCOVERYREQUEST']._serialized_start=699
-  _globals['_DISCOVERYREQUEST']._serialized_end=916
-  _globals['_DISCOVERYRESPONSE']._serialized_start=918
-  _globals['_DISCOVERYRESPONSE']._serialized_end=1033
-  _globals['_DELTADISCOVERYREQUEST']._serialized_start=1036
-  _globals['_DELTADISCOVERYREQUEST']._serialized_end=1461
-  _globals['_DELTADISCOVERYREQUEST_INITIALRESOURCEVERSIONSENTRY']._serialized_start=1399
-  _globals['_DELTADISCOVERYREQUEST_INITIALRESOURCEVERSIONSENTRY']._serialized_end=1461
-  _globals['_RESOURCE']._serialized_start=1463
-  _globals['_RESOURCE']._serialized_end=1544
-  _globals['_DELTADISCOVERYRESPONSE']._serialized_start=1547
-  _globals['_DELTADISCOVERYRESPONSE']._serialized_end=1717
-  _globals['_AGGREGATEDDISCOVERYSERVICE']._serialized_start=1720
-  _globals['_AGGREGATEDDISCOVERYSERVICE']._serialized_end=2010
+  _globals['_ERRORDETAIL']._serialized_start=130
+  _globals['_ERRORDETAIL']._serialized_end=174
+  _globals['_DISCOVERYREQUEST']._serialized_start=177
+  _globals['_DISCOVERYREQUEST']._serialized_end=388
+  _globals['_DISCOVERYRESPONSE']._serialized_start=390
+  _globals['_DISCOVERYRESPONSE']._serialized_end=505
+  _globals['_DELTADISCOVERYREQUEST']._serialized_start=508
+  _globals['_DELTADISCOVERYREQUEST']._serialized_end=927
+  _globals['_DELTADISCOVERYREQUEST_INITIALRESOURCEVERSIONSENTRY']._serialized_start=865
+  _globals['_DELTADISCOVERYREQUEST_INITIALRESOURCEVERSIONSENTRY']._serialized_end=927
+  _globals['_RESOURCE']._serialized_start=929
+  _globals['_RESOURCE']._serialized_end=1010
+  _globals['_DELTADISCOVERYRESPONSE']._serialized_start=1013
+  _globals['_DELTADISCOVERYRESPONSE']._serialized_end=1183
+  _globals['_AGGREGATEDDISCOVERYSERVICE']._serialized_start=1186
+  _globals['_AGGREGATEDDISCOVERYSERVICE']._serialized_end=1476
 # @@protoc_insertion_point(module_scope)

@@ -6,15 +6,19 @@ The discovery protocol's messages, wire-compatible with Envoy's API and trimmed 
 Requests are decoded with google.protobuf's upb (40-70 times faster than betterproto2); responses are
 joined from bytes that were encoded once. Fields that are not listed are skipped by the decoder.
 The names are Envoy's own, so that gRPC reflection tells the truth. Field numbers:
-envoy/service/discovery/v3/discovery.proto and envoy/config/core/v3/base.proto.
+envoy/service/discovery/v3/discovery.proto.
 """
 
 from collections import abc as _abc
 from google.protobuf import any_pb2 as _any_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
+from xds.proto import core_pb2 as _core_pb2
+from xds.proto.core_pb2 import BuildVersion as BuildVersion
+from xds.proto.core_pb2 import Locality as Locality
+from xds.proto.core_pb2 import Node as Node
+from xds.proto.semver_pb2 import SemanticVersion as SemanticVersion
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -25,124 +29,6 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
-
-@_typing.final
-class Locality(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    REGION_FIELD_NUMBER: _builtins.int
-    ZONE_FIELD_NUMBER: _builtins.int
-    SUB_ZONE_FIELD_NUMBER: _builtins.int
-    region: _builtins.str
-    zone: _builtins.str
-    sub_zone: _builtins.str
-    def __init__(
-        self,
-        *,
-        region: _builtins.str = ...,
-        zone: _builtins.str = ...,
-        sub_zone: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["region", b"region", "sub_zone", b"sub_zone", "zone", b"zone"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Locality: _TypeAlias = Locality  # noqa: Y015
-
-@_typing.final
-class SemanticVersion(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    MAJOR_NUMBER_FIELD_NUMBER: _builtins.int
-    MINOR_NUMBER_FIELD_NUMBER: _builtins.int
-    PATCH_FIELD_NUMBER: _builtins.int
-    major_number: _builtins.int
-    minor_number: _builtins.int
-    patch: _builtins.int
-    def __init__(
-        self,
-        *,
-        major_number: _builtins.int = ...,
-        minor_number: _builtins.int = ...,
-        patch: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["major_number", b"major_number", "minor_number", b"minor_number", "patch", b"patch"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___SemanticVersion: _TypeAlias = SemanticVersion  # noqa: Y015
-
-@_typing.final
-class BuildVersion(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    VERSION_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def version(self) -> Global___SemanticVersion: ...
-    def __init__(
-        self,
-        *,
-        version: Global___SemanticVersion | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["version", b"version"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["version", b"version"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___BuildVersion: _TypeAlias = BuildVersion  # noqa: Y015
-
-@_typing.final
-class Node(_message.Message):
-    """envoy.config.core.v3.Node"""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    ID_FIELD_NUMBER: _builtins.int
-    CLUSTER_FIELD_NUMBER: _builtins.int
-    METADATA_FIELD_NUMBER: _builtins.int
-    LOCALITY_FIELD_NUMBER: _builtins.int
-    USER_AGENT_NAME_FIELD_NUMBER: _builtins.int
-    USER_AGENT_VERSION_FIELD_NUMBER: _builtins.int
-    USER_AGENT_BUILD_VERSION_FIELD_NUMBER: _builtins.int
-    CLIENT_FEATURES_FIELD_NUMBER: _builtins.int
-    id: _builtins.str
-    cluster: _builtins.str
-    user_agent_name: _builtins.str
-    user_agent_version: _builtins.str
-    @_builtins.property
-    def metadata(self) -> _struct_pb2.Struct: ...
-    @_builtins.property
-    def locality(self) -> Global___Locality: ...
-    @_builtins.property
-    def user_agent_build_version(self) -> Global___BuildVersion: ...
-    @_builtins.property
-    def client_features(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
-    def __init__(
-        self,
-        *,
-        id: _builtins.str = ...,
-        cluster: _builtins.str = ...,
-        metadata: _struct_pb2.Struct | None = ...,
-        locality: Global___Locality | None = ...,
-        user_agent_name: _builtins.str = ...,
-        user_agent_version: _builtins.str = ...,
-        user_agent_build_version: Global___BuildVersion | None = ...,
-        client_features: _abc.Iterable[_builtins.str] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["locality", b"locality", "metadata", b"metadata", "user_agent_build_version", b"user_agent_build_version", "user_agent_version", b"user_agent_version", "user_agent_version_type", b"user_agent_version_type"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_features", b"client_features", "cluster", b"cluster", "id", b"id", "locality", b"locality", "metadata", b"metadata", "user_agent_build_version", b"user_agent_build_version", "user_agent_name", b"user_agent_name", "user_agent_version", b"user_agent_version", "user_agent_version_type", b"user_agent_version_type"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_user_agent_version_type: _TypeAlias = _typing.Literal["user_agent_version", "user_agent_build_version"]  # noqa: Y015
-    _WhichOneofArgType_user_agent_version_type: _TypeAlias = _typing.Literal["user_agent_version_type", b"user_agent_version_type"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType_user_agent_version_type) -> _WhichOneofReturnType_user_agent_version_type | None: ...
-
-Global___Node: _TypeAlias = Node  # noqa: Y015
 
 @_typing.final
 class ErrorDetail(_message.Message):
@@ -182,7 +68,7 @@ class DiscoveryRequest(_message.Message):
     type_url: _builtins.str
     response_nonce: _builtins.str
     @_builtins.property
-    def node(self) -> Global___Node: ...
+    def node(self) -> _core_pb2.Node: ...
     @_builtins.property
     def resource_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -191,7 +77,7 @@ class DiscoveryRequest(_message.Message):
         self,
         *,
         version_info: _builtins.str = ...,
-        node: Global___Node | None = ...,
+        node: _core_pb2.Node | None = ...,
         resource_names: _abc.Iterable[_builtins.str] | None = ...,
         type_url: _builtins.str = ...,
         response_nonce: _builtins.str = ...,
@@ -268,7 +154,7 @@ class DeltaDiscoveryRequest(_message.Message):
     type_url: _builtins.str
     response_nonce: _builtins.str
     @_builtins.property
-    def node(self) -> Global___Node: ...
+    def node(self) -> _core_pb2.Node: ...
     @_builtins.property
     def resource_names_subscribe(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -280,7 +166,7 @@ class DeltaDiscoveryRequest(_message.Message):
     def __init__(
         self,
         *,
-        node: Global___Node | None = ...,
+        node: _core_pb2.Node | None = ...,
         type_url: _builtins.str = ...,
         resource_names_subscribe: _abc.Iterable[_builtins.str] | None = ...,
         resource_names_unsubscribe: _abc.Iterable[_builtins.str] | None = ...,

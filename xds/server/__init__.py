@@ -1,4 +1,4 @@
-"""The ADS server: the only package that speaks gRPC.
+"""The server of the discovery services and of client status: the only package that speaks gRPC.
 
 Decodes requests, drives a session a stream, writes what the session says. Knows no rule of the protocol.
 """

@@ -4,19 +4,36 @@ Kept for people and metrics; no decision is taken on it.
 """
 
 import time
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from xds.names import TypeUrl
+from xds.names import ResourceName, TypeUrl
 from xds.operations.status import NodeStatus, TypeStatus
+from xds.server.variants import Session
 from xds.session import Acked, Nacked, Node, Output, Respond
 from xds.telemetry import Variant
+
+_REFUSALS = 8
+"""How many rejections are kept of a type on a stream: more than stand at any one time, in practice."""
+
+_REFUSED_NAMES = 200
+"""How many names are kept of a rejection: a whole set of scopes, on each of thousands of streams, is too much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A response that the client rejected: what it was about, why, and when (seconds since the epoch)."""
+
+    names: tuple[ResourceName, ...]
+    error: str
+    at: float
 
 
 @dataclass(slots=True)
 class TypeRecord:
-    """One type's history on one stream."""
+    """One type's history on one stream; `acked_at` is the time of the last acknowledgement, 0 for none."""
 
     subscribed: int | None = None
     sent: int = 0
@@ -24,6 +41,14 @@ class TypeRecord:
     nacked: int = 0
     version: str = ""
     error: str = ""
+    acked_at: float = 0.0
+    refusals: deque[Refusal] = field(default_factory=lambda: deque(maxlen=_REFUSALS))
+
+    def refusals_by_name(self) -> defaultdict[ResourceName, Refusal | None]:
+        """The newest rejection that each name was in; for a name that was not kept, the newest of all."""
+        newest = self.refusals[-1] if self.refusals else None
+        kept = {name: refusal for refusal in self.refusals for name in refusal.names}
+        return defaultdict(lambda: newest, kept)
 
     def note(self, output: Output) -> None:
         """Count an output of the session."""
@@ -32,8 +57,10 @@ class TypeRecord:
                 self.sent += 1
             case Acked(version_info=version):
                 self.acked, self.version, self.error = self.acked + 1, version, ""
-            case Nacked(error=error):
+                self.acked_at = time.time()
+            case Nacked(error=error, names=names):
                 self.nacked, self.error = self.nacked + 1, error or "(no reason given)"
+                self.refusals.append(Refusal(names[:_REFUSED_NAMES], self.error, time.time()))
 
 
 @dataclass(slots=True, eq=False)
@@ -43,6 +70,7 @@ class StreamRecord:
     node: Node
     variant: Variant
     peer: str
+    session: Session | None = None
     connected_at: float = field(default_factory=time.time)
     types: dict[str, TypeRecord] = field(default_factory=dict)
 
@@ -77,6 +105,10 @@ class Fleet:
             yield
         finally:
             del self._records[record]
+
+    def records(self) -> tuple[StreamRecord, ...]:
+        """Every open stream, by node id, then by age."""
+        return tuple(sorted(self._records, key=lambda record: (record.node.id, record.connected_at)))
 
     def nodes(self) -> tuple[NodeStatus, ...]:
         """Every open stream, by node id."""

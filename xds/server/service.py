@@ -14,15 +14,18 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from xds.errors import LocalFailure
-from xds.proto import discovery_pb2
-from xds.server import status
+from xds.server import clientstatus, status
+from xds.server.admission import TokenBucket, age_of_end
+from xds.server.clientstatus import ClientStatus
+from xds.server.fetch import fetch
+from xds.server.services import SERVICES, Kind, Service
 from xds.server.status import Ending
 from xds.server.stream import Stream, Surroundings
 from xds.server.variants import DELTA, SOTW, VariantParts
 from xds.settings import Address
 from xds.telemetry import EndReason, get_logger
 
-ADS = discovery_pb2.DESCRIPTOR.services_by_name["AggregatedDiscoveryService"].full_name
+_NAMES = (*(service.name for service in SERVICES), clientstatus.NAME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,14 @@ class ServerOptions:
     keepalive_timeout_seconds: float = 10
     pending_requests: int = 100_000
     """With gRPC's default a tenth of 3,000 Envoys that connect at once are refused."""
+
+    streams_per_second: float = 500
+    stream_burst: int = 500
+    admission_seconds: float = 10
+    """How long a new stream may wait for its turn. Envoy waits 15 s for a first answer before it goes on without."""
+
+    stream_max_age_seconds: float = 0
+    """When a stream is ended so that load spreads over replicas, ±10 %; 0 for never."""
 
     def channel_arguments(self) -> list[tuple[str, int]]:
         """The same in gRPC's terms."""
@@ -55,12 +66,16 @@ class ServerOptions:
 
 
 class AdsServer:
-    """Serves ADS in both variants, gRPC health and reflection, from `start` to `stop`."""
+    """Serves every discovery service, client status, gRPC health and reflection, from `start` to `stop`."""
 
     def __init__(self, listen: Address, around: Surroundings, options: ServerOptions | None = None) -> None:
         self._listen = listen
         self._around = around
-        self._server = grpc.aio.server(options=(options or ServerOptions()).channel_arguments())
+        self._options = options or ServerOptions()
+        self._server = grpc.aio.server(options=self._options.channel_arguments())
+        self._bucket = TokenBucket(
+            self._options.streams_per_second, self._options.stream_burst, self._options.admission_seconds
+        )
         self._health = health.aio.HealthServicer()
         self._streams: set[Stream] = set()
         self._ids = itertools.count(1)
@@ -69,9 +84,12 @@ class AdsServer:
 
     async def start(self) -> Address:
         """Listen; returns the bound address. Raises `LocalFailure` where the port is taken."""
-        self._server.add_generic_rpc_handlers((self._handlers(),))
+        self._server.add_generic_rpc_handlers(
+            (*map(self._handlers, SERVICES), ClientStatus(self._around.fleet).handlers())
+        )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection((ADS, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+        names = (*_NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._server)
         await self.set_serving(serving=False)
         try:
             port = self._server.add_insecure_port(str(self._listen))
@@ -83,7 +101,7 @@ class AdsServer:
     async def set_serving(self, *, serving: bool) -> None:
         """Tell gRPC health whether Envoys are served."""
         state = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
-        for name in ("", ADS):
+        for name in ("", *_NAMES):
             await self._health.set(name, state)
 
     async def stop(self, seconds: float) -> None:
@@ -101,28 +119,44 @@ class AdsServer:
         # gRPC waits for the streams to end, and cuts off what is left.
         await self._server.stop(grace=window + 1)
 
-    def _handlers(self) -> Any:  # noqa: ANN401 -- grpc has no types
+    def _handlers(self, service: Service) -> Any:  # noqa: ANN401 -- grpc has no types
+        methods = {name: self._handler(service, kind) for name, kind in service.methods()}
+        return grpc.method_handlers_generic_handler(service.name, methods)
+
+    def _handler(self, service: Service, kind: Kind) -> Any:  # noqa: ANN401
         # No (de)serialisers: bytes in, bytes out.
-        methods = {
-            "DeltaAggregatedResources": grpc.stream_stream_rpc_method_handler(self._delta),
-            "StreamAggregatedResources": grpc.stream_stream_rpc_method_handler(self._sotw),
-        }
-        return grpc.method_handlers_generic_handler(ADS, methods)
+        if kind == "fetch":
 
-    async def _delta(self, _requests: Any, context: Any) -> None:  # noqa: ANN401
-        await self._serve(DELTA, context)
+            async def answer(data: bytes, context: Any) -> bytes:  # noqa: ANN401
+                return await self._fetch(service, data, context)
 
-    async def _sotw(self, _requests: Any, context: Any) -> None:  # noqa: ANN401
-        await self._serve(SOTW, context)
+            return grpc.unary_unary_rpc_method_handler(answer)
 
-    async def _serve(self, variant: VariantParts, context: Any) -> None:  # noqa: ANN401
-        log = self._log.bind(stream_id=next(self._ids), variant=variant.name)
-        stream = Stream(variant, context, self._around, log)
+        variant = DELTA if kind == "delta" else SOTW
+
+        async def serve(_requests: Any, context: Any) -> None:  # noqa: ANN401
+            await self._serve(service, variant, context)
+
+        return grpc.stream_stream_rpc_method_handler(serve)
+
+    async def _fetch(self, service: Service, data: bytes, context: Any) -> bytes:  # noqa: ANN401
+        wait = self._bucket.take(asyncio.get_running_loop().time())
+        if wait:
+            await asyncio.sleep(wait)
+        answer = status.CROWDED if wait is None else fetch(service, data, self._around)
+        if isinstance(answer, Ending):
+            await _finish(context, answer)
+            return b""  # never reached: an abort raises
+        return answer
+
+    async def _serve(self, service: Service, variant: VariantParts, context: Any) -> None:  # noqa: ANN401
+        log = self._log.bind(stream_id=next(self._ids), variant=variant.name, service=service.short_name)
+        stream = Stream(service, variant, context, self._around, log)
         self._around.metrics.open_stream(variant.name)
         self._streams.add(stream)
         reason: EndReason = "failed"
         try:
-            ending = status.DRAINED if self._is_draining else await stream.run()
+            ending = status.DRAINED if self._is_draining else await self._run(stream)
             reason = ending.reason
         except asyncio.CancelledError:
             reason = "reset"
@@ -131,6 +165,23 @@ class AdsServer:
             self._streams.discard(stream)
             self._around.metrics.end_stream(variant.name, reason)
         await _finish(context, ending)
+
+    async def _run(self, stream: Stream) -> Ending:
+        """Serve the stream when its turn has come, and see to its end by age."""
+        loop = asyncio.get_running_loop()
+        wait = self._bucket.take(loop.time())
+        if wait is None:
+            self._log.info("stream.refused", reason=status.CROWDED.reason, text=status.CROWDED.text)
+            return status.CROWDED
+        if wait:
+            await stream.wait(wait)
+        age = age_of_end(self._options.stream_max_age_seconds, random.random())  # noqa: S311 -- only spreads load
+        timer = None if age is None else loop.call_later(age, stream.retire)
+        try:
+            return await stream.run()
+        finally:
+            if timer:
+                timer.cancel()
 
 
 async def _finish(context: Any, ending: Ending) -> None:  # noqa: ANN401

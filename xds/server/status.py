@@ -21,6 +21,8 @@ DRAINED = Ending("drained", grpc.StatusCode.OK)
 NOT_READY = Ending("refused", grpc.StatusCode.UNAVAILABLE, "no snapshot is published yet")
 SILENT = Ending("refused", grpc.StatusCode.DEADLINE_EXCEEDED, "no request came on the stream")
 TOO_SLOW = Ending("failed", grpc.StatusCode.DEADLINE_EXCEEDED, "the client took too long to read a response")
+AGED = Ending("drained", grpc.StatusCode.OK, "the stream has reached its age")
+CROWDED = Ending("refused", grpc.StatusCode.RESOURCE_EXHAUSTED, "more streams wait than can be served in time")
 LOST = Ending("reset", grpc.StatusCode.OK, "the connection was lost")
 
 

@@ -1,4 +1,4 @@
-"""One ADS stream: reads requests into a session, writes what the session says.
+"""One stream of a discovery service: reads requests into a session, writes what the session says.
 
 Two tasks share the session, and each calls it without awaiting in between: one reads, one writes. What is to be
 written waits in an outbox that the session itself keeps short, one response a type at most. Decides nothing
@@ -8,6 +8,7 @@ about the protocol.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from xds.publish import Feed, Slot
 from xds.server import status
 from xds.server.fleet import Fleet, StreamRecord
 from xds.server.journal import Journal
+from xds.server.services import Service, settle
 from xds.server.status import Ending
 from xds.server.variants import Request, VariantParts
 from xds.server.wire import Garbage
@@ -42,7 +44,15 @@ class Surroundings:
 class Stream:
     """One client's stream, until the client closes, breaks a rule or is too slow, or `end` is called."""
 
-    def __init__(self, variant: VariantParts, context: Any, around: Surroundings, log: Logger) -> None:  # noqa: ANN401 -- grpc has no types
+    def __init__(
+        self,
+        service: Service,
+        variant: VariantParts,
+        context: Any,  # noqa: ANN401 -- grpc has no types
+        around: Surroundings,
+        log: Logger,
+    ) -> None:
+        self._service = service
         self._variant = variant
         self._context = context
         self._around = around
@@ -51,14 +61,31 @@ class Stream:
         self._outbox: deque[Respond] = deque()
         self._node: Node | None = None
         self._ending: Ending | None = None
+        self._is_aged = False
 
     def end(self, ending: Ending) -> None:
         """Have the stream end; the first reason given is the one that counts."""
         self._ending = self._ending or ending
         self._wake.set()
 
+    def retire(self) -> None:
+        """Have the stream end for its age, as soon as no NACK stands on it.
+
+        An Envoy that rejected a response may, on its next stream, no longer ask for that type (Envoy issue 34334).
+        """
+        self._is_aged = True
+        self._wake.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for the stream's turn, or for its end."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+
     async def run(self) -> Ending:
         """Serve the stream; returns how it is to end."""
+        if self._ending:
+            return self._ending
         try:
             async with asyncio.timeout(self._around.first_request_seconds):
                 first = await self._read()
@@ -70,9 +97,9 @@ class Stream:
             ending = self._ending or status.CLOSED
             self._log.info("stream.refused", reason=ending.reason, text=ending.text)
             return ending
-        record = StreamRecord(self._node, self._variant.name, self._context.peer())
-        self._journal = Journal(record, self._around.metrics, self._log)
         self._session = self._variant.session(slot.snapshot, self._around.limits, self._around.frames)
+        record = StreamRecord(self._node, self._variant.name, self._context.peer(), self._session)
+        self._journal = Journal(record, self._around.metrics, self._log)
         self._slot = slot
         with self._around.fleet.member(record), self._around.feed.subscription(self._node.group, self._wake.set):
             await self._converse(first, self._node.group)
@@ -82,10 +109,10 @@ class Stream:
         """The snapshot of the node's group; None if the stream is to end instead."""
         if self._node is None or self._ending:
             return None
-        feed = self._around.feed
-        slot = feed.latest(self._node.group)
-        if slot is None:
-            self.end(status.unknown_group(self._node.group, feed.groups) if feed.groups else status.NOT_READY)
+        slot = choose(self._around.feed, self._node.group)
+        if isinstance(slot, Ending):
+            self.end(slot)
+            return None
         return slot
 
     async def _converse(self, first: Request, group: NodeGroup) -> None:
@@ -128,12 +155,18 @@ class Stream:
             self.end(status.violated(node.reason))
             return None
         self._node = node
-        return request
+        settled = settle(request, self._service.type_url)
+        if isinstance(settled, Violated):
+            self.end(status.violated(settled.reason))
+            return None
+        return settled
 
     def _receive(self, request: Request) -> None:
         outputs = self._session.receive(request, self._now())
         self._journal.received(request.type_url, self._session.subscribed(request.type_url), outputs)
         self._perform(outputs)
+        if self._is_aged:
+            self._wake.set()
 
     # Writing
 
@@ -148,6 +181,8 @@ class Stream:
                 self._perform(self._session.publish(slot.snapshot, self._now()))
             while self._outbox and self._ending is None:
                 await self._write(self._outbox.popleft())
+            if self._is_aged and not any(each.has_nack for each in self._session.standings().values()):
+                self.end(status.AGED)
 
     async def _wait(self) -> None:
         """Until there is something to do: a wake-up, or what the session held back is due."""
@@ -188,3 +223,11 @@ class Stream:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+def choose(feed: Feed, group: NodeGroup) -> Slot | Ending:
+    """The newest snapshot of a node group, or why there is none."""
+    slot = feed.latest(group)
+    if slot is None:
+        return status.unknown_group(group, feed.groups) if feed.groups else status.NOT_READY
+    return slot

@@ -1,11 +1,11 @@
 """The two variants of an ADS stream: how its requests are decoded and which session they go to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from xds.server.wire import decode_delta, decode_sotw
-from xds.session import DeltaRequest, DeltaSession, Limits, Node, Output, SotwRequest, SotwSession
+from xds.session import DeltaRequest, DeltaSession, Limits, Node, Output, SotwRequest, SotwSession, Standing
 from xds.snapshot import Frames, Snapshot
 from xds.telemetry import Variant
 
@@ -34,6 +34,10 @@ class Session(Protocol):
 
     def subscribed(self, type_url: str) -> int | None:
         """How many names of a type are asked for; None for all."""
+        ...
+
+    def standings(self) -> Mapping[str, Standing]:
+        """How each type that was asked for stands."""
         ...
 
 

@@ -15,7 +15,7 @@ from xds.model import Cell, Tenant, Topology
 from xds.names import TypeUrl
 from xds.proto import discovery_pb2 as pb
 from xds.publish import Feed
-from xds.server import AdsServer, Fleet, Surroundings
+from xds.server import AdsServer, Fleet, ServerOptions, Surroundings
 from xds.session import Limits
 from xds.settings import Address
 from xds.snapshot import Frames
@@ -50,6 +50,7 @@ class ControlPlane:
         listen: int = 0,
         first_request_seconds: float = 30.0,
         write_seconds: float = 30.0,
+        server: ServerOptions | None = None,
     ) -> None:
         self.options = options or edge_options()
         self.feed = Feed()
@@ -64,7 +65,7 @@ class ControlPlane:
             first_request_seconds=first_request_seconds,
             write_seconds=write_seconds,
         )
-        self.server = AdsServer(Address("127.0.0.1", listen), self.around)
+        self.server = AdsServer(Address("127.0.0.1", listen), self.around, server)
         self.address = ""
         self._snapshots = 0
 
@@ -94,9 +95,12 @@ async def control_plane(
     options: EdgeOptions | None = None,
     first_request_seconds: float = 30.0,
     write_seconds: float = 30.0,
+    server: ServerOptions | None = None,
 ) -> AsyncIterator[ControlPlane]:
     """A served control plane, with that topology, or one cell and one tenant, published."""
-    plane = ControlPlane(options, first_request_seconds=first_request_seconds, write_seconds=write_seconds)
+    plane = ControlPlane(
+        options, first_request_seconds=first_request_seconds, write_seconds=write_seconds, server=server
+    )
     if published:
         await plane.publish(*(things or (cell(), tenant())))
     plane.address = str(await plane.server.start())
@@ -109,10 +113,10 @@ async def control_plane(
 class Client:
     """One stream of one variant, from its client's side."""
 
-    def __init__(self, channel: grpc.aio.Channel, variant: Variant, *, node_id: str = "edge-1") -> None:
+    def __init__(self, channel: grpc.aio.Channel, variant: Variant, *, node_id: str = "edge-1", path: str = "") -> None:
         self.variant = variant
         self.node_id = node_id
-        self.call: Any = channel.stream_stream(f"/{SERVICE}/{METHODS[variant]}")()
+        self.call: Any = channel.stream_stream(path or f"/{SERVICE}/{METHODS[variant]}")()
 
     async def send(self, type_url: str = TypeUrl.CLUSTER, **fields: Any) -> None:
         """Send a request; its fields are the message's own."""
@@ -179,10 +183,12 @@ class Client:
 
 
 @asynccontextmanager
-async def client(plane: ControlPlane, variant: Variant, *, node_id: str = "edge-1") -> AsyncIterator[Client]:
+async def client(
+    plane: ControlPlane, variant: Variant, *, node_id: str = "edge-1", path: str = ""
+) -> AsyncIterator[Client]:
     """A stream on a connection of its own, gone in the end."""
     async with connection(plane) as channel:
-        stream = Client(channel, variant, node_id=node_id)
+        stream = Client(channel, variant, node_id=node_id, path=path)
         yield stream
         stream.cancel()
 

@@ -2,10 +2,10 @@ import pytest
 
 from tests.integration.server.ads import VARIANTS, ControlPlane, Variant, client, until
 from tests.support.edge import GROUP, cell, tenant
-from xds.names import NodeId, TypeUrl
+from xds.names import NodeId, Nonce, ResourceName, TypeUrl
 from xds.operations.status import NodeStatus, TypeStatus
-from xds.server.fleet import Fleet, StreamRecord
-from xds.session import Node
+from xds.server.fleet import Fleet, StreamRecord, TypeRecord
+from xds.session import Nacked, Node
 
 
 def record(node_id: str) -> StreamRecord:
@@ -110,3 +110,39 @@ async def test_a_node_is_told_with_its_subscriptions(plane: ControlPlane) -> Non
         assert (node.node_id, node.group, node.variant) == ("edge-7", GROUP, "delta")
         assert node.peer.startswith("ipv4:127.0.0.1:")
         assert {each.label: each.subscribed for each in node.types} == {"cds": None, "eds": 2}
+
+
+def refused(error: str, *those: str) -> Nacked:
+    return Nacked(
+        type_url=TypeUrl.SCOPE,
+        nonce=Nonce("1"),
+        version_info="v",
+        snapshot=1,
+        error=error,
+        names=tuple(ResourceName(name) for name in those),
+    )
+
+
+def test_each_name_has_the_words_of_its_own_rejection() -> None:
+    history = TypeRecord()
+    history.note(refused("first", "a", "b"))
+    history.note(refused("second", "b", "c"))
+
+    told = history.refusals_by_name()
+    words = {name: refusal.error for name, refusal in told.items() if refusal}
+    assert words == {"a": "first", "b": "second", "c": "second"}
+
+
+def test_what_is_kept_of_rejections_is_bounded_and_the_newest_stands_for_the_rest() -> None:
+    history = TypeRecord()
+    for number in range(50):
+        history.note(refused(f"error {number}", *(f"name-{each:05}" for each in range(1000))))
+
+    assert sum(len(refusal.names) for refusal in history.refusals) <= 2000
+    newest = history.refusals_by_name()[ResourceName("name-00999")]
+    assert newest is not None
+    assert newest.error == "error 49"
+
+
+def test_without_a_rejection_no_name_has_words() -> None:
+    assert TypeRecord().refusals_by_name()[ResourceName("a")] is None

@@ -5,7 +5,7 @@ from xds.server import status
 
 
 def test_what_is_nobodys_fault_ends_well() -> None:
-    assert {each.code for each in (status.CLOSED, status.DRAINED, status.LOST)} == {grpc.StatusCode.OK}
+    assert {each.code for each in (status.CLOSED, status.DRAINED, status.AGED, status.LOST)} == {grpc.StatusCode.OK}
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,7 @@ def test_what_is_nobodys_fault_ends_well() -> None:
         (status.NOT_READY, grpc.StatusCode.UNAVAILABLE),
         (status.SILENT, grpc.StatusCode.DEADLINE_EXCEEDED),
         (status.TOO_SLOW, grpc.StatusCode.DEADLINE_EXCEEDED),
+        (status.CROWDED, grpc.StatusCode.RESOURCE_EXHAUSTED),
         (status.violated("why"), grpc.StatusCode.INVALID_ARGUMENT),
         (status.unknown_group("x", ("b", "a")), grpc.StatusCode.FAILED_PRECONDITION),
     ],
