@@ -46,6 +46,9 @@ layers: $(READY)
 golden: $(READY) ## rewrite the golden files; read the diff
 	@$(BIN)/pytest tests/unit/translate -q --update-golden
 
+nightly: $(READY) ## the properties, with 10,000 examples each that no run had before
+	@$(BIN)/pytest tests/properties --hypothesis-profile=nightly $(ARGS)
+
 bench: $(READY) ## measure moves, first config, throughput (needs wrk)
 	@$(BIN)/python -m tests.bench.moves
 	@$(BIN)/python -m tests.bench.first_config
