@@ -24,8 +24,8 @@ _ORDER = {str(type_url): place for place, type_url in enumerate(TypeUrl)}
 class Readiness(Enum):
     """Whether a change may be sent.
 
-    What waits goes after a time; what is in use stays, since the client has rejected what would have ended
-    its use, or that of something that uses it.
+    What waits goes after a time. What is in use stays: the client has rejected what would have ended its use, or
+    that of something that uses it, or what its successor needs.
     """
 
     READY = auto()
@@ -138,10 +138,10 @@ class Convergence:
             if state.is_parked(name) and name not in state.owed:
                 continue
             resource = state.target.get(name)
-            readiness = self._to_add(resource) if resource else self._to_remove(state, name)
-            if readiness is Readiness.IN_USE:
+            readiness = self._readiness(state, name)
+            if readiness is Readiness.IN_USE and not (resource and name in state.owed):
                 continue
-            if readiness is Readiness.WAITS:
+            if readiness is not Readiness.READY:
                 since = waiting[name] = state.waiting.get(name, now)
                 # The first response goes out whole: its client holds nothing that could break, and must not
                 # open for requests with half of what it needs.
@@ -154,9 +154,17 @@ class Convergence:
         state.waiting = waiting
         return plan
 
-    def _to_add(self, resource: Resource) -> Readiness:
-        usable = all(self._is_usable(ref) for ref in resource.needs)
-        return Readiness.READY if usable else Readiness.WAITS
+    def _readiness(self, state: TypeState, name: ResourceName) -> Readiness:
+        resource = state.target.get(name)
+        return self._to_add(state, resource) if resource else self._to_remove(state, name)
+
+    def _to_add(self, state: TypeState, resource: Resource) -> Readiness:
+        if all(self._is_usable(ref) for ref in resource.needs):
+            return Readiness.READY
+        # What works is not exchanged for what can't: a tenant stays in its cell while the client rejects the new one.
+        if state.holdings.get(resource.name) and any(self._is_refused(ref) for ref in resource.needs):
+            return Readiness.IN_USE
+        return Readiness.WAITS
 
     def _to_remove(self, state: TypeState, name: ResourceName) -> Readiness:
         # What the client does not hold can't be missed: that it does not exist is said at once.
@@ -166,15 +174,12 @@ class Convergence:
         readiness = Readiness.READY
         for state in self._states.values():
             for user in state.holdings.users(ref):
-                if state.is_parked(user) or self._stays(state, user):
+                if state.is_parked(user) or self._readiness(state, user) is Readiness.IN_USE:
                     return Readiness.IN_USE
                 readiness = Readiness.WAITS
             if state.is_naming(ref):
                 readiness = Readiness.WAITS
         return readiness
-
-    def _stays(self, state: TypeState, name: ResourceName) -> bool:
-        return name not in state.target and self._to_remove(state, name) is Readiness.IN_USE
 
     def _due(self, since: float) -> float:
         return since + self.limits.wait_seconds
@@ -196,6 +201,16 @@ class Convergence:
         if ref.name in state.owed or (ref.name in state.differing and not state.is_parked(ref.name)):
             return False
         return all(self._is_usable(awaited) for awaited in resource.awaits)
+
+    def _is_refused(self, ref: Ref) -> bool:
+        """Whether the client rejected that resource, or one it depends on, and holds no older content of it."""
+        state = self._states.get(ref.type_url)
+        resource = state.target.get(ref.name) if state else None
+        if state is None or resource is None:
+            return False
+        if state.is_parked(ref.name):
+            return state.holdings.get(ref.name) is None
+        return any(self._is_refused(each) for each in resource.refs)
 
     def _table(self, type_url: str) -> ResourceTable:
         table = self.snapshot.tables.get(type_url)

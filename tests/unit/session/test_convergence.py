@@ -297,15 +297,32 @@ def test_an_implied_removal_that_waited_too_long_is_over(base: Conversation) -> 
     assert base.session.deadline is None
 
 
-def test_a_rejected_new_cluster_holds_back_its_table_and_scope_for_a_time_only(base: Conversation) -> None:
+def test_what_works_is_not_exchanged_for_what_needs_a_rejected_new_cluster(base: Conversation) -> None:
     new = (cluster("b", "bad"), route("r", ["b"], 2))
     base.publishes(*BASE[:3], *new, *BASE[4:])
     assert labels(base.nacks(CDS)) == []
 
     assert base.publishes(*BASE[:3], *new, *BASE[4:]) == []
-    assert labels(base.waits(5)) == ["rds: r=2"]
-    base.settles()
+    assert base.session.deadline is None, "this is no wait: the client has spoken"
+    assert labels(base.waits(60)) == []
     assert labels(base.publishes(*BASE[:3], cluster("b", "good"), new[1], *BASE[4:]))[0].startswith("cds")
+
+
+def test_what_a_table_kept_for_want_of_a_better_one_names_is_kept_too(base: Conversation) -> None:
+    base.publishes(*BASE[1:3], cluster("b", "bad"), route("r", ["b"], 2), *BASE[4:])
+    base.nacks(CDS)
+
+    assert labels(base.waits(60)) == [], "the old cluster is used by the old table"
+
+
+def test_a_new_table_that_needs_a_rejected_cluster_waits_for_a_time_only(base: Conversation) -> None:
+    new = (cluster("b", "bad"), route("n", ["b"]))
+    base.asks(RDS, "r", "n")
+    base.settles()
+    base.publishes(*BASE, *new)
+    base.nacks(CDS)
+
+    assert labels(base.waits(5)) == ["rds: n=1"], "nothing that works is lost by it"
 
 
 def test_a_rejected_change_of_a_cluster_holds_back_nothing(base: Conversation) -> None:
