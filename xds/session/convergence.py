@@ -13,6 +13,7 @@ from enum import Enum, auto
 from xds.names import Nonce, ResourceName, TypeUrl
 from xds.session.holdings import Holdings
 from xds.session.limits import Limits
+from xds.session.outputs import Acked, Nacked
 from xds.session.standing import Standing
 from xds.session.subscription import Subscription
 from xds.session.typestate import InFlight, TypeState
@@ -125,6 +126,28 @@ class Convergence:
                 self._awaited.setdefault(ref.type_url, set()).add(ref.name)
             elif awaited.covers(ref.name):
                 awaited.owed.add(ref.name)
+
+    def acknowledge(self, state: TypeState, error: str | None) -> tuple[Acked | Nacked, ...]:
+        """Take the client's word on the response in flight, if there is one; `error` makes it a NACK."""
+        sent = state.in_flight
+        if sent is None:
+            return ()
+        if error is None:
+            state.acknowledge()
+            acked = Acked(
+                type_url=state.type_url, nonce=sent.nonce, version_info=sent.version_info, snapshot=sent.snapshot
+            )
+            return (acked,)
+        state.reject()
+        nacked = Nacked(
+            type_url=state.type_url,
+            nonce=sent.nonce,
+            version_info=sent.version_info,
+            snapshot=sent.snapshot,
+            error=error,
+            names=tuple(sorted(sent.changes)),
+        )
+        return (nacked,)
 
     def deadline(self) -> float | None:
         """When something that is held back goes anyway."""

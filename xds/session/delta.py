@@ -6,7 +6,7 @@ xDS protocol, "Incremental xDS". Knows nothing about streams or encodings of req
 from xds.names import Nonce, ResourceName, Version
 from xds.session.convergence import Convergence, Plan
 from xds.session.limits import Limits
-from xds.session.outputs import Acked, Cause, Ignored, Nacked, Output, Respond, Violated
+from xds.session.outputs import Cause, Ignored, Output, Respond, Violated
 from xds.session.requests import DeltaRequest
 from xds.session.standing import Standing
 from xds.session.subscription import STAR, after_delta
@@ -34,7 +34,7 @@ class DeltaSession:
                 return (Violated(reason=f"more than {self._convergence.limits.types} resource types on one stream"),)
             self._begin(request)
             return self._respond("request", now)
-        answer = _acknowledge(state, request)
+        answer = self._acknowledge(state, request)
         # "Incremental xDS": a stale nonce makes the acknowledgement void, never the change of subscription.
         if request.subscribe or request.unsubscribe:
             _change(state, request)
@@ -80,6 +80,15 @@ class DeltaSession:
         state.owed = {name for name in subscription.names if state.holdings.get(name) is None}
         state.owed |= {name for name in self._convergence.take_awaited(request.type_url) if state.covers(name)}
 
+    def _acknowledge(self, state: TypeState, request: DeltaRequest) -> tuple[Output, ...]:
+        """Take the acknowledgement in a request, if there is one ("ACK and NACK semantics summary")."""
+        if not request.nonce:
+            return ()
+        nonce = Nonce(request.nonce)
+        if state.in_flight is None or state.in_flight.nonce != nonce:
+            return (Ignored(type_url=state.type_url, nonce=nonce, reason="not the response in flight"),)
+        return self._convergence.acknowledge(state, request.error)
+
     def _respond(self, cause: Cause, now: float) -> tuple[Output, ...]:
         return tuple(self._response(state, plan, cause) for state, plan in self._convergence.plans(now))
 
@@ -112,30 +121,6 @@ class DeltaSession:
             if room < 0 and (index or plan.upserts):
                 return Plan(plan.upserts, plan.removed[:index])
         return plan
-
-
-def _acknowledge(state: TypeState, request: DeltaRequest) -> tuple[Output, ...]:
-    """Take the acknowledgement in a request, if there is one ("ACK and NACK semantics summary")."""
-    if not request.nonce:
-        return ()
-    sent = state.in_flight
-    nonce = Nonce(request.nonce)
-    if sent is None or sent.nonce != nonce:
-        return (Ignored(type_url=state.type_url, nonce=nonce, reason="not the response in flight"),)
-    if request.error is None:
-        state.acknowledge()
-        return (Acked(type_url=state.type_url, nonce=nonce, version_info=sent.version_info, snapshot=sent.snapshot),)
-    state.reject()
-    return (
-        Nacked(
-            type_url=state.type_url,
-            nonce=nonce,
-            version_info=sent.version_info,
-            snapshot=sent.snapshot,
-            error=request.error,
-            names=tuple(sorted(sent.changes)),
-        ),
-    )
 
 
 def _change(state: TypeState, request: DeltaRequest) -> None:

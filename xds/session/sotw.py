@@ -6,7 +6,7 @@ xDS protocol, "SotW". Knows nothing about streams or encodings of requests.
 from xds.names import Nonce, ResourceName, TypeUrl
 from xds.session.convergence import Convergence, Plan
 from xds.session.limits import Limits
-from xds.session.outputs import Acked, Cause, Ignored, Nacked, Output, Respond, Violated
+from xds.session.outputs import Cause, Ignored, Output, Respond, Violated
 from xds.session.requests import SotwRequest
 from xds.session.standing import Standing
 from xds.session.subscription import Subscription, after_sotw
@@ -42,7 +42,7 @@ class SotwSession:
             # "Resource updates": a request that answers an older response gets no answer. Nothing is lost: only
             # one response is in flight, and the request that answers it carries the full set of names again.
             return (Ignored(type_url=state.type_url, nonce=Nonce(request.nonce), reason="not the newest response"),)
-        answer = _acknowledge(state, request)
+        answer = self._convergence.acknowledge(state, request.error)
         _change(state, after_sotw(state.subscription, state.type_url, request.names))
         return (*answer, *self._respond("request", now))
 
@@ -144,29 +144,6 @@ def _is_stale(state: TypeState, request: SotwRequest) -> bool:
     if request.nonce:
         return state.newest is not None and request.nonce != state.newest
     return state.in_flight is not None
-
-
-def _acknowledge(state: TypeState, request: SotwRequest) -> tuple[Output, ...]:
-    """Take the acknowledgement in a request, if it is one ("ACK and NACK semantics summary")."""
-    sent = state.in_flight
-    if sent is None:
-        return ()
-    if request.error is None:
-        state.acknowledge()
-        return (
-            Acked(type_url=state.type_url, nonce=sent.nonce, version_info=sent.version_info, snapshot=sent.snapshot),
-        )
-    state.reject()
-    return (
-        Nacked(
-            type_url=state.type_url,
-            nonce=sent.nonce,
-            version_info=sent.version_info,
-            snapshot=sent.snapshot,
-            error=request.error,
-            names=tuple(sorted(sent.changes)),
-        ),
-    )
 
 
 def _change(state: TypeState, subscription: Subscription) -> None:
