@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.properties.ledger import WHOLE, Changes, Ledger
-from tests.properties.scripts import BAD, Ask, Deliver, Drop, Elapse, Exchange, Publish, Read, Reconnect, Step
+from tests.properties.scripts import BAD, Ask, Deliver, Drop, Elapse, Exchange, Publish, Read, Reconnect, Return, Step
 from tests.support.builders import CDS, EDS, RDS, SRDS, Item, snapshot
-from tests.support.conversation import Heard, Variant, hear_delta, hear_sotw
+from tests.support.conversation import NOTHING, Heard, Variant, hear_delta, hear_sotw
 from xds.names import ResourceName, TypeUrl
 from xds.session import (
     Acked,
@@ -25,7 +25,8 @@ from xds.session import (
     SotwRequest,
     SotwSession,
 )
-from xds.snapshot import Frames, Resource
+from xds.snapshot import Frames, Resource, encode_resource
+from xds.snapshot import field as wire_field
 
 FOLLOWED = {CDS: EDS, SRDS: RDS}
 """What a client that behaves like Envoy asks for, because of what it holds."""
@@ -72,6 +73,7 @@ class World:
         self._now = 0.0
         self._turns = 0
         self._number = 1
+        self._published: list[tuple[Item, ...]] = [()]
         self._resources: dict[tuple[str, str], Resource] = {}
         self.snapshot = snapshot()
         self.ledger = Ledger(variant == "delta", self.snapshot)
@@ -99,9 +101,15 @@ class World:
             self._elapse()
         raise AssertionError("there is always something to wait for")
 
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """What the newest snapshot has."""
+        return self._published[-1]
+
     def publish(self, items: tuple[Item, ...]) -> tuple[Output, ...]:
         """A newer snapshot comes."""
         self._number += 1
+        self._published.append(items)
         self.snapshot = snapshot(*items, number=self._number)
         for type_url, resource in items:
             self._resources[type_url, resource.body.decode()] = resource
@@ -130,6 +138,8 @@ class World:
         match step:
             case Publish():
                 self.publish(step.items)
+            case Return():
+                self.publish(self._published[-1 - min(step.back, len(self._published) - 1)])
             case Ask() | Drop():
                 self._change(step)
             case Deliver():
@@ -137,8 +147,7 @@ class World:
             case Read():
                 self._read()
             case Exchange():
-                for _ in range(step.rounds):
-                    self._exchange()
+                self._exchange(step.rounds)
             case Elapse() if self.session.deadline is not None:
                 self._elapse()
             case Reconnect():
@@ -186,7 +195,9 @@ class World:
             self._ask(step.type_url, names, set(), star=step.star)
         elif interest.is_begun and (names or step.star):
             interest.names -= names
-            interest.star = interest.star and not step.star
+            # To give up a wildcard that was never named, a client would have to name something else.
+            can_be_told = self.variant == "delta" or not interest.legacy or bool(interest.names)
+            interest.star = interest.star and not (step.star and can_be_told)
             self._ask(step.type_url, set(), names, unstar=step.star)
 
     def _begin(self, type_url: TypeUrl, *, legacy: bool, star: bool) -> None:
@@ -231,11 +242,12 @@ class World:
 
     # The connection
 
-    def _exchange(self) -> None:
-        for _ in range(len(self._down)):
-            self._deliver()
-        for _ in range(len(self._up)):
-            self._read()
+    def _exchange(self, rounds: int) -> None:
+        for _ in range(rounds):
+            for _ in range(len(self._down)):
+                self._deliver()
+            for _ in range(len(self._up)):
+                self._read()
 
     def _read(self) -> None:
         if not self._up:
@@ -332,4 +344,11 @@ class World:
         return hear_delta(respond.frame) if self.variant == "delta" else hear_sotw(respond.frame)
 
     def _upserts(self, heard: Heard) -> list[Resource]:
-        return [self._resources[heard.type_url, content] for content in heard.contents]
+        return [self._resources.get((heard.type_url, content)) or _nothing(content) for content in heard.contents]
+
+
+def _nothing(content: str) -> Resource:
+    """Endpoints of which a client is told that there are none."""
+    name, _, rest = content.partition("=")
+    assert rest == NOTHING
+    return encode_resource(ResourceName(name), wire_field(1, name.encode()))

@@ -32,6 +32,7 @@ from xds.session import (
 from xds.snapshot import Frames
 
 Variant = Literal["delta", "sotw"]
+NOTHING = "∅"
 VARIANTS: tuple[Variant, ...] = ("delta", "sotw")
 
 
@@ -69,8 +70,13 @@ def hear_sotw(frame: bytes) -> Heard:
     message = pb.DiscoveryResponse()
     message.ParseFromString(frame)
     assert {each.type_url for each in message.resources} <= {message.type_url}
-    contents = tuple(each.value.decode() for each in message.resources)
+    contents = tuple(_content(each.value) for each in message.resources)
     return Heard(message.type_url, message.nonce, message.version_info, contents)
+
+
+def _content(value: bytes) -> str:
+    """A body as text; endpoints that a client is told there are none of, which only name their cluster, as `name=∅`."""
+    return f"{value[2:].decode()}={NOTHING}" if value.startswith(b"\n") else value.decode()
 
 
 @dataclass(slots=True)
@@ -121,8 +127,8 @@ class Conversation:
             request = DeltaRequest(
                 type_url=type_url, subscribe=names, unsubscribe=drop, known=known or {}, nonce=nonce or ""
             )
-            return self._receive(request)
-        return self._receive(
+            return self.sends(request)
+        return self.sends(
             SotwRequest(
                 type_url=type_url,
                 names=names,
@@ -146,6 +152,14 @@ class Conversation:
             lines += self.acks(self._unanswered[0])
         return [line for line in lines if not line.startswith("acked")]
 
+    def sends(self, request: DeltaRequest | SotwRequest) -> list[str]:
+        """Send this very request."""
+        if isinstance(self.session, DeltaSession):
+            assert isinstance(request, DeltaRequest)
+            return self._hear(self.session.receive(request, self.now))
+        assert isinstance(request, SotwRequest)
+        return self._hear(self.session.receive(request, self.now))
+
     # The control plane's turns
 
     def publishes(self, *items: Item) -> list[str]:
@@ -158,6 +172,13 @@ class Conversation:
         """Time passes, and the session is told."""
         self.now += seconds
         return self._hear(self.session.expire(self.now))
+
+    # Queries
+
+    @property
+    def responses(self) -> list[Respond]:
+        """The responses that the session sent last."""
+        return [output for output in self.outputs if isinstance(output, Respond)]
 
     # Private
 
@@ -174,19 +195,12 @@ class Conversation:
         if error is None:
             seen.accepted = seen.version_info
         if self.variant == "delta":
-            return self._receive(
+            return self.sends(
                 DeltaRequest(type_url=type_url, nonce=newest, error=error, subscribe=also, unsubscribe=drop)
             )
-        return self._receive(
+        return self.sends(
             SotwRequest(type_url=type_url, nonce=newest, error=error, names=seen.names, version_info=seen.accepted)
         )
-
-    def _receive(self, request: DeltaRequest | SotwRequest) -> list[str]:
-        if isinstance(self.session, DeltaSession):
-            assert isinstance(request, DeltaRequest)
-            return self._hear(self.session.receive(request, self.now))
-        assert isinstance(request, SotwRequest)
-        return self._hear(self.session.receive(request, self.now))
 
     def _hear(self, outputs: tuple[Output, ...]) -> list[str]:
         self.outputs = outputs
@@ -225,6 +239,19 @@ class Conversation:
         self._unanswered.append(heard.type_url)
         seen.nonce, seen.version_info = heard.nonce, heard.version_info
         return f"{_label(heard.type_url)}#{heard.nonce}: {' '.join(_said(heard))}".rstrip()
+
+
+def talk(variant: Variant, *items: Item, limits: Limits | None = None) -> Conversation:
+    """A conversation in which nothing was said yet, with a control plane that has these resources."""
+    return Conversation(variant, items, limits or Limits())
+
+
+def settled(variant: Variant, type_url: str, names: tuple[str, ...], *items: Item) -> Conversation:
+    """One in which the client asked for names of one type, and has acknowledged all that came of it."""
+    conversation = talk(variant, *items)
+    conversation.asks(type_url, *names)
+    conversation.settles()
+    return conversation
 
 
 def _said(heard: Heard) -> Iterator[str]:

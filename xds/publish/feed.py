@@ -53,6 +53,11 @@ class Feed:
             if count % _SLICE == 0:
                 await asyncio.sleep(0)
 
+    def remind(self, group: NodeGroup) -> None:
+        """Wake the subscribers of a group though nothing was published."""
+        for wake in self._wakes.get(group, {}).values():
+            wake()
+
     @contextmanager
     def subscription(self, group: NodeGroup, wake: Callable[[], None]) -> Iterator[None]:
         """Call `wake` at each publish, until the context ends."""

@@ -26,7 +26,9 @@ def fetch(service: Service, data: bytes, around: Surroundings) -> bytes | Ending
     if isinstance(asked, Violated):
         return status.violated(asked.reason)
     slot = choose(around.feed, node.group)
-    return slot if isinstance(slot, Ending) else _answer(asked, slot.snapshot, around)
+    return (
+        slot if isinstance(slot, Ending) else _answer(asked, around.last_good[node.group].settle(slot.snapshot), around)
+    )
 
 
 def _answer(request: SotwRequest, snapshot: Snapshot, around: Surroundings) -> bytes:

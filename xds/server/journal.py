@@ -10,6 +10,9 @@ from xds.telemetry import Logger, Metrics, RequestKind
 
 _NAMES_LOGGED = 20
 
+_LARGE = 4 << 20
+"""Bytes of a response: gRPC's own clients refuse larger ones by default, and without a word. Envoy's does not."""
+
 
 class Journal:
     """Notes what the session of one stream says. Times are in seconds of the loop's clock."""
@@ -59,6 +62,8 @@ class Journal:
 
     def wrote(self, respond: Respond) -> None:
         """The response has left."""
+        if len(respond.frame) > _LARGE:
+            self._log.warning("session.large", **_keys(respond), bytes=len(respond.frame))
         self._metrics.count_response(_known(respond.type_url), self._record.variant, len(respond.frame))
 
     def _measure(self, type_url: str, now: float) -> None:

@@ -6,10 +6,10 @@ about the protocol.
 """
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -23,8 +23,8 @@ from xds.server.services import Service, settle
 from xds.server.status import Ending
 from xds.server.variants import Request, VariantParts
 from xds.server.wire import Garbage
-from xds.session import Limits, Node, Output, Respond, Violated, identify
-from xds.snapshot import Frames
+from xds.session import LastGood, Limits, Nacked, Node, Output, Respond, Violated, identify
+from xds.snapshot import Frames, Snapshot
 from xds.telemetry import EndReason, Logger, Metrics
 
 
@@ -37,6 +37,7 @@ class Surroundings:
     metrics: Metrics
     limits: Limits
     frames: Frames
+    last_good: defaultdict[NodeGroup, LastGood] = field(default_factory=lambda: defaultdict(LastGood))
     first_request_seconds: float = 30.0
     write_seconds: float = 30.0
 
@@ -62,6 +63,7 @@ class Stream:
         self._node: Node | None = None
         self._ending: Ending | None = None
         self._is_aged = False
+        self._is_cautious = True
 
     def end(self, ending: Ending) -> None:
         """Have the stream end; the first reason given is the one that counts."""
@@ -97,7 +99,10 @@ class Stream:
             ending = self._ending or status.CLOSED
             self._log.info("stream.refused", reason=ending.reason, text=ending.text)
             return ending
-        self._session = self._variant.session(slot.snapshot, self._around.limits, self._around.frames)
+        self._last_good = self._around.last_good[self._node.group]
+        self._session = self._variant.session(
+            self._settled(slot), self._around.limits, self._around.frames, self._node.features
+        )
         record = StreamRecord(self._node, self._variant.name, self._context.peer(), self._session)
         self._journal = Journal(record, self._around.metrics, self._log)
         self._slot = slot
@@ -165,8 +170,23 @@ class Stream:
         outputs = self._session.receive(request, self._now())
         self._journal.received(request.type_url, self._session.subscribed(request.type_url), outputs)
         self._perform(outputs)
+        self._attest(request.type_url)
         if self._is_aged:
             self._wake.set()
+
+    def _attest(self, type_url: str) -> None:
+        """If the client holds all of a type, have it given to those that come."""
+        standing = self._session.standings().get(type_url)
+        if standing and not self._last_good.is_good(standing.table) and standing.is_complete:
+            is_news = self._last_good.accept(standing.table)
+            if is_news and self._node:
+                self._around.feed.remind(self._node.group)
+
+    def _settled(self, slot: Slot) -> Snapshot:
+        """The snapshot for this client: without what its group has rejected, if that was so when it came."""
+        settled = self._last_good.settle(slot.snapshot) if self._is_cautious else slot.snapshot
+        self._is_cautious = settled is not slot.snapshot
+        return settled
 
     # Writing
 
@@ -176,9 +196,9 @@ class Stream:
         while self._ending is None:
             await self._wait()
             slot = self._around.feed.latest(group)
-            if slot is not None and slot is not self._slot:
+            if slot is not None and (slot is not self._slot or self._is_cautious):
                 self._slot = slot
-                self._perform(self._session.publish(slot.snapshot, self._now()))
+                self._perform(self._session.publish(self._settled(slot), self._now()))
             while self._outbox and self._ending is None:
                 await self._write(self._outbox.popleft())
             if self._is_aged and not any(each.has_nack for each in self._session.standings().values()):
@@ -217,6 +237,8 @@ class Stream:
                 case Respond():
                     self._outbox.append(output)
                     self._wake.set()
+                case Nacked():
+                    self._last_good.reject(output)
                 case Violated():
                     self.end(status.violated(output.reason))
 

@@ -1,6 +1,7 @@
 """The two variants of an ADS stream: how its requests are decoded and which session they go to."""
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -47,7 +48,7 @@ class VariantParts:
 
     name: Variant
     decode: Callable[[bytes], tuple[Node | None, Request]]
-    session: Callable[[Snapshot, Limits, Frames], Session]
+    session: Callable[[Snapshot, Limits, Frames, AbstractSet[str]], Session]
 
 
 DELTA = VariantParts("delta", decode_delta, DeltaSession)

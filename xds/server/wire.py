@@ -61,4 +61,9 @@ def _node(message: pb.DeltaDiscoveryRequest | pb.DiscoveryRequest) -> Node | Non
     version = node.user_agent_build_version.version
     build = f"{version.major_number}.{version.minor_number}.{version.patch}"
     agent = f"{node.user_agent_name} {node.user_agent_version or build}".strip() if node.user_agent_name else ""
-    return Node(id=NodeId(node.id), group=NodeGroup(node.cluster), user_agent=agent)
+    return Node(
+        id=NodeId(node.id),
+        group=NodeGroup(node.cluster),
+        user_agent=agent,
+        features=frozenset(node.client_features),
+    )

@@ -7,6 +7,7 @@ Pure: the time is an argument, and what a peer does wrong is an output, never an
 
 from xds.session.delta import DeltaSession
 from xds.session.identity import Node, identify
+from xds.session.lastgood import LastGood
 from xds.session.limits import Limits
 from xds.session.outputs import Acked, Ignored, Nacked, Output, Respond, Violated
 from xds.session.requests import DeltaRequest, SotwRequest
@@ -18,6 +19,7 @@ __all__ = [
     "DeltaRequest",
     "DeltaSession",
     "Ignored",
+    "LastGood",
     "Limits",
     "Nacked",
     "Node",

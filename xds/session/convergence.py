@@ -5,6 +5,7 @@ holds names it (xDS protocol, "Eventual consistency considerations"). The order 
 that; it is not a list of phases. Knows nothing about how requests and responses look.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -17,7 +18,10 @@ from xds.session.outputs import Acked, Nacked
 from xds.session.standing import Standing
 from xds.session.subscription import Subscription
 from xds.session.typestate import InFlight, TypeState
-from xds.snapshot import Ref, Resource, ResourceTable, Snapshot
+from xds.snapshot import Mortality, Ref, Resource, ResourceTable, Snapshot, delta_size, removal_size
+
+_BEATS = 3
+"""How often a client hears of a resource within the time after which it would let go of it."""
 
 _ORDER = {str(type_url): place for place, type_url in enumerate(TypeUrl)}
 
@@ -40,11 +44,17 @@ class Plan:
 
     upserts: list[Resource] = field(default_factory=list)
     removed: list[ResourceName] = field(default_factory=list)
+    alive: tuple[Resource, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to send."""
-        return not self.upserts and not self.removed
+        return not (self.upserts or self.removed or self.alive)
+
+    @property
+    def size(self) -> int:
+        """How many resources and removals it has."""
+        return len(self.upserts) + len(self.removed)
 
     def changes(self) -> dict[ResourceName, Resource | None]:
         """The plan as what the client will hold under each name."""
@@ -55,11 +65,18 @@ class Plan:
 
 
 class Convergence:
-    """The types of one stream, and what keeps each of them from the newest snapshot."""
+    """The types of one stream, and what keeps each of them from the newest snapshot.
 
-    def __init__(self, snapshot: Snapshot, limits: Limits) -> None:
+    A response of the types in `whole` can't be sent in parts. `tells_ttl`: the client knows of TTLs.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, limits: Limits, *, whole: AbstractSet[str] = frozenset(), tells_ttl: bool = False
+    ) -> None:
         self.snapshot = snapshot
         self.limits = limits
+        self._whole = whole
+        self._tells_ttl = tells_ttl
         self._states: dict[str, TypeState] = {}
         self._none_of: dict[str, ResourceTable] = {}
         self._awaited: dict[str, set[ResourceName]] = {}
@@ -82,6 +99,8 @@ class Convergence:
     def begin(self, type_url: str, subscription: Subscription) -> TypeState:
         """Start a type at its first request. A type that we have none of is an empty table."""
         state = TypeState(type_url, self._table(type_url), Holdings(type_url), subscription)
+        if self._tells_ttl:
+            state.beats_at = 0.0  # what the client brings along may be near its end
         states = [*self._states.values(), state]
         self._states = {each.type_url: each for each in sorted(states, key=lambda each: _place(each.type_url))}
         return state
@@ -109,6 +128,10 @@ class Convergence:
                 if not plan.is_empty or (state.must_be_told and not state.answered):
                     yield state, plan
 
+    def mortality(self, plan: Plan) -> Mortality:
+        """What a response to this plan says of TTLs."""
+        return Mortality(self._tells_ttl, plan.alive)
+
     def record(
         self, state: TypeState, nonce: Nonce, version_info: str, changes: Mapping[ResourceName, Resource | None]
     ) -> None:
@@ -125,7 +148,7 @@ class Convergence:
             if awaited is None:
                 self._awaited.setdefault(ref.type_url, set()).add(ref.name)
             elif awaited.covers(ref.name):
-                awaited.owed.add(ref.name)
+                awaited.owe((ref.name,))
 
     def acknowledge(self, state: TypeState, error: str | None) -> tuple[Acked | Nacked, ...]:
         """Take the client's word on the response in flight, if there is one; `error` makes it a NACK."""
@@ -135,7 +158,10 @@ class Convergence:
         if error is None:
             state.acknowledge()
             acked = Acked(
-                type_url=state.type_url, nonce=sent.nonce, version_info=sent.version_info, snapshot=sent.snapshot
+                type_url=state.type_url,
+                nonce=sent.nonce,
+                version_info=sent.version_info,
+                snapshot=sent.snapshot,
             )
             return (acked,)
         state.reject()
@@ -145,37 +171,74 @@ class Convergence:
             version_info=sent.version_info,
             snapshot=sent.snapshot,
             error=error,
-            names=tuple(sorted(sent.changes)),
+            changes=sent.changes,
         )
         return (nacked,)
 
     def deadline(self) -> float | None:
-        """When something that is held back goes anyway."""
-        idle = (state for state in self._states.values() if state.in_flight is None)
-        return min((self._due(since) for state in idle for since in state.waiting.values()), default=None)
+        """When something that is held back goes anyway, or a client must hear of what has a TTL."""
+        idle = [state for state in self._states.values() if state.in_flight is None]
+        waits = (self._due(since) for state in idle for since in state.waiting.values())
+        beats = (state.beats_at for state in idle if state.beats_at is not None)
+        return min((*waits, *beats), default=None)
 
     def _plan(self, state: TypeState, now: float) -> Plan:
+        """What may go now, as much of it as one response may carry, and always something of it; removals come last."""
         plan = Plan()
+        gone: list[ResourceName] = []
         waiting: dict[ResourceName, float] = {}
-        for name in sorted(state.differing | state.owed):
-            if state.is_parked(name) and name not in state.owed:
+        room = math.inf if state.type_url in self._whole else self.limits.response_bytes
+        for name in state.due():
+            if not self._may_go(state, name, now, waiting):
                 continue
             resource = state.target.get(name)
-            readiness = self._readiness(state, name)
-            if readiness is Readiness.IN_USE and not (resource and name in state.owed):
+            if resource is None:
+                gone.append(name)
                 continue
-            if readiness is not Readiness.READY:
-                since = waiting[name] = state.waiting.get(name, now)
-                # The first response goes out whole: its client holds nothing that could break, and must not
-                # open for requests with half of what it needs.
-                if state.answered and now < self._due(since):
-                    continue
-            if resource:
-                plan.upserts.append(resource)
-            else:
-                plan.removed.append(name)
-        state.waiting = waiting
+            room -= delta_size(state.type_url, resource)
+            if room < 0 and plan.upserts:
+                # The rest follows when this is acknowledged; since when it waits is not forgotten.
+                waiting = {**state.waiting, **waiting}
+                gone.clear()
+                break
+            plan.upserts.append(resource)
+        for name in gone:
+            room -= removal_size(name)
+            if room < 0 and plan.size:
+                break
+            plan.removed.append(name)
+        state.waiting = {name: since for name, since in waiting.items() if state.is_due(name)}
+        self._beat(state, plan, now)
         return plan
+
+    def _may_go(self, state: TypeState, name: ResourceName, now: float, waiting: dict[ResourceName, float]) -> bool:
+        """Whether that change goes now; if it is one that waits, notes since when."""
+        is_owed = name in state.owed
+        if state.is_parked(name) and not is_owed:
+            return False
+        readiness = self._readiness(state, name)
+        if readiness is Readiness.READY:
+            return True
+        if readiness is Readiness.IN_USE and not (is_owed and name in state.target):
+            return False
+        since = waiting[name] = state.waiting.get(name, now)
+        # The first response goes out whole: its client holds nothing that could break, and must not
+        # open for requests with half of what it needs.
+        return not state.answered or now >= self._due(since)
+
+    def _beat(self, state: TypeState, plan: Plan, now: float) -> None:
+        """Have the client hear of what has a TTL, in time ("TTL")."""
+        if not self._tells_ttl:
+            return
+        if state.beats_at is not None and now >= state.beats_at:
+            state.beats_at = None
+            said = plan.changes()
+            held = (state.holdings.get(name) for name in sorted(state.target.mortal) if name not in said)
+            plan.alive = tuple(each for each in held if each and each.ttl is not None)
+        lives = [each.ttl for each in (*plan.upserts, *plan.alive) if each.ttl is not None]
+        if lives:
+            next_beat = now + min(lives) / _BEATS
+            state.beats_at = next_beat if state.beats_at is None else min(state.beats_at, next_beat)
 
     def _readiness(self, state: TypeState, name: ResourceName) -> Readiness:
         resource = state.target.get(name)
@@ -200,7 +263,7 @@ class Convergence:
                 if state.is_parked(user) or self._readiness(state, user) is Readiness.IN_USE:
                     return Readiness.IN_USE
                 readiness = Readiness.WAITS
-            if state.is_naming(ref):
+            if state.is_naming(ref) or any(ref in ghost.refs for ghost in state.ghosts.values()):
                 readiness = Readiness.WAITS
         return readiness
 

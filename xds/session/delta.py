@@ -3,22 +3,27 @@
 xDS protocol, "Incremental xDS". Knows nothing about streams or encodings of requests.
 """
 
+from collections.abc import Set as AbstractSet
+
 from xds.names import Nonce, ResourceName, Version
 from xds.session.convergence import Convergence, Plan
+from xds.session.identity import TTL_FEATURE
 from xds.session.limits import Limits
 from xds.session.outputs import Cause, Ignored, Output, Respond, Violated
 from xds.session.requests import DeltaRequest
 from xds.session.standing import Standing
 from xds.session.subscription import STAR, after_delta
 from xds.session.typestate import TypeState
-from xds.snapshot import Frames, Resource, Snapshot, delta_size, removal_size, with_nonce
+from xds.snapshot import Frames, Resource, Snapshot, with_nonce
 
 
 class DeltaSession:
     """One delta stream. Every input returns the outputs that it caused; `now` is in seconds of any clock."""
 
-    def __init__(self, snapshot: Snapshot, limits: Limits, frames: Frames) -> None:
-        self._convergence = Convergence(snapshot, limits)
+    def __init__(
+        self, snapshot: Snapshot, limits: Limits, frames: Frames, features: AbstractSet[str] = frozenset()
+    ) -> None:
+        self._convergence = Convergence(snapshot, limits, tells_ttl=TTL_FEATURE in features)
         self._frames = frames
         self._nonces = 0
 
@@ -77,8 +82,8 @@ class DeltaSession:
                 held = Resource(ResourceName(name), Version(version), b"")
             state.holdings.put(ResourceName(name), held)
         state.answered = bool(request.known)
-        state.owed = {name for name in subscription.names if state.holdings.get(name) is None}
-        state.owed |= {name for name in self._convergence.take_awaited(request.type_url) if state.covers(name)}
+        state.owe(name for name in subscription.names if state.holdings.get(name) is None)
+        state.owe(name for name in self._convergence.take_awaited(request.type_url) if state.covers(name))
 
     def _acknowledge(self, state: TypeState, request: DeltaRequest) -> tuple[Output, ...]:
         """Take the acknowledgement in a request, if there is one ("ACK and NACK semantics summary")."""
@@ -93,34 +98,22 @@ class DeltaSession:
         return tuple(self._response(state, plan, cause) for state, plan in self._convergence.plans(now))
 
     def _response(self, state: TypeState, plan: Plan, cause: Cause) -> Respond:
-        plan = self._cut(state.type_url, plan)
         self._nonces += 1
         nonce = Nonce(str(self._nonces))
         version = state.target.version_info
+        mortality = self._convergence.mortality(plan)
+        body = self._frames.delta(state.type_url, version, plan.upserts, plan.removed, mortality)
         self._convergence.record(state, nonce, version, plan.changes())
         return Respond(
             type_url=state.type_url,
             nonce=nonce,
-            frame=with_nonce(self._frames.delta(state.type_url, version, plan.upserts, plan.removed), nonce),
+            frame=with_nonce(body, nonce),
             version_info=version,
             snapshot=self._convergence.snapshot.number,
-            resources=len(plan.upserts),
+            resources=len(plan.upserts) + len(plan.alive),
             removed=len(plan.removed),
             cause=cause,
         )
-
-    def _cut(self, type_url: str, plan: Plan) -> Plan:
-        """As much of the plan as one response may carry, and always something of it; removals come last."""
-        room = self._convergence.limits.response_bytes
-        for index, resource in enumerate(plan.upserts):
-            room -= delta_size(type_url, resource)
-            if room < 0 and index:
-                return Plan(plan.upserts[:index])
-        for index, name in enumerate(plan.removed):
-            room -= removal_size(name)
-            if room < 0 and (index or plan.upserts):
-                return Plan(plan.upserts, plan.removed[:index])
-        return plan
 
 
 def _change(state: TypeState, request: DeltaRequest) -> None:
@@ -132,9 +125,9 @@ def _change(state: TypeState, request: DeltaRequest) -> None:
     # have forgotten. "Knowing When a Requested Resource Does Not Exist": with a removal, if there is none.
     for name in request.subscribe:
         if name != STAR and subscription.covers(ResourceName(name)):
-            state.owed.add(ResourceName(name))
+            state.owe((ResourceName(name),))
     # "Unsubscribing from Resources": under a wildcard the client can't tell what became of the name.
     if subscription.is_wildcard:
         for name in request.unsubscribe:
             if name != STAR and name in before.names:
-                state.owed.add(ResourceName(name))
+                state.owe((ResourceName(name),))

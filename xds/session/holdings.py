@@ -29,7 +29,11 @@ class Holdings:
 
     def put(self, name: ResourceName, resource: Resource | None) -> None:
         """Note that the client holds this now; None: that it holds nothing, or is to be treated so."""
-        self._exceptions[name] = resource
+        based = self._base.get(name)
+        if resource is based or (resource and based and resource.version == based.version):
+            self._exceptions.pop(name, None)
+        else:
+            self._exceptions[name] = resource
         self._users = None
 
     def discard(self, names: Iterable[ResourceName]) -> None:

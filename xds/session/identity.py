@@ -8,14 +8,19 @@ from dataclasses import dataclass
 from xds.names import NodeGroup, NodeId
 from xds.session.outputs import Violated
 
+# Of a node's `features`: what xDS protocol, "TTL", asks of a client, and in state of the world asks beside.
+TTL_FEATURE = "xds.config.supports-resource-ttl"
+WRAPPER_FEATURE = "xds.config.supports-resource-in-sotw"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """The node of a stream; its group is the `cluster` that it gives."""
+    """The node of a stream; its group is the `cluster` that it gives, `features` what it says that it can do."""
 
     id: NodeId
     group: NodeGroup
     user_agent: str = ""
+    features: frozenset[str] = frozenset()
 
 
 def identify(claimed: Node | None, known: Node | None) -> Node | Violated:

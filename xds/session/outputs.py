@@ -3,10 +3,12 @@
 Plain values: the stream performs or logs them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from xds.names import Nonce, ResourceName
+from xds.snapshot import Resource
 
 Cause = Literal["request", "publish"]
 
@@ -37,14 +39,22 @@ class Acked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nacked:
-    """The client rejected the response of that nonce; `error` is its own words."""
+    """The client rejected the response of that nonce, in the words of `error`.
+
+    `changes` is what the response said of each name, None for a removal.
+    """
 
     type_url: str
     nonce: Nonce
     version_info: str
     snapshot: int
     error: str
-    names: tuple[ResourceName, ...]
+    changes: Mapping[ResourceName, Resource | None]
+
+    @property
+    def names(self) -> tuple[ResourceName, ...]:
+        """The names that the response was about, sorted."""
+        return tuple(sorted(self.changes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,15 +3,18 @@
 xDS protocol, "SotW". Knows nothing about streams or encodings of requests.
 """
 
-from xds.names import Nonce, ResourceName, TypeUrl
+from collections.abc import Set as AbstractSet
+
+from xds.names import Nonce, TypeUrl
 from xds.session.convergence import Convergence, Plan
+from xds.session.identity import TTL_FEATURE, WRAPPER_FEATURE
 from xds.session.limits import Limits
 from xds.session.outputs import Cause, Ignored, Output, Respond, Violated
 from xds.session.requests import SotwRequest
 from xds.session.standing import Standing
 from xds.session.subscription import Subscription, after_sotw
 from xds.session.typestate import TypeState
-from xds.snapshot import Frames, Resource, Snapshot, with_nonce
+from xds.snapshot import Frames, Resource, Snapshot, encode_resource, field, with_nonce
 
 WHOLE_TYPES = frozenset({TypeUrl.CLUSTER, TypeUrl.LISTENER, TypeUrl.SCOPE})
 """Each response of these is the whole set, and what is missing from it is deleted ("Grouping Resources into
@@ -21,8 +24,11 @@ Responses" for clusters and listeners; Envoy reads scopes so too). Of the others
 class SotwSession:
     """One state-of-the-world stream. Every input returns the outputs that it caused."""
 
-    def __init__(self, snapshot: Snapshot, limits: Limits, frames: Frames) -> None:
-        self._convergence = Convergence(snapshot, limits)
+    def __init__(
+        self, snapshot: Snapshot, limits: Limits, frames: Frames, features: AbstractSet[str] = frozenset()
+    ) -> None:
+        tells_ttl = features >= {TTL_FEATURE, WRAPPER_FEATURE}
+        self._convergence = Convergence(snapshot, limits, whole=WHOLE_TYPES, tells_ttl=tells_ttl)
         self._frames = frames
         self._nonces = 0
 
@@ -76,10 +82,11 @@ class SotwSession:
     def _begin(self, request: SotwRequest) -> None:
         subscription = after_sotw(None, request.type_url, request.names)
         state = self._convergence.begin(request.type_url, subscription)
-        state.owed = set(subscription.names)
+        state.owe(subscription.names)
         state.is_known = request.type_url not in WHOLE_TYPES
         # "Resource updates": on a new stream the version tells what the client holds, if it holds everything.
-        if subscription.is_wildcard and request.version_info == state.target.version_info:
+        is_all = subscription.is_wildcard and not state.is_known
+        if is_all and request.version_info == state.target.version_info:
             state.holdings.rebase(state.target, ())
             state.answered = state.is_known = True
 
@@ -89,11 +96,10 @@ class SotwSession:
         for state, due in self._convergence.plans(now):
             plan = due
             if not state.is_known:
-                plan = Plan([*state.everything()], due.removed)
+                plan = Plan([*state.everything()], due.removed, due.alive)
             if state.type_url not in WHOLE_TYPES:
-                # "Deleting Resources": of these types a removal can't be said; it is implied by what names them.
-                dropped |= _drop(state, due.removed)
-                plan = Plan(due.upserts)
+                plan = _sayable(state, due)
+                dropped |= plan.size < due.size
             if not plan.is_empty or state.type_url in WHOLE_TYPES:
                 responses.append(self._response(state, plan, cause))
         # What was dropped may have kept something of an earlier type from being removed.
@@ -102,18 +108,20 @@ class SotwSession:
     def _response(self, state: TypeState, plan: Plan, cause: Cause) -> Respond:
         if state.type_url in WHOLE_TYPES:
             resources, version = _whole(state, plan)
+            plan.alive = ()  # they are in it
         else:
             resources, version = plan.upserts, state.target.version_info
+        body = self._frames.sotw(state.type_url, version, resources, self._convergence.mortality(plan))
         self._nonces += 1
         nonce = Nonce(str(self._nonces))
         self._convergence.record(state, nonce, version, plan.changes())
         return Respond(
             type_url=state.type_url,
             nonce=nonce,
-            frame=with_nonce(self._frames.sotw(state.type_url, version, resources), nonce),
+            frame=with_nonce(body, nonce),
             version_info=version,
             snapshot=self._convergence.snapshot.number,
-            resources=len(resources),
+            resources=len(resources) + len(plan.alive),
             removed=len(plan.removed),
             cause=cause,
         )
@@ -133,10 +141,19 @@ def _whole(state: TypeState, plan: Plan) -> tuple[list[Resource], str]:
     return resources, state.target.version_info_of({**dict.fromkeys(left_out), **kept})
 
 
-def _drop(state: TypeState, names: list[ResourceName]) -> bool:
-    for name in names:
-        state.drop(name)
-    return bool(names)
+def _sayable(state: TypeState, due: Plan) -> Plan:
+    """What of a plan a response can say that is no whole set.
+
+    "Deleting Resources": a removal it can't; that is implied by what names the resource. But endpoints that a client
+    asks for, and waits for, are said to be none: on another replica their cluster may be gone already.
+    """
+    plan = Plan([*due.upserts], alive=due.alive)
+    for name in due.removed:
+        if name in state.owed and state.type_url == TypeUrl.ENDPOINT:
+            plan.upserts.append(encode_resource(name, field(1, name.encode())))
+        else:
+            state.drop(name)
+    return plan
 
 
 def _is_stale(state: TypeState, request: SotwRequest) -> bool:
@@ -152,4 +169,4 @@ def _change(state: TypeState, subscription: Subscription) -> None:
     if subscription == before:
         return
     state.resubscribe(subscription)
-    state.owed |= subscription.names - before.names
+    state.owe(subscription.names - before.names)

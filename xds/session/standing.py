@@ -8,7 +8,7 @@ from enum import Enum, auto
 
 from xds.names import ResourceName, Version
 from xds.session.typestate import TypeState
-from xds.snapshot import Resource
+from xds.snapshot import Resource, ResourceTable
 
 
 class Progress(Enum):
@@ -46,6 +46,16 @@ class Standing:
     def has_nack(self) -> bool:
         """Whether the client rejected something that would be sent unchanged."""
         return bool(self._state.rejected)
+
+    @property
+    def table(self) -> ResourceTable:
+        """What the client is to hold, as far as it asks for it."""
+        return self._state.target
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the client holds, by its own word, all of the table."""
+        return self._state.is_current and self._state.subscription.covers_all(self._state.target)
 
     def names(self) -> list[ResourceName]:
         """Every name that the client asks for and that exists, or is asked for by name, or is still held; sorted."""

@@ -3,7 +3,7 @@
 xDS protocol, "How the client specifies what resources to return". Immutable; knows nothing about what exists.
 """
 
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
@@ -27,7 +27,7 @@ class Wildcard(Enum):
 class Subscription:
     """The names and the wildcard in force. `named` tells whether any request of the type ever named one."""
 
-    names: AbstractSet[ResourceName] = frozenset()
+    names: frozenset[ResourceName] = frozenset()
     wildcard: Wildcard = Wildcard.NONE
     named: bool = False
 
@@ -44,6 +44,10 @@ class Subscription:
     def covers(self, name: ResourceName) -> bool:
         """Whether that name is asked for."""
         return self.wildcard is not Wildcard.NONE or name in self.names
+
+    def covers_all(self, names: Collection[ResourceName]) -> bool:
+        """Whether all of these names are asked for."""
+        return self.is_wildcard or (len(names) <= len(self.names) and self.names.issuperset(names))
 
 
 def after_delta(

@@ -3,7 +3,8 @@
 Knows nothing about other types; what must wait for them is `convergence`'s business.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -34,7 +35,9 @@ class TypeState:
     `newest` is the nonce of the last response, answered or not. `owed` are names that must be answered
     whatever the client is believed to hold. Until `is_known`, it may hold anything, from a former stream, and can
     only be told everything. `rejected` has, by each name in it, the NACKed response: the
-    versions that it offered (None: a removal). `waiting` has since when a name is held back.
+    versions that it offered (None: a removal). `waiting` has since when a name is held back. `ghosts` are gone,
+    but the client could not be told so, and may hold them yet. `beats_at` is when the client must hear again of what
+    has a TTL.
     """
 
     type_url: str
@@ -49,7 +52,10 @@ class TypeState:
     rejected: dict[ResourceName, Mapping[ResourceName, Version | None]] = field(default_factory=dict)
     differing: set[ResourceName] = field(default_factory=set)
     waiting: dict[ResourceName, float] = field(default_factory=dict)
+    ghosts: dict[ResourceName, Resource] = field(default_factory=dict)
+    beats_at: float | None = None
     stale: bool = True
+    _queue: deque[ResourceName] | None = None
 
     def covers(self, name: ResourceName) -> bool:
         """Whether the client asks for that name."""
@@ -76,6 +82,29 @@ class TypeState:
             name for name in self.holdings.candidates(self.target) if self.covers(name) and not self._is_held(name)
         }
         self.holdings.rebase(self.target, self.differing)
+        self._queue = None
+
+    def owe(self, names: Iterable[ResourceName]) -> None:
+        """Have these names answered."""
+        self.owed.update(names)
+        self._queue = None
+
+    def due(self) -> Iterator[ResourceName]:
+        """The names that are owed or differ, sorted; what was dealt with meanwhile costs nothing again."""
+        if self._queue is None:
+            self._queue = deque(sorted(self.differing | self.owed))
+        while self._queue and not self.is_due(self._queue[0]):
+            self._queue.popleft()
+        return filter(self.is_due, self._queue)
+
+    def is_due(self, name: ResourceName) -> bool:
+        """Whether that name is owed or differs."""
+        return name in self.differing or name in self.owed
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the client holds, by its own word, exactly what it should."""
+        return not (self.stale or self.differing or self.owed or self.in_flight or self.rejected)
 
     def is_parked(self, name: ResourceName) -> bool:
         """Whether the client has rejected exactly what would be sent under that name."""
@@ -102,11 +131,12 @@ class TypeState:
         """The client applied the response in flight."""
         if self.in_flight:
             for name, resource in self.in_flight.changes.items():
-                self.holdings.put(name, resource)
                 self.rejected.pop(name, None)
+                self.ghosts.pop(name, None)
+                if self.covers(name):
+                    self._hold(name, resource)
             self.in_flight = None
             self.is_known = True
-            self.stale = True
 
     def reject(self) -> None:
         """The client rejected the response in flight; it keeps what it held."""
@@ -122,6 +152,9 @@ class TypeState:
 
     def drop(self, name: ResourceName) -> None:
         """Note that the client holds that name no longer, without its being told."""
+        held = self.holdings.get(name)
+        if held and self.subscription.is_wildcard:
+            self.ghosts[name] = held  # one that asked by name lets go of it with what named it
         self.holdings.put(name, None)
         self.owed.discard(name)
         self.waiting.pop(name, None)
@@ -137,7 +170,19 @@ class TypeState:
         elif not subscription.is_wildcard:
             self.holdings.discard(before.names ^ subscription.names)
         self.owed &= {name for name in self.owed if self.covers(name)}
+        self.ghosts = {name: ghost for name, ghost in self.ghosts.items() if self.covers(name)}
         self.stale = True
+
+    def _hold(self, name: ResourceName, resource: Resource | None) -> None:
+        """Note that the client holds this now. Where the target is the same, so is what differs, but for this name."""
+        self.holdings.put(name, resource)
+        if self.stale:
+            return
+        if self._is_held(name):
+            self.differing.discard(name)
+        elif name not in self.differing:
+            self.differing.add(name)
+            self._queue = None
 
     def _reconsider(self) -> None:
         """Drop the rejected responses that would no longer be repeated, to have what they offered sent again."""

@@ -3,7 +3,7 @@
 Pure. Knows neither what the resources mean nor how they are sent.
 """
 
-from xds.snapshot.frames import Frames, delta_size, removal_size, with_nonce
+from xds.snapshot.frames import Frames, Mortality, delta_size, removal_size, with_nonce
 from xds.snapshot.resource import Ref, Resource, encode_resource
 from xds.snapshot.snapshot import Snapshot, dangling
 from xds.snapshot.table import ResourceTable
@@ -11,6 +11,7 @@ from xds.snapshot.wire import field
 
 __all__ = [
     "Frames",
+    "Mortality",
     "Ref",
     "Resource",
     "ResourceTable",

@@ -6,16 +6,30 @@ envoy/service/discovery/v3/discovery.proto. Knows nothing about when a response 
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from xds.names import Nonce, ResourceName
 from xds.snapshot.resource import Resource
-from xds.snapshot.wire import field
+from xds.snapshot.wire import duration, field
+
+_WRAPPER = b"type.googleapis.com/envoy.service.discovery.v3.Resource"
 
 _MEMO = 64
 """Bodies that are kept: one a type and recent change, for the streams that are still to be sent it."""
 
 _MEMO_BYTES = 64 << 20
 """How much they may add up to: with 100,000 scopes, one state-of-the-world body has 27 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mortality:
+    """What a response says of TTLs: whether it tells them, and which resources live on unchanged ("TTL")."""
+
+    is_told: bool
+    alive: tuple[Resource, ...] = ()
+
+
+IMMORTAL = Mortality(is_told=False)
 
 
 class Frames:
@@ -31,15 +45,20 @@ class Frames:
         system_version: str,
         upserts: Sequence[Resource],
         removed: Sequence[ResourceName],
+        mortality: Mortality = IMMORTAL,
     ) -> bytes:
         """A DeltaDiscoveryResponse without its nonce."""
-        key = ("delta", type_url, system_version, tuple(upserts), tuple(removed))
-        return self._memoized(key) or self._keep(key, _delta_body(type_url, system_version, upserts, removed))
+        key = ("delta", type_url, system_version, tuple(upserts), tuple(removed), mortality)
+        return self._memoized(key) or self._keep(
+            key, _delta_body(type_url, system_version, upserts, removed, mortality)
+        )
 
-    def sotw(self, type_url: str, version_info: str, resources: Sequence[Resource]) -> bytes:
+    def sotw(
+        self, type_url: str, version_info: str, resources: Sequence[Resource], mortality: Mortality = IMMORTAL
+    ) -> bytes:
         """A DiscoveryResponse without its nonce."""
-        key = ("sotw", type_url, version_info, tuple(resources))
-        return self._memoized(key) or self._keep(key, _sotw_body(type_url, version_info, resources))
+        key = ("sotw", type_url, version_info, tuple(resources), mortality)
+        return self._memoized(key) or self._keep(key, _sotw_body(type_url, version_info, resources, mortality))
 
     def _memoized(self, key: tuple[object, ...]) -> bytes | None:
         body = self._memo.get(key)
@@ -71,23 +90,44 @@ def removal_size(name: ResourceName) -> int:
 
 
 def _delta_body(
-    type_url: str, system_version: str, upserts: Sequence[Resource], removed: Sequence[ResourceName]
+    type_url: str,
+    system_version: str,
+    upserts: Sequence[Resource],
+    removed: Sequence[ResourceName],
+    mortality: Mortality,
 ) -> bytes:
     kind = field(1, type_url.encode())
     parts = [field(1, system_version.encode())]
-    for resource in upserts:
-        message = kind + field(2, resource.body)
-        parts.append(
-            field(2, field(1, resource.version.encode()) + field(2, message) + field(3, resource.name.encode()))
-        )
+    parts.extend(field(2, _resource(kind, resource, with_ttl=mortality.is_told)) for resource in upserts)
+    parts.extend(field(2, _heartbeat(resource)) for resource in mortality.alive)
     parts.append(field(4, type_url.encode()))
     parts.extend(field(6, name.encode()) for name in removed)
     return b"".join(parts)
 
 
-def _sotw_body(type_url: str, version_info: str, resources: Sequence[Resource]) -> bytes:
+def _sotw_body(type_url: str, version_info: str, resources: Sequence[Resource], mortality: Mortality) -> bytes:
     kind = field(1, type_url.encode())
+    wrapper = field(1, _WRAPPER)
     parts = [field(1, version_info.encode())]
-    parts.extend(field(2, kind + field(2, resource.body)) for resource in resources)
+    for resource in resources:
+        if mortality.is_told and resource.ttl is not None:
+            message = wrapper + field(2, _resource(kind, resource, with_ttl=True))
+        else:
+            message = kind + field(2, resource.body)
+        parts.append(field(2, message))
+    parts.extend(field(2, wrapper + field(2, _heartbeat(resource))) for resource in mortality.alive)
     parts.append(field(4, type_url.encode()))
     return b"".join(parts)
+
+
+def _resource(kind: bytes, resource: Resource, *, with_ttl: bool) -> bytes:
+    """An encoded Resource, the wrapper of one resource."""
+    message = field(2, kind + field(2, resource.body))
+    life = b"" if resource.ttl is None or not with_ttl else field(6, duration(resource.ttl))
+    return field(1, resource.version.encode()) + message + field(3, resource.name.encode()) + life
+
+
+def _heartbeat(resource: Resource) -> bytes:
+    """The same without its content: it lives on ("TTL")."""
+    life = b"" if resource.ttl is None else field(6, duration(resource.ttl))
+    return field(1, resource.version.encode()) + field(3, resource.name.encode()) + life

@@ -29,7 +29,8 @@ class Resource:
     `needs` are the resources that a client must be able to use before it learns of this one (a route table
     needs its clusters). `awaits` are those that a client asks for only after it has learned of this one,
     and without which this one is of no use to it (a cluster awaits its endpoints): xDS protocol,
-    "Eventual consistency considerations" and "Resource warming".
+    "Eventual consistency considerations" and "Resource warming". `ttl` is for how many seconds a client may keep it
+    without hearing of it again ("TTL"); None for ever.
 
     Two resources are the same content if name and version are equal; identity is what `==` compares.
     """
@@ -39,6 +40,7 @@ class Resource:
     body: bytes
     needs: tuple[Ref, ...] = ()
     awaits: tuple[Ref, ...] = ()
+    ttl: int | None = None
 
     @property
     def refs(self) -> tuple[Ref, ...]:
@@ -47,8 +49,17 @@ class Resource:
 
 
 def encode_resource(
-    name: ResourceName, body: bytes, *, needs: tuple[Ref, ...] = (), awaits: tuple[Ref, ...] = ()
+    name: ResourceName,
+    body: bytes,
+    *,
+    needs: tuple[Ref, ...] = (),
+    awaits: tuple[Ref, ...] = (),
+    ttl: int | None = None,
 ) -> Resource:
-    """Make a resource whose version is a hash of its name and bytes: equal content, equal version, anywhere."""
-    digest = blake2b(name.encode() + b"\0" + body, digest_size=_DIGEST_BYTES).digest()
-    return Resource(name, Version(urlsafe_b64encode(digest).decode()), body, needs, awaits)
+    """Make a resource whose version is a hash of its name and bytes: equal content, equal version, anywhere.
+
+    Its TTL counts as content: it is changed, or taken away, by sending the resource again ("TTL").
+    """
+    life = b"" if ttl is None else b"\0%d" % ttl
+    digest = blake2b(name.encode() + life + b"\0" + body, digest_size=_DIGEST_BYTES).digest()
+    return Resource(name, Version(urlsafe_b64encode(digest).decode()), body, needs, awaits, ttl)

@@ -23,12 +23,13 @@ class ResourceTable:
     `replace` makes the next table in time proportional to the change (but for one copy of the dictionary).
     """
 
-    __slots__ = ("_lineage", "_resources", "_sum", "_token", "_users", "type_url")
+    __slots__ = ("_lineage", "_mortal", "_resources", "_sum", "_token", "_users", "type_url")
 
     def __init__(self, type_url: str, resources: Iterable[Resource] = ()) -> None:
         self.type_url = type_url
         self._resources: dict[ResourceName, Resource] = {}
         self._users: dict[Ref, int] = {}
+        self._mortal: dict[ResourceName, Resource] = {}
         self._sum = 0
         self._token = object()
         self._lineage: tuple[tuple[object, AbstractSet[ResourceName]], ...] = ()
@@ -76,6 +77,11 @@ class ResourceTable:
         return self._users.keys()
 
     @property
+    def mortal(self) -> Mapping[ResourceName, Resource]:
+        """The resources that have a TTL."""
+        return self._mortal
+
+    @property
     def version_info(self) -> str:
         """A hash of all contents, the same whatever the order in which they came."""
         return self.version_info_of({})
@@ -108,6 +114,7 @@ class ResourceTable:
         after = type(self)(self.type_url)
         after._resources = self._resources.copy()
         after._users = self._users.copy()
+        after._mortal = self._mortal.copy()
         after._sum = self._sum
         return after
 
@@ -115,6 +122,8 @@ class ResourceTable:
         self._drop(resource.name, keep_place=True)
         self._resources[resource.name] = resource
         self._sum += _term(resource)
+        if resource.ttl is not None:
+            self._mortal[resource.name] = resource
         for ref in resource.refs:
             self._users[ref] = self._users.get(ref, 0) + 1
 
@@ -125,6 +134,7 @@ class ResourceTable:
         if not keep_place:
             del self._resources[name]
         self._sum -= _term(held)
+        self._mortal.pop(name, None)
         for ref in held.refs:
             self._users[ref] -= 1
             if not self._users[ref]:

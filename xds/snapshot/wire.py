@@ -1,4 +1,4 @@
-"""The one piece of protobuf's wire format that is written by hand: a length-delimited field.
+"""What of protobuf's wire format is written by hand: a length-delimited field, and a duration of whole seconds.
 
 Everything else is encoded by envoy-data-plane's messages; tests hold the two against each other.
 """
@@ -9,9 +9,18 @@ def field(number: int, value: bytes) -> bytes:
     size = len(value)
     if size < 0x80:
         return bytes((number << 3 | 2, size)) + value
-    head = bytearray((number << 3 | 2,))
-    while size >= 0x80:
-        head.append(size & 0x7F | 0x80)
-        size >>= 7
-    head.append(size)
-    return bytes(head) + value
+    return bytes((number << 3 | 2,)) + _varint(size) + value
+
+
+def duration(seconds: int) -> bytes:
+    """A google.protobuf.Duration."""
+    return b"\x08" + _varint(seconds)
+
+
+def _varint(value: int) -> bytes:
+    parts = bytearray()
+    while value >= 0x80:
+        parts.append(value & 0x7F | 0x80)
+        value >>= 7
+    parts.append(value)
+    return bytes(parts)

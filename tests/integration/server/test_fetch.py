@@ -61,7 +61,14 @@ async def test_a_fetch_is_answered_whole_whatever_the_client_claims_to_hold(plan
     assert await fetch(plane, TypeUrl.CLUSTER, version_info=first.version_info) == first
 
 
-@pytest.mark.parametrize("type_url", [TypeUrl.ENDPOINT, SECRET])
+async def test_endpoints_that_do_not_exist_are_said_to_be_none(plane: ControlPlane) -> None:
+    response = await fetch(plane, TypeUrl.ENDPOINT, resource_names=["none"])
+
+    (assignment,) = response.resources
+    assert assignment.value == b"\n\x04none", "a ClusterLoadAssignment of that name and nothing else"
+
+
+@pytest.mark.parametrize("type_url", [TypeUrl.ROUTE, SECRET])
 async def test_where_there_is_nothing_the_answer_has_no_resources(plane: ControlPlane, type_url: str) -> None:
     response = await fetch(plane, type_url, resource_names=["none"])
 

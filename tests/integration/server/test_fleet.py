@@ -119,7 +119,7 @@ def refused(error: str, *those: str) -> Nacked:
         version_info="v",
         snapshot=1,
         error=error,
-        names=tuple(ResourceName(name) for name in those),
+        changes=dict.fromkeys(map(ResourceName, those)),
     )
 
 

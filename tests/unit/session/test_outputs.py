@@ -12,7 +12,7 @@ RESPOND = Respond(
     type_url="t", nonce=Nonce("1"), frame=b"", version_info="v", snapshot=1, resources=0, removed=0, cause="request"
 )
 ACKED = Acked(type_url="t", nonce=Nonce("1"), version_info="v", snapshot=1)
-NACKED = Nacked(type_url="t", nonce=Nonce("1"), version_info="v", snapshot=1, error="no", names=())
+NACKED = Nacked(type_url="t", nonce=Nonce("1"), version_info="v", snapshot=1, error="no", changes={})
 IGNORED = Ignored(type_url="t", nonce=Nonce("1"), reason="old")
 VIOLATED = Violated(reason="why")
 ALL: tuple[Output, ...] = (RESPOND, ACKED, NACKED, IGNORED, VIOLATED)
