@@ -18,7 +18,7 @@ from xds.session.outputs import Acked, Nacked
 from xds.session.standing import Standing
 from xds.session.subscription import Subscription
 from xds.session.typestate import InFlight, TypeState
-from xds.snapshot import Mortality, Ref, Resource, ResourceTable, Snapshot, delta_size, removal_size
+from xds.snapshot import Ref, Resource, ResourceTable, Snapshot, delta_size, removal_size
 
 _BEATS = 3
 """How often a client hears of a resource within the time after which it would let go of it."""
@@ -76,7 +76,7 @@ class Convergence:
         self.snapshot = snapshot
         self.limits = limits
         self._whole = whole
-        self._tells_ttl = tells_ttl
+        self.tells_ttl = tells_ttl
         self._states: dict[str, TypeState] = {}
         self._none_of: dict[str, ResourceTable] = {}
         self._awaited: dict[str, set[ResourceName]] = {}
@@ -99,7 +99,7 @@ class Convergence:
     def begin(self, type_url: str, subscription: Subscription) -> TypeState:
         """Start a type at its first request. A type that we have none of is an empty table."""
         state = TypeState(type_url, self._table(type_url), Holdings(type_url), subscription)
-        if self._tells_ttl:
+        if self.tells_ttl:
             state.beats_at = 0.0  # what the client brings along may be near its end
         states = [*self._states.values(), state]
         self._states = {each.type_url: each for each in sorted(states, key=lambda each: _place(each.type_url))}
@@ -127,10 +127,6 @@ class Convergence:
                 plan = self._plan(state, now)
                 if not plan.is_empty or (state.must_be_told and not state.answered):
                     yield state, plan
-
-    def mortality(self, plan: Plan) -> Mortality:
-        """What a response to this plan says of TTLs."""
-        return Mortality(self._tells_ttl, plan.alive)
 
     def record(
         self, state: TypeState, nonce: Nonce, version_info: str, changes: Mapping[ResourceName, Resource | None]
@@ -228,7 +224,7 @@ class Convergence:
 
     def _beat(self, state: TypeState, plan: Plan, now: float) -> None:
         """Have the client hear of what has a TTL, in time ("TTL")."""
-        if not self._tells_ttl:
+        if not self.tells_ttl:
             return
         if state.beats_at is not None and now >= state.beats_at:
             state.beats_at = None
