@@ -107,13 +107,22 @@ async def test_no_order_across_types_holds_back_a_stream_of_one(plane: ControlPl
         assert (await clusters.read()).type_url == TypeUrl.CLUSTER
 
 
-@pytest.mark.parametrize("type_url", LATER)
+@pytest.mark.parametrize("type_url", [SECRET, RUNTIME])
 async def test_in_delta_what_there_is_none_of_is_said_not_to_exist(plane: ControlPlane, type_url: str) -> None:
     async with client(plane, "delta", path=path(type_url, "delta")) as envoy:
         await envoy.open("", resource_names_subscribe=["a"])
         response = await envoy.read()
 
     assert (response.type_url, list(response.removed_resources), list(response.resources)) == (type_url, ["a"], [])
+
+
+async def test_rule_41_of_a_filters_config_nothing_is_said_while_there_is_none(plane: ControlPlane) -> None:
+    async with client(plane, "delta", path=path(EXTENSION, "delta")) as envoy:
+        await envoy.open("", resource_names_subscribe=["a"])
+        await envoy.close()
+
+        assert await envoy.ending() == (grpc.StatusCode.OK, "")
+    assert plane.metric("responses_total", type="other", variant="delta") == 0
 
 
 @pytest.mark.parametrize("type_url", LATER)
