@@ -31,6 +31,11 @@ def violated(text: str) -> Ending:
     return Ending("refused", grpc.StatusCode.INVALID_ARGUMENT, text)
 
 
+def forbidden(text: str) -> Ending:
+    """The client's certificate is not good for what it asks."""
+    return Ending("refused", grpc.StatusCode.PERMISSION_DENIED, text)
+
+
 def unknown_group(group: str, known: tuple[str, ...]) -> Ending:
     """The client belongs to a node group that has no config."""
     text = f"node group (the node's cluster) {group!r} is not configured; configured: {', '.join(sorted(known))}"
