@@ -2,6 +2,7 @@
 
 import json
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -47,8 +48,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--tls-key", type=_FILE, help="The private key of that certificate.")
 @click.option(
     "--tls-secrets",
-    type=_FILE,
-    help="Written here, and read by Envoy at the same path: with it, Envoy follows the three files as they change.",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder: two files are written to it, and read by Envoy at the same place. With them, Envoy follows the"
+    " three files above as they change.",
 )
 @click.option(
     "--server-name", default="", help="The name that this server's certificate must carry. [default: the server's host]"
@@ -78,7 +80,7 @@ def bootstrap(
     \b
     Example:
       alphaswarm-xds bootstrap --server xds.internal:18000 --tls-ca /tls/ca.pem --tls-cert /tls/edge.pem \\
-        --tls-key /tls/edge.key --tls-secrets /etc/envoy/secrets.json > envoy.json
+        --tls-key /tls/edge.key --tls-secrets /etc/envoy > envoy.json
       envoy -c envoy.json
     """  # noqa: D301 -- click reads the \b
     files = (tls_ca, tls_cert, tls_key)
@@ -101,18 +103,20 @@ def bootstrap(
 
 
 def _tls(
-    ca: Path | None, certificate: Path | None, key: Path | None, secrets_file: Path | None, server_name: str
+    ca: Path | None, certificate: Path | None, key: Path | None, folder: Path | None, server_name: str
 ) -> ChannelTls | None:
     if ca and certificate and key:
         # Envoy looks a relative path up from wherever it is started.
         ca, certificate, key = ca.absolute(), certificate.absolute(), key.absolute()
-        found = secrets_file.absolute() if secrets_file else None
+        found = folder.absolute() if folder else None
         return ChannelTls(ca=ca, certificate=certificate, key=key, server_name=server_name, secrets=found)
     return None
 
 
-def _write(file: Path, content: dict[str, object]) -> None:
+def _write(folder: Path, files: Mapping[str, object]) -> None:
     try:
-        file.write_text(json.dumps(content, indent=2))
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (folder / name).write_text(json.dumps(content, indent=2))
     except OSError as error:
-        raise click.UsageError(f"--tls-secrets: cannot write {file}: {error.strerror}") from None
+        raise click.UsageError(f"--tls-secrets: cannot write to {folder}: {error.strerror}") from None

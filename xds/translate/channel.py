@@ -16,8 +16,8 @@ _CA = "alphaswarm-xds-ca"
 class ChannelTls:
     """The files on Envoy's machine, and the DNS name or IP address that the server's certificate must carry.
 
-    With `secrets`, Envoy reads the files by way of that one, which holds what `secrets` returns, and reads them anew
-    when they are changed. Without, it reads them once, when it starts.
+    With `secrets`, a folder, Envoy reads them by way of the files there, which are those of the function `secrets`,
+    and reads them anew when they are changed. Without, it reads them once, when it starts.
     """
 
     ca: PurePath
@@ -38,16 +38,15 @@ def transport_socket(tls: ChannelTls) -> dict[str, object]:
     return {"name": "envoy.transport_sockets.tls", "typed_config": context}
 
 
-def secrets(tls: ChannelTls) -> dict[str, object]:
-    """The file of secrets: one DiscoveryResponse, as Envoy reads it from a path."""
+def secrets(tls: ChannelTls) -> dict[str, dict[str, object]]:
+    """The files in the folder of secrets, by name: each a DiscoveryResponse with one secret; Envoy refuses two."""
     certificate = {**_certificate(tls), "watched_directory": _directory(tls.certificate)}
     ca = {**_trusted(tls), "watched_directory": _directory(tls.ca)}
-    return {
-        "resources": [
-            {"@type": f"{_TLS}.Secret", "name": _CERTIFICATE, "tls_certificate": certificate},
-            {"@type": f"{_TLS}.Secret", "name": _CA, "validation_context": ca},
-        ]
-    }
+    held = (
+        {"@type": f"{_TLS}.Secret", "name": _CERTIFICATE, "tls_certificate": certificate},
+        {"@type": f"{_TLS}.Secret", "name": _CA, "validation_context": ca},
+    )
+    return {_file_name(str(secret["name"])): {"resources": [secret]} for secret in held}
 
 
 def _files(tls: ChannelTls) -> dict[str, object]:
@@ -55,14 +54,22 @@ def _files(tls: ChannelTls) -> dict[str, object]:
     server = {"match_typed_subject_alt_names": [{"san_type": kind, "matcher": {"exact": tls.server_name}}]}
     if tls.secrets is None:
         return {"tls_certificates": [_certificate(tls)], "validation_context": {**_trusted(tls), **server}}
-    source = {"path_config_source": {"path": str(tls.secrets)}, "resource_api_version": "V3"}
     return {
-        "tls_certificate_sds_secret_configs": [{"name": _CERTIFICATE, "sds_config": source}],
+        "tls_certificate_sds_secret_configs": [_in_folder(tls.secrets, _CERTIFICATE)],
         "combined_validation_context": {
             "default_validation_context": server,
-            "validation_context_sds_secret_config": {"name": _CA, "sds_config": source},
+            "validation_context_sds_secret_config": _in_folder(tls.secrets, _CA),
         },
     }
+
+
+def _in_folder(folder: PurePath, secret: str) -> dict[str, object]:
+    path = {"path_config_source": {"path": str(folder / _file_name(secret))}, "resource_api_version": "V3"}
+    return {"name": secret, "sds_config": path}
+
+
+def _file_name(secret: str) -> str:
+    return f"{secret}.json"
 
 
 def _certificate(tls: ChannelTls) -> dict[str, object]:

@@ -81,12 +81,12 @@ def arguments(options: Mapping[str, Path]) -> list[str]:
 def test_envoy_accepts_the_bootstrap_over_tls(
     tmp_path: Path, tls: dict[str, Path], server: str, by_secrets: bool
 ) -> None:
-    file = tmp_path / "secrets.json"
-    bootstrap = printed("--server", server, *arguments(tls), *(["--tls-secrets", str(file)] if by_secrets else []))
+    folder = tmp_path / "of" / "secrets"
+    bootstrap = printed("--server", server, *arguments(tls), *(["--tls-secrets", str(folder)] if by_secrets else []))
     validate(bootstrap, tmp_path / "envoy.json")
 
-    named = json.loads(file.read_text()) if by_secrets else bootstrap
-    assert all(str(path) in json.dumps(named) for path in tls.values())
+    named = "".join(file.read_text() for file in folder.iterdir()) if by_secrets else json.dumps(bootstrap)
+    assert all(str(path) in named for path in tls.values())
     assert "TLSv1_3" in json.dumps(bootstrap)
 
 
@@ -109,7 +109,7 @@ def test_half_a_tls_is_refused(lonely: str) -> None:
     assert "TLS needs all of --tls-ca, --tls-cert and --tls-key" in result.output
 
 
-def test_a_file_of_secrets_that_cannot_be_written_is_refused_by_name(tls: dict[str, Path]) -> None:
-    result = CliRunner().invoke(program, ["bootstrap", *arguments(tls), "--tls-secrets", "/no/such/folder/s.json"])
+def test_a_folder_of_secrets_that_cannot_be_written_to_is_refused_by_name(tls: dict[str, Path]) -> None:
+    result = CliRunner().invoke(program, ["bootstrap", *arguments(tls), "--tls-secrets", "/dev/null/secrets"])
     assert result.exit_code == 2
-    assert "--tls-secrets: cannot write /no/such/folder/s.json: No such file or directory" in result.output
+    assert "--tls-secrets: cannot write to /dev/null/secrets: Not a directory" in result.output

@@ -14,7 +14,7 @@ def options(server_name: str = "xds.internal", *, by_secrets: bool = False) -> C
         certificate=PurePosixPath("/tls/edge.pem"),
         key=PurePosixPath("/key/edge.key"),
         server_name=server_name,
-        secrets=PurePosixPath("/etc/secrets.json") if by_secrets else None,
+        secrets=PurePosixPath("/etc/envoy") if by_secrets else None,
     )
 
 
@@ -55,13 +55,19 @@ def test_without_secrets_the_files_are_named_in_the_bootstrap() -> None:
     assert file_names(transport_socket(options())) == FILES
 
 
-def test_with_secrets_only_the_file_of_secrets_is_named_and_names_the_rest_and_their_folders() -> None:
+def held(tls: ChannelTls) -> list[Any]:
+    """The secrets; each has a file of its own, because Envoy refuses a file with two."""
+    files: Any = secrets(tls).values()
+    return [secret for file in files for (secret,) in [file["resources"]]]
+
+
+def test_with_secrets_only_their_files_are_named_and_those_name_the_rest_and_their_folders() -> None:
     tls = options(by_secrets=True)
-    held: Any = secrets(tls)["resources"]
-    certificate, ca = held
+    certificate, ca = held(tls)
 
     assert file_names(transport_socket(tls)) == set()
-    assert str(transport_socket(tls)).count("'path': '/etc/secrets.json'") == 2
+    for name in secrets(tls):
+        assert f"'path': '/etc/envoy/{name}'" in str(transport_socket(tls))
     assert file_names([certificate, ca]) == FILES
     assert certificate["tls_certificate"]["watched_directory"] == {"path": "/tls"}
     assert ca["validation_context"]["watched_directory"] == {"path": "/tls"}
@@ -75,6 +81,4 @@ def test_the_secrets_have_the_names_that_the_bootstrap_asks_for() -> None:
         common["combined_validation_context"]["validation_context_sds_secret_config"]["name"],
     ]
 
-    held: Any = secrets(tls)["resources"]
-
-    assert [secret["name"] for secret in held] == asked
+    assert [secret["name"] for secret in held(tls)] == asked
