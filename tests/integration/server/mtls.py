@@ -46,12 +46,12 @@ async def protected(of: Disk, access: Access | None = None) -> AsyncIterator[Con
 
 
 @asynccontextmanager
-async def secure(plane: ControlPlane, trusted: Authority, pair: Pair | None) -> AsyncIterator[grpc.aio.Channel]:
+async def secure(address: str, trusted: Authority, pair: Pair | None) -> AsyncIterator[grpc.aio.Channel]:
     """A connection over TLS, that shares nothing with any other, of a client that shows `pair`."""
     shown = (pair.key, pair.certificate) if pair else (None, None)
     credentials = grpc.ssl_channel_credentials(trusted.certificate, *shown)
     options = (("grpc.use_local_subchannel_pool", 1),)
-    async with grpc.aio.secure_channel(plane.address, credentials, options=options) as channel:
+    async with grpc.aio.secure_channel(address, credentials, options=options) as channel:
         yield channel
 
 

@@ -63,7 +63,7 @@ Ask = Callable[[grpc.aio.Channel], Awaitable[grpc.StatusCode]]
 async def test_a_node_that_its_certificate_may_not_be_is_refused_with_a_line_that_says_which(
     files: Disk, ruled: ControlPlane, lines: Lines, variant: Variant, node_id: str, group: str
 ) -> None:
-    async with secure(ruled, files.authority, files.authority.issue(EDGE, "edge-1.lan")) as channel:
+    async with secure(ruled.address, files.authority, files.authority.issue(EDGE, "edge-1.lan")) as channel:
         envoy = Client(channel, variant, node_id=node_id)
         await envoy.open(cluster=group)
         code, text = await envoy.ending()
@@ -77,7 +77,7 @@ async def test_a_node_that_its_certificate_may_not_be_is_refused_with_a_line_tha
 
 
 async def test_a_node_that_its_certificate_may_be_is_served(files: Disk, ruled: ControlPlane) -> None:
-    async with secure(ruled, files.authority, files.authority.issue("x.lan", EDGE)) as channel:
+    async with secure(ruled.address, files.authority, files.authority.issue("x.lan", EDGE)) as channel:
         await served(channel, "edge-1")
         await served(channel, "edge-77")
 
@@ -85,7 +85,7 @@ async def test_a_node_that_its_certificate_may_be_is_served(files: Disk, ruled: 
 async def test_a_certificate_that_names_nothing_that_counts_is_no_nodes(files: Disk) -> None:
     async with (
         protected(files) as plane,
-        secure(plane, files.authority, files.authority.issue("10.0.0.1")) as channel,
+        secure(plane.address, files.authority, files.authority.issue("10.0.0.1")) as channel,
     ):
         envoy = Client(channel, "delta", node_id="10.0.0.1")
         await envoy.open()
@@ -97,7 +97,7 @@ async def test_a_fetch_is_asked_the_same(
     files: Disk, ruled: ControlPlane, lines: Lines, node_id: str, code: grpc.StatusCode
 ) -> None:
     request = pb.DiscoveryRequest(node=pb.Node(id=node_id, cluster=GROUP)).SerializeToString()
-    async with secure(ruled, files.authority, files.authority.issue(EDGE)) as channel:
+    async with secure(ruled.address, files.authority, files.authority.issue(EDGE)) as channel:
         call: Any = channel.unary_unary(FETCHED[TypeUrl.CLUSTER])(request, timeout=SECONDS)
         assert await call.code() is code
     if code is FORBIDDEN:
@@ -140,7 +140,7 @@ async def test_only_operators_may_ask_after_others(
     san: str,
     code: grpc.StatusCode,
 ) -> None:
-    async with secure(ruled, files.authority, files.authority.issue(san)) as channel:
+    async with secure(ruled.address, files.authority, files.authority.issue(san)) as channel:
         assert await ask(channel) is code
     refused = [line for line in lines if line["event"] == "call.refused"]
     assert [line["text"] for line in refused] == (
@@ -150,13 +150,13 @@ async def test_only_operators_may_ask_after_others(
 
 
 async def test_an_operator_is_no_node(files: Disk, ruled: ControlPlane) -> None:
-    async with secure(ruled, files.authority, files.authority.issue(OPERATOR)) as channel:
+    async with secure(ruled.address, files.authority, files.authority.issue(OPERATOR)) as channel:
         envoy = Client(channel, "delta")
         await envoy.open()
         assert (await envoy.ending())[0] is FORBIDDEN
 
 
 async def test_a_method_that_is_not_there_is_still_not_there(files: Disk, ruled: ControlPlane) -> None:
-    async with secure(ruled, files.authority, files.authority.issue(EDGE)) as channel:
+    async with secure(ruled.address, files.authority, files.authority.issue(EDGE)) as channel:
         call: Any = channel.unary_unary("/no.Such/Method")(b"", timeout=SECONDS)
         assert await call.code() is grpc.StatusCode.UNIMPLEMENTED

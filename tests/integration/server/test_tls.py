@@ -38,7 +38,7 @@ def of(lines: Lines, event: str) -> Lines:
 
 async def is_let_in(plane: ControlPlane, trusted: Authority, pair: Pair | None) -> bool:
     """Whether a client that shows this certificate gets as far as a call."""
-    async with secure(plane, trusted, pair) as channel:
+    async with secure(plane.address, trusted, pair) as channel:
         call: Any = channel.unary_unary("/grpc.health.v1.Health/Check")
         code = await call(b"", timeout=SECONDS).code()
     assert code in (grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE)
@@ -49,7 +49,10 @@ async def is_let_in(plane: ControlPlane, trusted: Authority, pair: Pair | None) 
 
 
 async def test_a_client_with_a_certificate_of_the_ca_is_served(files: Disk) -> None:
-    async with protected(files) as plane, secure(plane, files.authority, files.authority.issue("edge-1")) as channel:
+    async with (
+        protected(files) as plane,
+        secure(plane.address, files.authority, files.authority.issue("edge-1")) as channel,
+    ):
         await served(channel)
         assert plane.streams == 1
 
@@ -77,11 +80,11 @@ async def test_a_client_in_plain_text_is_not_let_in(files: Disk) -> None:
 
 async def test_a_new_certificate_drops_no_stream_and_counts_for_the_next_connection(files: Disk, lines: Lines) -> None:
     old, new = files.authority, Authority("next CA")
-    async with protected(files) as plane, secure(plane, old, old.issue("edge-1")) as before:
+    async with protected(files) as plane, secure(plane.address, old, old.issue("edge-1")) as before:
         stream = await served(before)
         files.renew(new)
 
-        async with secure(plane, new, new.issue("edge-2")) as after:
+        async with secure(plane.address, new, new.issue("edge-2")) as after:
             await served(after, "edge-2")
         assert not await is_let_in(plane, new, old.issue("edge-1")), "the old CA is trusted no more"
 
