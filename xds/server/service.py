@@ -160,7 +160,8 @@ class AdsServer:
             await asyncio.sleep(wait)
         answer = status.CROWDED if wait is None else fetch(service, data, context, self._around)
         if isinstance(answer, Ending):
-            self._log.info("fetch.refused", service=service.short_name, peer=context.peer(), text=answer.text)
+            note = self._log.warning if answer.is_alarming else self._log.info
+            note("fetch.refused", service=service.short_name, peer=context.peer(), text=answer.text)
             await _finish(context, answer)
             return b""  # never reached: an abort raises
         return answer

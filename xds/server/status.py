@@ -15,6 +15,11 @@ class Ending:
     code: grpc.StatusCode
     text: str = ""
 
+    @property
+    def is_alarming(self) -> bool:
+        """Whether somebody should look: a client that may not what it asks is an attack, or a mistake of ours."""
+        return self.code is grpc.StatusCode.PERMISSION_DENIED
+
 
 CLOSED = Ending("closed", grpc.StatusCode.OK)
 DRAINED = Ending("drained", grpc.StatusCode.OK)

@@ -112,8 +112,7 @@ class Stream:
         log = self._log.bind(peer=self._context.peer())
         if self._node:
             log = log.bind(node_id=self._node.id, node_group=self._node.group)
-        # A client that may not what it asks is an attack or a mistake of ours: either way somebody should look.
-        note = log.warning if ending.code is grpc.StatusCode.PERMISSION_DENIED else log.info
+        note = log.warning if ending.is_alarming else log.info
         note("stream.refused", reason=ending.reason, text=ending.text)
 
     def _choose(self) -> Slot | None:

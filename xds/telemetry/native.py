@@ -21,6 +21,9 @@ _HANDSHAKE = re.compile(
 )
 """Its text where a handshake failed; before the reason stand BoringSSL's code, library and function."""
 
+_MORE = re.compile(r"=== Source Location Trace: ===\s*|src/core/\S+:\d+|")
+"""Further lines of one of the core's; they tell where in its source it was."""
+
 _END_SECONDS = 1.0
 
 
@@ -53,10 +56,10 @@ def _sift(reading: int, real: int) -> None:
 
 
 def _take(line: str) -> bool:
-    """Log the line if it is the core's."""
+    """Whether the line is the core's, and then it is logged."""
     found = _LINE.fullmatch(line)
     if not found:
-        return False
+        return _MORE.fullmatch(line) is not None
     failed = _HANDSHAKE.fullmatch(found["text"])
     if failed:
         get_logger().warning("handshake.refused", reason=failed["reason"], detail=failed["detail"] or "")

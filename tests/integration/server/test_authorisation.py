@@ -101,7 +101,9 @@ async def test_a_fetch_is_asked_the_same(
         call: Any = channel.unary_unary(FETCHED[TypeUrl.CLUSTER])(request, timeout=SECONDS)
         assert await call.code() is code
     if code is FORBIDDEN:
-        assert f"'{EDGE}' may not be node 'core-1'" in refusal_of(lines, "fetch.refused")["text"]
+        line = refusal_of(lines, "fetch.refused")
+        assert line["log_level"] == "warning"
+        assert f"'{EDGE}' may not be node 'core-1'" in line["text"]
 
 
 # Operators

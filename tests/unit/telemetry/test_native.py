@@ -34,8 +34,10 @@ def test_a_handshake_that_failed_is_a_warning_with_its_reason(
 
 
 def test_what_else_the_core_says_is_a_debug_line(capfd: pytest.CaptureFixture[str]) -> None:
+    trace = "=== Source Location Trace: === \nsrc/core/xds/xds_client/xds_client.cc:572\n\n"
     with capture_logs() as lines, native_lines():
         os.write(2, b"W1123 19:51:59.127361    9694 log.cc:102] Log level INFO is not suitable for production.\n")
+        os.write(2, trace.encode())
 
     (line,) = lines
     assert (line["event"], line["log_level"], line["library"]) == ("library.logged", "debug", "grpc")
