@@ -9,10 +9,11 @@ import grpc
 import pytest
 import pytest_asyncio
 
+from tests.e2e.test_proxyless import grpc_client
 from tests.e2e.watching import is_answered, statusz, traffic, until
 from tests.integration.server.ads import Client
 from tests.integration.server.mtls import secure
-from xds.demo.authority import Authority, Pair
+from xds.demo.authority import Authority, Pair, put
 from xds.demo.plan import Plan
 from xds.demo.stack import Stack
 
@@ -89,6 +90,22 @@ async def has_both_nodes(stack: Stack) -> bool:
     return sorted(await since(stack)) == ["edge-a-1", "edge-b-1"]
 
 
+async def test_a_program_with_grpcs_own_client_is_served_over_tls_too(stack: Stack) -> None:
+    files = {
+        f"{each}_file": stack.folder / f"program-{each}" for each in ("ca_certificate", "certificate", "private_key")
+    }
+    put(files["ca_certificate_file"], authority(stack).certificate)
+    authority(stack).issue("program-1").write(files["certificate_file"], files["private_key_file"])
+    config = {name: str(file) for name, file in files.items()}
+    async with grpc_client(stack, "program-1", {"type": "tls", "config": config}) as program:
+        await program.call(ELSEWHERE)
+
+        async def is_served() -> bool:
+            return "program-1" in await since(stack)
+
+        await until(is_served, "its stream is open")
+
+
 async def test_a_client_without_a_certificate_is_refused_with_a_line_that_says_so(stack: Stack) -> None:
     code, _ = await ending(stack, None, "edge-a-1")
 
@@ -110,7 +127,7 @@ async def test_a_client_with_another_nodes_certificate_is_refused_with_a_line_th
     assert text == "a certificate for 'edge-b-1' may not be node 'edge-a-1' of group 'edge-a'"
     line = await until_logged(stack, "stream.refused", node_id="edge-a-1", node_group="edge-a", text=text)
     assert line["level"] == "warning"
-    assert await has_both_nodes(stack)
+    assert await has_both_nodes(stack), "whom it claimed to be is served as ever"
 
 
 async def ending(
