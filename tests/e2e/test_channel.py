@@ -82,7 +82,7 @@ async def test_certificates_are_exchanged_under_open_streams_and_everybody_takes
 
         # Only an Envoy that took up its new certificate and CA comes back, and none was restarted.
         await stack.control_plane.restart()
-        await until(lambda: has_both_nodes(stack), "both Envoys are back with their new certificates")
+        await until(lambda: has_both_nodes(stack), "both Envoys are back with new certificates", timeout=40)
     assert seen.failed == []
 
 
@@ -91,9 +91,8 @@ async def has_both_nodes(stack: Stack) -> bool:
 
 
 async def test_a_program_with_grpcs_own_client_is_served_over_tls_too(stack: Stack) -> None:
-    files = {
-        f"{each}_file": stack.folder / f"program-{each}" for each in ("ca_certificate", "certificate", "private_key")
-    }
+    parts = ("ca_certificate", "certificate", "private_key")
+    files = {f"{part}_file": stack.folder / f"program-{part}" for part in parts}
     put(files["ca_certificate_file"], authority(stack).certificate)
     authority(stack).issue("program-1").write(files["certificate_file"], files["private_key_file"])
     config = {name: str(file) for name, file in files.items()}
