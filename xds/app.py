@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from xds import __version__
 from xds.errors import RegistryError
 from xds.http import HttpServer, build_app
+from xds.identities import Access
 from xds.names import NodeGroup
 from xds.operations.status import SystemStatus
 from xds.publish import Feed, Publisher
 from xds.registry import PostgresRegistry
-from xds.server import AdsServer, Fleet, ServerOptions, Surroundings
+from xds.server import AdsServer, Certificates, Fleet, ServerOptions, Surroundings, Tls
 from xds.session import Limits
 from xds.settings import CbaMode, Settings
 from xds.snapshot import Frames
@@ -54,6 +55,13 @@ def server_options(settings: Settings) -> ServerOptions:
     )
 
 
+def tls(settings: Settings) -> Tls | None:
+    """The settings of the xDS channel as the ADS server wants them; raises `SettingsError`."""
+    files = settings.require_channel()
+    access = Access(nodes=settings.xds_node_identities, operators=settings.xds_operator_identities)
+    return Tls(Certificates(files), access) if files else None
+
+
 _CELL_BOUND = {
     CbaMode.ENFORCE: CellBound.ENFORCE,
     CbaMode.MONITOR: CellBound.MONITOR,
@@ -64,8 +72,8 @@ _CELL_BOUND = {
 async def serve(settings: Settings) -> None:
     """Run the control plane until SIGTERM or SIGINT, then stop it gently.
 
-    Raises `SettingsError` if tokens can't be checked, and `LocalFailure` if a port is taken, before any Envoy
-    is served. A registry that is down is waited for.
+    Raises `SettingsError` if tokens can't be checked or the xDS channel can't be protected, and `LocalFailure` if
+    a port is taken, before any Envoy is served. A registry that is down is waited for.
     """
     options = edge_options(settings, settings.require_auth())
     async with PostgresRegistry.open(
@@ -100,8 +108,14 @@ class _ControlPlane:
             registry, options, self._feed, self._metrics, interval=settings.publish_interval_ms / 1000
         )
         around = Surroundings(
-            feed=self._feed, fleet=self._fleet, metrics=self._metrics, limits=Limits(), frames=Frames()
+            feed=self._feed,
+            fleet=self._fleet,
+            metrics=self._metrics,
+            limits=Limits(),
+            frames=Frames(),
+            tls=tls(settings),
         )
+        self._is_plain = around.tls is None
         self._ads = AdsServer(settings.xds_listen, around, server_options(settings))
         self._http = HttpServer(build_app(self._status, self._metrics), settings.http_listen)
         self._metrics.set_info(version=__version__, auth_mode=settings.auth_mode, cba_mode=settings.cba_mode.value)
@@ -113,7 +127,8 @@ class _ControlPlane:
             loop.add_signal_handler(number, stopping.set)
         async with self._http:
             xds = await self._ads.start()
-            self._log.info("server.started", version=__version__, xds=str(xds), http=str(self._http.address))
+            listening = {"xds": str(xds), "plaintext": self._is_plain, "http": str(self._http.address)}
+            self._log.info("server.started", version=__version__, **listening)
             async with asyncio.TaskGroup() as tasks:
                 running = [
                     tasks.create_task(self._publisher.run()),

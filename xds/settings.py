@@ -4,6 +4,7 @@ Read once, by the command line, from the environment and an optional file of `NA
 environment wins). Nothing else in the package reads the environment.
 """
 
+import ipaddress
 import json
 import re
 from enum import StrEnum
@@ -15,6 +16,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from xds.errors import SettingsError
+from xds.identities import NodeRule
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?")  # a name, IPv4 or IPv6: no URL, no space
 _PORT = re.compile(r"[0-9]{1,5}")
@@ -47,6 +49,14 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class TlsFiles(NamedTuple):
+    """The files of the xDS channel: the server's certificate and key, and the CA of its clients."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path
+
+
 def _address(value: object) -> object:
     return Address.parse(value) if isinstance(value, str) else value
 
@@ -61,6 +71,15 @@ def _listeners(value: object) -> object:
             raise ValueError(f"expected group=host:port, each group once, separated by commas, got {item!r}")
         listeners[group] = Address.parse(address)
     return listeners
+
+
+def _items(value: object) -> object:
+    return tuple(filter(None, (item.strip() for item in value.split(",")))) if isinstance(value, str) else value
+
+
+def _node_rules(value: object) -> object:
+    items = _items(value)
+    return tuple(map(NodeRule.parse, items)) if isinstance(value, str) and isinstance(items, tuple) else items
 
 
 class Settings(BaseSettings):
@@ -94,6 +113,28 @@ class Settings(BaseSettings):
     xds_listen: Annotated[Address, NoDecode] = Field(
         default=Address("0.0.0.0", 18000),  # noqa: S104 -- a server listens
         description="Where Envoys reach the ADS server.",
+    )
+    xds_tls_cert_file: Path | None = Field(
+        default=None,
+        description="The server's certificate and its chain, in PEM; followed on disk. With it, TLS 1.3 is spoken"
+        " and every client must show a certificate. Needs the next two.",
+    )
+    xds_tls_key_file: Path | None = Field(default=None, description="The private key of that certificate, in PEM.")
+    xds_tls_client_ca_file: Path | None = Field(
+        default=None, description="The CA, or several, that clients' certificates must be of, in PEM."
+    )
+    xds_node_identities: Annotated[tuple[NodeRule, ...], NoDecode] = Field(
+        default=(),
+        description="Which certificate may be which node: SAN=node-id@group, * for any text, separated by commas;"
+        " the SAN is a URI or a DNS name. Unset: a SAN must be the node id itself, in any group.",
+    )
+    xds_operator_identities: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="SANs, * for any text, separated by commas, whose certificates may ask for client status and"
+        " reflection. Unset: none.",
+    )
+    xds_allow_plaintext: bool = Field(
+        default=False, description="yes: Envoys may be served in plain text on other addresses than loopback."
     )
     xds_streams_per_second: float = Field(
         default=500,
@@ -170,10 +211,8 @@ class Settings(BaseSettings):
     _addresses = field_validator("xds_listen", "http_listen", "client_upstream", mode="before")(_address)
     _groups = field_validator("edge_listeners", mode="before")(_listeners)
 
-    @field_validator("auth_audience", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return tuple(filter(None, (v.strip() for v in value.split(",")))) if isinstance(value, str) else value
+    _lists = field_validator("auth_audience", "xds_operator_identities", mode="before")(_items)
+    _rules = field_validator("xds_node_identities", mode="before")(_node_rules)
 
     @field_validator("client_upstream")
     @classmethod
@@ -195,6 +234,27 @@ class Settings(BaseSettings):
             raise ValueError("EDGE_LISTENERS: expected at least one group=host:port")
         if self.grpc_node_group in self.edge_listeners:
             raise ValueError(f"GRPC_NODE_GROUP: {self.grpc_node_group} is a group of EDGE_LISTENERS; expected another")
+        return self
+
+    @model_validator(mode="after")
+    def _has_whole_tls(self) -> Self:
+        files = {
+            "XDS_TLS_CERT_FILE": self.xds_tls_cert_file,
+            "XDS_TLS_KEY_FILE": self.xds_tls_key_file,
+            "XDS_TLS_CLIENT_CA_FILE": self.xds_tls_client_ca_file,
+        }
+        unset = [name for name, file in files.items() if not file]
+        if 0 < len(unset) < len(files):
+            raise ValueError(f"{unset[0]}: must be set: TLS needs all of {', '.join(files)}")
+        rules = {
+            "XDS_NODE_IDENTITIES": self.xds_node_identities,
+            "XDS_OPERATOR_IDENTITIES": self.xds_operator_identities,
+        }
+        idle = [name for name, value in rules.items() if value and unset]
+        if idle:
+            raise ValueError(
+                f"{idle[0]}: is about certificates, and in plain text there are none: set {', '.join(files)}"
+            )
         return self
 
     @classmethod
@@ -226,6 +286,25 @@ class Settings(BaseSettings):
         if faults or self.auth_jwks_file is None:
             raise SettingsError(tuple(faults))
         return _read_jwks(self.auth_jwks_file)
+
+    def require_channel(self) -> TlsFiles | None:
+        """The files of TLS, None for plain text; raises `SettingsError` where plain text is not allowed."""
+        if self.xds_tls_cert_file and self.xds_tls_key_file and self.xds_tls_client_ca_file:
+            return TlsFiles(self.xds_tls_cert_file, self.xds_tls_key_file, self.xds_tls_client_ca_file)
+        if self.xds_allow_plaintext or _is_loopback(self.xds_listen.host):
+            return None
+        ways = (
+            "set XDS_TLS_CERT_FILE, XDS_TLS_KEY_FILE and XDS_TLS_CLIENT_CA_FILE,"
+            " or listen on 127.0.0.1, or set XDS_ALLOW_PLAINTEXT=yes"
+        )
+        raise SettingsError((f"XDS_LISTEN: refusing to serve plain text on {self.xds_listen}: {ways}",))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _check_lines(file: Path) -> None:

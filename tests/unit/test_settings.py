@@ -8,9 +8,11 @@ import pytest
 from pydantic import ValidationError
 
 from xds.errors import SettingsError
-from xds.settings import Address, CbaMode, Settings
+from xds.identities import NodeRule
+from xds.settings import Address, CbaMode, Settings, TlsFiles
 
 _PASSWORD = "open-sesame"
+_TLS = {"XDS_TLS_CERT_FILE": "a.pem", "XDS_TLS_KEY_FILE": "a.key", "XDS_TLS_CLIENT_CA_FILE": "ca.pem"}
 _PUBLIC_KEY = {"kty": "RSA", "kid": "1", "n": "AQAB", "e": "AQAB"}
 
 
@@ -77,6 +79,9 @@ def test_every_setting_is_documented() -> None:
         ("EDGE_LISTENERS", "edge=0.0.0.0"),
         ("EDGE_LISTENERS", "edge=a:1,edge=b:2"),
         ("EDGE_LISTENERS", " , "),
+        ("XDS_NODE_IDENTITIES", "edge-1"),
+        ("XDS_NODE_IDENTITIES", "edge-1=edge-1@e,spiffe://a/*=edge-*"),
+        ("XDS_ALLOW_PLAINTEXT", "perhaps"),
         ("CLIENT_UPSTREAM", "http://alphaswarm-client:80"),
         ("CLIENT_UPSTREAM", "alphaswarm-client:0"),
         ("CELL_HEALTH_PATH", "healthz"),
@@ -287,3 +292,73 @@ def test_a_jwks_file_of_garbage_bytes_is_refused(tmp_path: Path) -> None:
 def test_grpc_clients_are_no_group_of_envoys() -> None:
     with pytest.raises(ValidationError, match="GRPC_NODE_GROUP: e is a group of EDGE_LISTENERS"):
         Settings(edge_listeners={"e": Address("h", 1)}, grpc_node_group="e")
+
+
+# The xDS channel
+
+
+def _set(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_rules_are_read_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = {"XDS_NODE_IDENTITIES": "a=b@c, d*=e*@*,", "XDS_OPERATOR_IDENTITIES": "spiffe://x/*, ops.internal"}
+    _set(monkeypatch, **_TLS, **rules)
+
+    settings = Settings.read()
+
+    assert settings.xds_node_identities == (NodeRule("a", "b", "c"), NodeRule("d*", "e*", "*"))
+    assert settings.xds_operator_identities == ("spiffe://x/*", "ops.internal")
+
+
+@pytest.mark.parametrize("unset", list(_TLS))
+def test_half_a_tls_is_refused_by_what_is_missing(monkeypatch: pytest.MonkeyPatch, unset: str) -> None:
+    _set(monkeypatch, **{**_TLS, unset: ""})
+
+    with pytest.raises(SettingsError) as refused:
+        Settings.read()
+
+    (fault,) = refused.value.faults
+    assert fault.startswith(f"{unset}: must be set: TLS needs all of XDS_TLS_CERT_FILE, ")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("XDS_NODE_IDENTITIES", "a=b@c"), ("XDS_OPERATOR_IDENTITIES", "ops.internal")]
+)
+def test_rules_that_no_certificate_can_meet_are_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    _set(monkeypatch, **{variable: value})
+
+    with pytest.raises(SettingsError, match=f"^{variable}: is about certificates, and in plain text there are none"):
+        Settings.read()
+
+
+def test_with_tls_any_address_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    _set(monkeypatch, **_TLS)
+
+    assert Settings.read().require_channel() == TlsFiles(Path("a.pem"), Path("a.key"), Path("ca.pem"))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "[::1]", "localhost"])
+def test_plain_text_is_served_on_loopback(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    _set(monkeypatch, XDS_LISTEN=f"{host}:18000")
+
+    assert Settings.read().require_channel() is None
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "10.0.0.1", "xds.internal", "localhost.evil", "128.0.0.1"])
+def test_plain_text_is_served_elsewhere_only_by_the_operators_word(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    _set(monkeypatch, XDS_LISTEN=f"{host}:18000")
+
+    with pytest.raises(SettingsError) as refused:
+        Settings.read().require_channel()
+
+    (fault,) = refused.value.faults
+    assert fault == (
+        f"XDS_LISTEN: refusing to serve plain text on {host}:18000: set XDS_TLS_CERT_FILE, XDS_TLS_KEY_FILE and"
+        " XDS_TLS_CLIENT_CA_FILE, or listen on 127.0.0.1, or set XDS_ALLOW_PLAINTEXT=yes"
+    )
+    _set(monkeypatch, XDS_ALLOW_PLAINTEXT="yes")
+    assert Settings.read().require_channel() is None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from xds.names import NodeGroup, NodeId
+from xds.translate.channel import ChannelTls, transport_socket
 
 XDS_CLUSTER = "alphaswarm-xds"
 
@@ -16,7 +17,7 @@ _RECONNECT = {"retry_back_off": {"base_interval": "0.5s", "max_interval": "5s"}}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootstrapOptions:
-    """What differs from one Envoy to the next."""
+    """What differs from one Envoy to the next; without `tls` it subscribes in plain text."""
 
     node_id: NodeId
     node_group: NodeGroup
@@ -26,11 +27,11 @@ class BootstrapOptions:
     region: str = ""
     zone: str = ""
     max_connections: int = 50_000
+    tls: ChannelTls | None = None
 
 
 def bootstrap(options: BootstrapOptions) -> dict[str, object]:
     """The bootstrap as a JSON object. The admin interface is on loopback only."""
-    host, port = options.server
     return {
         "node": {
             "id": options.node_id,
@@ -48,7 +49,7 @@ def bootstrap(options: BootstrapOptions) -> dict[str, object]:
             "cds_config": _over_ads(),
             "lds_config": _over_ads(),
         },
-        "static_resources": {"clusters": [_xds_cluster(host, port)]},
+        "static_resources": {"clusters": [_xds_cluster(options)]},
         "overload_manager": {
             "resource_monitors": [
                 {
@@ -64,7 +65,8 @@ def bootstrap(options: BootstrapOptions) -> dict[str, object]:
     }
 
 
-def _xds_cluster(host: str, port: int) -> dict[str, object]:
+def _xds_cluster(options: BootstrapOptions) -> dict[str, object]:
+    host, port = options.server
     http2 = {
         # A connection that died without a word is noticed, and made again, within a minute.
         "connection_keepalive": {"interval": "30s", "timeout": "10s"},
@@ -84,6 +86,7 @@ def _xds_cluster(host: str, port: int) -> dict[str, object]:
             "cluster_name": XDS_CLUSTER,
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(host, port)}}]}],
         },
+        **({"transport_socket": transport_socket(options.tls)} if options.tls else {}),
     }
 
 
