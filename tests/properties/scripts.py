@@ -44,6 +44,13 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
+class Return:
+    """The control plane goes back to a snapshot from before; 1: to the last but one."""
+
+    back: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """The client subscribes to names, or to everything, in addition."""
 
@@ -88,7 +95,7 @@ class Reconnect:
     """The stream breaks, with all that is under way on it, and the client comes back on a new one."""
 
 
-Step = Publish | Ask | Drop | Deliver | Read | Exchange | Elapse | Reconnect
+Step = Publish | Return | Ask | Drop | Deliver | Read | Exchange | Elapse | Reconnect
 
 
 @st.composite
@@ -126,6 +133,7 @@ def scripts(*, follows: bool, may_elapse: bool = True) -> st.SearchStrategy[list
     step: list[st.SearchStrategy[Step]] = [
         publish,
         publish,
+        st.integers(1, 2).map(Return),
         st.just(Deliver()),
         st.just(Read()),
         st.integers(1, 3).map(Exchange),

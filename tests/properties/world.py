@@ -116,6 +116,10 @@ class World:
         self.ledger.publishes(self.snapshot)
         return self._perform(self.session.publish(self.snapshot, self._now))
 
+    def expire(self) -> None:
+        """The session is told the time."""
+        self._perform(self.session.expire(self._now))
+
     def wanted(self, type_url: TypeUrl) -> dict[str, str]:
         """What the client should hold: its subscription ∩ the newest snapshot, names and contents."""
         interest = self.client[type_url]
@@ -267,9 +271,13 @@ class World:
                 self.ledger.answered(output)
         is_void = self.variant == "sotw" and any(isinstance(output, Ignored) for output in outputs)
         if asked and not is_void:
-            type_url = asked.request.type_url
-            self.ledger.reads(type_url, set(asked.names), star=asked.star, asked=set(asked.anew))
-            self.ledger.holds(type_url, list(self._told(asked)))
+            self.ledger.reads(
+                asked.request.type_url,
+                set(asked.names),
+                star=asked.star,
+                asked=set(asked.anew),
+                told=list(self._told(asked)),
+            )
         for output in outputs:
             if isinstance(output, Respond):
                 self.ledger.sends(output, self._changes(output))

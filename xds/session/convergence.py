@@ -281,7 +281,7 @@ class Convergence:
                 if state.is_parked(user) or self._readiness(state, user) is Readiness.IN_USE:
                     return Readiness.IN_USE
                 readiness = Readiness.WAITS
-            if state.is_naming(ref) or any(ref in ghost.refs for ghost in state.ghosts.values()):
+            if state.is_naming(ref):
                 readiness = Readiness.WAITS
         return readiness
 

@@ -6,7 +6,7 @@ Knows nothing about other types; what must wait for them is `convergence`'s busi
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from xds.names import Nonce, ResourceName, Version
 from xds.session.holdings import Holdings
@@ -82,6 +82,9 @@ class TypeState:
         if target is not self.target:
             self.target = target
             self.stale = True
+            # What is back before the client could have been told that it was gone: it may hold the old one yet.
+            for name in [name for name in self.ghosts if name in target]:
+                self.holdings.put(name, replace(self.ghosts.pop(name), version=Version("")))
             self._reconsider()
 
     def refresh(self) -> None:
@@ -163,7 +166,11 @@ class TypeState:
     def reject(self) -> None:
         """The client rejected the response in flight; it keeps what it held."""
         if self.in_flight:
-            offered = {name: _version(resource) for name, resource in self.in_flight.changes.items()}
+            offered = {
+                name: _version(resource)
+                for name, resource in self.in_flight.changes.items()
+                if resource or self.holdings.get(name)
+            }
             self.rejected.update(dict.fromkeys(offered, offered))
             self.in_flight = None
             self._reconsider()
@@ -175,8 +182,8 @@ class TypeState:
     def drop(self, name: ResourceName) -> None:
         """Note that the client holds that name no longer, without its being told."""
         held = self.holdings.get(name)
-        if held and self.subscription.is_wildcard:
-            self.ghosts[name] = held  # one that asked by name lets go of it with what named it
+        if held:
+            self.ghosts[name] = held
         self.holdings.put(name, None)
         self.owed.discard(name)
         self.waiting.pop(name, None)

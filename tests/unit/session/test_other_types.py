@@ -78,9 +78,7 @@ def test_rule_41_what_is_named_is_removed_after_what_named_it(variant: Variant, 
 
     assert told(conversation.publishes(user(by, named, "y", 2), item(named, "y"))) == ["user=2"]
     is_said = variant == "delta" and named != ECDS
-    assert told(conversation.acks(by)) == (["-x"] if is_said else []), (
-        "in sotw none can be said, nor of a filter"
-    )
+    assert told(conversation.acks(by)) == (["-x"] if is_said else []), "in sotw none can be said, nor of a filter"
 
 
 def test_rule_41_a_filters_config_that_does_not_exist_is_not_said_to_be_missing_and_is_sent_once_it_exists() -> None:

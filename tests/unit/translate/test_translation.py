@@ -1,7 +1,6 @@
 """A topology to tables of resources: whole, incremental, deterministic and one cell at a time."""
 
 import os
-import random
 import subprocess
 import sys
 from dataclasses import replace
@@ -26,30 +25,14 @@ from tests.support.edge import (
     topologies,
     topology,
 )
+from tests.support.translations import GRPC, OPTIONS, full, shuffled
 from xds.model import Cell, CellState, Changes, Tenant, Topology, UpstreamProtocol
 from xds.names import CellId, NodeGroup, ResourceName, Revision, TypeUrl
 from xds.snapshot import Resource, dangling
 from xds.translate import Translation, retranslate, translate
 
-GRPC = NodeGroup("alphaswarm-grpc")
-OPTIONS = replace(edge_options(client=("alphaswarm-client", 3000)), grpc_group=GRPC)
-EMPTY = translate(topology(revision=0), OPTIONS)
 ACME = ResourceName(tenant().id)
 PROPERTY = settings(max_examples=60, deadline=None)
-
-
-def full(of: Topology) -> Translation:
-    """The translation of a topology; the options' own resources, which never change, are not encoded again."""
-    return retranslate(EMPTY, replace(EMPTY.topology, revision=Revision(0)).changes_to(of))
-
-
-def shuffled(of: Topology, seed: int) -> Topology:
-    order = random.Random(seed)
-    return Topology(
-        revision=of.revision,
-        cells=dict(order.sample(sorted(of.cells.items()), len(of.cells))),
-        tenants=dict(order.sample(sorted(of.tenants.items()), len(of.tenants))),
-    )
 
 
 def everything(translation: Translation) -> dict[tuple[str, str], Resource]:
