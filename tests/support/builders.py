@@ -9,7 +9,7 @@ from typing import NamedTuple
 from xds.names import NodeGroup, ResourceName, Revision, TypeUrl
 from xds.snapshot import Ref, Resource, ResourceTable, Snapshot, encode_resource
 
-CDS, EDS, LDS, RDS, SRDS = TypeUrl
+CDS, EDS, LDS, ECDS, RDS, SRDS = TypeUrl
 
 
 class Item(NamedTuple):
@@ -39,6 +39,16 @@ def listener(name: str, content: object = 1) -> Item:
     return Item(LDS, _encode(name, content))
 
 
+def filtered_listener(name: str, content: object = 1) -> Item:
+    """A listener that awaits the extension of its name."""
+    return Item(LDS, _encode(name, content, awaits=(ref(ECDS, name),)))
+
+
+def extension(name: str, content: object = 1) -> Item:
+    """The config of an extension."""
+    return Item(ECDS, _encode(name, content))
+
+
 def route(name: str, clusters: Iterable[str] = (), content: object = 1) -> Item:
     """A route table that needs these clusters."""
     needs = tuple(ref(CDS, each) for each in clusters)
@@ -66,7 +76,7 @@ def table(type_url: TypeUrl, *items: Item) -> ResourceTable:
 
 
 def snapshot(*items: Item, number: int = 1) -> Snapshot:
-    """A snapshot of all five types."""
+    """A snapshot of every type."""
     return Snapshot(
         number=number,
         revision=Revision(number),

@@ -14,13 +14,13 @@ from tests.support.edge import GROUP, SHARED, cell, edge_options, endpoint, tena
 from xds.demo.envoy import EnvoyProcess
 from xds.demo.ports import free_port
 from xds.names import NodeId, TypeUrl
-from xds.server.services import EXTENSION, RUNTIME, SECRET, SERVICES
+from xds.server.services import RUNTIME, SECRET, SERVICES
 from xds.translate.bootstrap import BootstrapOptions, bootstrap
 
 API = f"{SHARED}-api"
 OF_ONE = SERVICES[1:]
 WILD = (TypeUrl.CLUSTER, TypeUrl.LISTENER, TypeUrl.SCOPE)
-LATER = (SECRET, RUNTIME, EXTENSION)
+LATER = (SECRET, RUNTIME)
 
 
 def path(type_url: str, variant: Variant) -> str:
