@@ -17,16 +17,15 @@ def serve(context: click.Context) -> None:
     Envoys subscribe over ADS at XDS_LISTEN; /readyz, /statusz, /metrics and /manage/cells are at HTTP_LISTEN.
     All settings come from the environment: see `alphaswarm-xds settings`.
 
-    Refuses to start unless tokens can be checked (AUTH_ISSUER, AUTH_AUDIENCE, AUTH_JWKS_FILE). A database
-    that is down is waited for: /readyz says so, and Envoys are served once it is up.
+    Refuses to start unless tokens can be checked (AUTH_ISSUER, AUTH_AUDIENCE, AUTH_JWKS_URL). A database
+    that is down, and keys that can't be fetched yet, are waited for: /readyz says so.
 
     \b
     Example:
-      AUTH_ISSUER=https://idp.example AUTH_AUDIENCE=alphaswarm AUTH_JWKS_FILE=jwks.json \\
+      AUTH_ISSUER=https://idp.example AUTH_AUDIENCE=alphaswarm AUTH_JWKS_URL=https://idp.example/jwks \\
         DATABASE_URL=postgresql://xds@db/alphaswarm alphaswarm-xds serve
     """  # noqa: D301 -- click reads the \b
     settings = read_settings(context)
-    settings.require_auth()
     telemetry.configure(settings.log_level, settings.log_format)
     # gRPC's C core writes lines of its own to the standard error, among our JSON; what matters we say ourselves.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
