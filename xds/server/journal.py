@@ -9,6 +9,8 @@ from xds.session import Acked, Ignored, Nacked, Output, Respond, Violated
 from xds.telemetry import Logger, Metrics, RequestKind
 
 _NAMES_LOGGED = 20
+_WORDS_LOGGED = 500
+"""Characters of a rejection. Some of Envoy's quote the whole resource; the fleet's record has them."""
 
 _LARGE = 4 << 20
 """Bytes of a response: gRPC's own clients refuse larger ones by default, and without a word. Envoy's does not."""
@@ -52,7 +54,9 @@ class Journal:
             case Nacked():
                 self._published_at.pop(output.type_url, None)
                 names = output.names[:_NAMES_LOGGED]
-                self._log.error("session.nacked", **_keys(output), error=output.error, resource_names=names)
+                self._log.error(
+                    "session.nacked", **_keys(output), error=output.error[:_WORDS_LOGGED], resource_names=names
+                )
             case Ignored():
                 self._log.debug("session.ignored", type_url=output.type_url, nonce=output.nonce, why=output.reason)
             case Violated():

@@ -171,8 +171,8 @@ class Stream:
         self._journal.received(request.type_url, self._session.subscribed(request.type_url), outputs)
         self._perform(outputs)
         self._attest(request.type_url)
-        if self._is_aged:
-            self._wake.set()
+        if self._is_aged or self._session.deadline is not None:
+            self._wake.set()  # there may be less time to wait than there was
 
     def _attest(self, type_url: str) -> None:
         """If the client holds all of a type, have it given to those that come."""

@@ -18,7 +18,7 @@ from xds.session.outputs import Acked, Nacked
 from xds.session.standing import Standing
 from xds.session.subscription import Subscription
 from xds.session.typestate import InFlight, TypeState
-from xds.snapshot import Mortality, Ref, Resource, ResourceTable, Snapshot, delta_size, removal_size
+from xds.snapshot import Ref, Resource, ResourceTable, Snapshot, delta_size, removal_size
 
 _BEATS = 3
 """How often a client hears of a resource within the time after which it would let go of it."""
@@ -76,10 +76,11 @@ class Convergence:
         self.snapshot = snapshot
         self.limits = limits
         self._whole = whole
-        self._tells_ttl = tells_ttl
+        self.tells_ttl = tells_ttl
         self._states: dict[str, TypeState] = {}
         self._none_of: dict[str, ResourceTable] = {}
         self._awaited: dict[str, set[ResourceName]] = {}
+        self._usable: dict[Ref, bool] = {}  # while a plan is made: what thousands of scopes ask of one route table
 
     def state(self, type_url: str) -> TypeState | None:
         """The state of a type, if the client has asked for it."""
@@ -99,7 +100,7 @@ class Convergence:
     def begin(self, type_url: str, subscription: Subscription) -> TypeState:
         """Start a type at its first request. A type that we have none of is an empty table."""
         state = TypeState(type_url, self._table(type_url), Holdings(type_url), subscription)
-        if self._tells_ttl:
+        if self.tells_ttl:
             state.beats_at = 0.0  # what the client brings along may be near its end
         states = [*self._states.values(), state]
         self._states = {each.type_url: each for each in sorted(states, key=lambda each: _place(each.type_url))}
@@ -127,10 +128,6 @@ class Convergence:
                 plan = self._plan(state, now)
                 if not plan.is_empty or (state.must_be_told and not state.answered):
                     yield state, plan
-
-    def mortality(self, plan: Plan) -> Mortality:
-        """What a response to this plan says of TTLs."""
-        return Mortality(self._tells_ttl, plan.alive)
 
     def record(
         self, state: TypeState, nonce: Nonce, version_info: str, changes: Mapping[ResourceName, Resource | None]
@@ -184,6 +181,7 @@ class Convergence:
 
     def _plan(self, state: TypeState, now: float) -> Plan:
         """What may go now, as much of it as one response may carry, and always something of it; removals come last."""
+        self._usable.clear()
         plan = Plan()
         gone: list[ResourceName] = []
         waiting: dict[ResourceName, float] = {}
@@ -228,7 +226,7 @@ class Convergence:
 
     def _beat(self, state: TypeState, plan: Plan, now: float) -> None:
         """Have the client hear of what has a TTL, in time ("TTL")."""
-        if not self._tells_ttl:
+        if not self.tells_ttl:
             return
         if state.beats_at is not None and now >= state.beats_at:
             state.beats_at = None
@@ -246,7 +244,9 @@ class Convergence:
 
     def _to_add(self, state: TypeState, resource: Resource) -> Readiness:
         if all(self._is_usable(ref) for ref in resource.needs):
-            return Readiness.READY
+            is_held = state.type_url == TypeUrl.ROUTE and state.holdings.get(resource.name) is not None
+            is_left = is_held and self._is_being_left(Ref(state.type_url, resource.name))
+            return Readiness.WAITS if is_left else Readiness.READY
         # What works is not exchanged for what can't: a tenant stays in its cell while the client rejects the new one.
         if state.holdings.get(resource.name) and any(self._is_refused(ref) for ref in resource.needs):
             return Readiness.IN_USE
@@ -267,11 +267,27 @@ class Convergence:
                 readiness = Readiness.WAITS
         return readiness
 
+    def _is_being_left(self, ref: Ref) -> bool:
+        """Whether something that the client holds names that route table, and soon will not.
+
+        A cell that is left and retired at once must not refuse the tenants that are about to leave it.
+        """
+        return any(
+            state.is_naming(ref) or any(_leaves(state, user, ref) for user in state.holdings.users(ref))
+            for state in self._states.values()
+        )
+
     def _due(self, since: float) -> float:
         return since + self.limits.wait_seconds
 
     def _is_usable(self, ref: Ref) -> bool:
-        """Whether the client has acknowledged that resource, newest content, with all that it awaits.
+        known = self._usable.get(ref)
+        if known is None:
+            known = self._usable[ref] = self._can_be_used(ref)
+        return known
+
+    def _can_be_used(self, ref: Ref) -> bool:
+        """Whether the client has acknowledged that resource, newest content, with all that it names.
 
         A type that the client never asked for is not its way to learn of things, and keeps nothing waiting.
         What it rejected stays as it was: the old content is in use, and no reason to wait.
@@ -286,7 +302,7 @@ class Convergence:
             return False
         if ref.name in state.owed or (ref.name in state.differing and not state.is_parked(ref.name)):
             return False
-        return all(self._is_usable(awaited) for awaited in resource.awaits)
+        return all(self._is_usable(each) for each in resource.refs)
 
     def _is_refused(self, ref: Ref) -> bool:
         """Whether the client rejected that resource, or one it depends on, and holds no older content of it."""
@@ -301,6 +317,11 @@ class Convergence:
     def _table(self, type_url: str) -> ResourceTable:
         table = self.snapshot.tables.get(type_url)
         return self._none_of.setdefault(type_url, ResourceTable(type_url)) if table is None else table
+
+
+def _leaves(state: TypeState, user: ResourceName, ref: Ref) -> bool:
+    wanted = state.target.get(user)
+    return not state.is_parked(user) and (wanted is None or ref not in wanted.refs)
 
 
 def _place(type_url: str) -> int:

@@ -14,7 +14,7 @@ from xds.session.requests import DeltaRequest
 from xds.session.standing import Standing
 from xds.session.subscription import STAR, after_delta
 from xds.session.typestate import TypeState
-from xds.snapshot import Frames, Resource, Snapshot, with_nonce
+from xds.snapshot import Frames, Mortality, Resource, Snapshot, with_nonce
 
 
 class DeltaSession:
@@ -101,7 +101,7 @@ class DeltaSession:
         self._nonces += 1
         nonce = Nonce(str(self._nonces))
         version = state.target.version_info
-        mortality = self._convergence.mortality(plan)
+        mortality = Mortality(self._convergence.tells_ttl, plan.alive)
         body = self._frames.delta(state.type_url, version, plan.upserts, plan.removed, mortality)
         self._convergence.record(state, nonce, version, plan.changes())
         return Respond(

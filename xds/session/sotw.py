@@ -108,10 +108,10 @@ class SotwSession:
     def _response(self, state: TypeState, plan: Plan, cause: Cause) -> Respond:
         if state.type_url in WHOLE_TYPES:
             resources, version = _whole(state, plan)
-            plan.alive = ()  # they are in it
         else:
-            resources, version = plan.upserts, state.target.version_info
-        body = self._frames.sotw(state.type_url, version, resources, self._convergence.mortality(plan))
+            # "TTL" has a heartbeat without content. Envoy (1.40) takes it in this variant, and still lets go.
+            resources, version = [*plan.upserts, *plan.alive], state.target.version_info
+        body = self._frames.sotw(state.type_url, version, resources, tells_ttl=self._convergence.tells_ttl)
         self._nonces += 1
         nonce = Nonce(str(self._nonces))
         self._convergence.record(state, nonce, version, plan.changes())
@@ -121,7 +121,7 @@ class SotwSession:
             frame=with_nonce(body, nonce),
             version_info=version,
             snapshot=self._convergence.snapshot.number,
-            resources=len(resources) + len(plan.alive),
+            resources=len(resources),
             removed=len(plan.removed),
             cause=cause,
         )

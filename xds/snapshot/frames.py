@@ -54,11 +54,12 @@ class Frames:
         )
 
     def sotw(
-        self, type_url: str, version_info: str, resources: Sequence[Resource], mortality: Mortality = IMMORTAL
+        self, type_url: str, version_info: str, resources: Sequence[Resource], *, tells_ttl: bool = False
     ) -> bytes:
         """A DiscoveryResponse without its nonce."""
-        key = ("sotw", type_url, version_info, tuple(resources), mortality)
-        return self._memoized(key) or self._keep(key, _sotw_body(type_url, version_info, resources, mortality))
+        key = ("sotw", type_url, version_info, tuple(resources), tells_ttl)
+        body = self._memoized(key)
+        return body or self._keep(key, _sotw_body(type_url, version_info, resources, tells_ttl=tells_ttl))
 
     def _memoized(self, key: tuple[object, ...]) -> bytes | None:
         body = self._memo.get(key)
@@ -105,17 +106,16 @@ def _delta_body(
     return b"".join(parts)
 
 
-def _sotw_body(type_url: str, version_info: str, resources: Sequence[Resource], mortality: Mortality) -> bytes:
+def _sotw_body(type_url: str, version_info: str, resources: Sequence[Resource], *, tells_ttl: bool) -> bytes:
     kind = field(1, type_url.encode())
     wrapper = field(1, _WRAPPER)
     parts = [field(1, version_info.encode())]
     for resource in resources:
-        if mortality.is_told and resource.ttl is not None:
+        if tells_ttl and resource.ttl is not None:
             message = wrapper + field(2, _resource(kind, resource, with_ttl=True))
         else:
             message = kind + field(2, resource.body)
         parts.append(field(2, message))
-    parts.extend(field(2, wrapper + field(2, _heartbeat(resource))) for resource in mortality.alive)
     parts.append(field(4, type_url.encode()))
     return b"".join(parts)
 

@@ -342,3 +342,45 @@ def test_what_a_cut_left_over_does_not_start_to_wait_anew() -> None:
 
     assert conversation.session.deadline is None
     assert labels(conversation.acks(RDS)) == [f"rds: s={long}"]
+
+
+# Leaving
+
+
+def test_a_route_table_that_is_being_left_changes_after_those_that_leave_it(variant: Variant) -> None:
+    other = (cluster("b"), route("s", ["b"]), anchor("s"))
+    conversation = connected(variant, *BASE, *other)
+    retired = (*BASE[2:3], route("r", [], "not in service"), anchor("r"), scope("t", "s"))
+
+    lines = labels(conversation.publishes(*retired, *other))
+    lines += labels(conversation.settles())
+
+    moved = next(place for place, line in enumerate(lines) if "t=s.1" in line)
+    refusing = next(place for place, line in enumerate(lines) if "r=not in service" in line)
+    without = next(place for place, line in enumerate(lines) if line.startswith("cds"))
+    assert moved < refusing < without
+
+
+def test_a_route_table_that_is_left_in_vain_changes_after_a_time(variant: Variant) -> None:
+    conversation = connected(variant, *BASE)
+    retired = (*BASE[:3], route("r", ["a"], "new"), anchor("r"), scope("t", "s"), route("s", ["b"]), cluster("b"))
+
+    labels(conversation.publishes(*retired))
+    while conversation.session.deadline is None:
+        conversation.nacks(CDS) if CDS in conversation._unanswered else conversation.acks(conversation._unanswered[0])
+
+    assert any("r=new" in line for line in [*conversation.waits(6), *conversation.settles()])
+
+
+def test_a_scope_waits_for_a_cluster_behind_its_route_table(variant: Variant) -> None:
+    conversation = connected(variant, *BASE)
+    following = (*BASE[:5], scope("t", "s"), cluster("b", "bad"), route("s", ["b"]), anchor("s"))
+    conversation.publishes(*following)
+    conversation.nacks(CDS)
+    conversation.settles()
+    conversation.asks(RDS, "s") if variant == "delta" else conversation.asks(RDS, "r", "s")
+    conversation.settles()
+
+    lines = [*conversation.waits(6), *conversation.settles(), *conversation.waits(60), *conversation.settles()]
+
+    assert not any("t=s.1" in line for line in lines), "it stays in the cell that works"
