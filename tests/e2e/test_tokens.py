@@ -248,6 +248,7 @@ async def test_elsewhere_a_token_stands_in_the_header_only(stack: Stack) -> None
 async def test_without_a_token_a_request_is_the_anonymous_tenants_if_tokens_are_optional() -> None:
     async with running("delta", AUTH_MODE="optional", AUTH_ANONYMOUS_TENANT="globex") as (stack, _):
         for edge in stack.clients:
+            assert (await stack.get(edge, "/manage/x")).status == 401
             nobody = await stack.get(edge, "/api/x", headers={"x-alphaswarm-tenant": "acme"})
             assert (nobody.cell, nobody.saw("x-alphaswarm-tenant")) == (stack.placements["globex"], "globex")
             acme = await stack.get(edge, "/api/x", token=stack.idp.mint("acme"))

@@ -46,6 +46,9 @@ TOKEN_PATHS = ("/api", "/ws", "/manage")
 """What can't be reached without a token."""
 
 _WEBSOCKETS = "/ws"
+_OPERATORS = "/manage"
+"""Nobody operates anonymously."""
+
 _CACHED_TOKENS = 10_000
 """A worker's cache of checked tokens; without it each request pays a signature check, and the edge loses 40 %."""
 
@@ -86,7 +89,7 @@ def check_tokens(auth: AuthOptions) -> JwtAuthentication:
             for issuer in auth.issuers
         },
         rules=[
-            RequirementRule(match=place.match(path), requires=_requirement(place, auth))
+            RequirementRule(match=place.match(path), requires=_requirement(path, place, auth))
             for path in TOKEN_PATHS
             for place in _places(path, auth)
         ],
@@ -131,8 +134,8 @@ def _claim_to_header(header: str, path: tuple[str, ...]) -> JwtClaimToHeader:
     return JwtClaimToHeader.parse(field(1, header.encode()) + parts)
 
 
-def _requirement(place: Place, auth: AuthOptions) -> JwtRequirement:
+def _requirement(path: str, place: Place, auth: AuthOptions) -> JwtRequirement:
     any_of = [JwtRequirement(provider_name=_provider_name(issuer, place)) for issuer in auth.issuers]
-    if auth.mode is AuthMode.OPTIONAL:
+    if auth.mode is AuthMode.OPTIONAL and path != _OPERATORS:
         any_of.append(JwtRequirement(allow_missing=Empty()))
     return any_of[0] if len(any_of) == 1 else JwtRequirement(requires_any=JwtRequirementOrList(requirements=any_of))
