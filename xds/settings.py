@@ -5,7 +5,6 @@ environment wins). Nothing else in the package reads the environment.
 """
 
 import ipaddress
-import json
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -162,18 +161,71 @@ class Settings(BaseSettings):
         description="Over how long streams are ended on shutdown, and how long it may take.",
     )
 
-    auth_mode: Literal["required"] = Field(
+    auth_mode: Literal["required", "optional", "off"] = Field(
         default="required",
-        description="required: every request to a cell needs a valid token. (The only mode so far.)",
+        description="required: every request to a cell needs a valid token; optional: one without is"
+        " AUTH_ANONYMOUS_TENANT's, if that is set; off: all are, and no token is looked at.",
+    )
+    auth_anonymous_tenant: str = Field(
+        default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,127})?$", description="Whose a request without a token is."
     )
     auth_issuer: str = Field(default="", description="The `iss` that tokens must carry. Required.")
     auth_audience: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="The `aud` values that tokens may carry, separated by commas. Required."
     )
-    auth_jwks_file: Path | None = Field(
-        default=None, description="A JWKS file with the issuer's public keys. Required."
+    auth_jwks_url: str = Field(
+        default="", description="Where the issuer publishes its public keys, its `jwks_uri`. Required, or the file."
     )
-    auth_tenant_claim: str = Field(default="tenant_id", min_length=1, description="The claim that names the tenant.")
+    auth_jwks_file: Path | None = Field(
+        default=None, description="A JWKS file with the issuer's public keys; followed when it changes."
+    )
+    auth_issuers_file: Path | None = Field(
+        default=None,
+        description="Several issuers, instead of the variables above: a JSON list of objects with issuer, audiences,"
+        " jwks_url or jwks_file and, if they differ from the variables, tenant_claim, cell_claim, algorithms.",
+    )
+    auth_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("RS256", "ES256"),
+        description="The algorithms that tokens may be signed by, separated by commas: of RS256, RS384, RS512, PS256,"
+        " PS384, PS512, ES256, ES384, ES512, EdDSA.",
+    )
+    auth_jwks_refresh_seconds: float = Field(
+        default=60,
+        gt=0,
+        le=86400,
+        allow_inf_nan=False,
+        description="How often keys are fetched; sooner if their Cache-Control says so.",
+    )
+    auth_jwks_overlap_seconds: float = Field(
+        default=3600,
+        ge=0,
+        allow_inf_nan=False,
+        description="How long a key is still accepted after its issuer has withdrawn it; as long as a token lives.",
+    )
+    auth_jwks_insecure: bool = Field(
+        default=False, description="Whether keys may be fetched by http:// from other machines, too."
+    )
+    auth_websocket_query: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9_.-]{0,64}$",
+        description="A query parameter that may carry the token to /ws, access_token say; the cell does not see it.",
+    )
+    auth_websocket_cookie: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9_.-]{0,64}$",
+        description="A cookie that may carry the token to /ws; the cell does not see it.",
+    )
+    auth_token_bytes: int = Field(
+        default=8192,
+        ge=1024,
+        le=65536,
+        description="The largest token: larger ones are not cached, and a request's headers may have 24 KiB more.",
+    )
+    auth_tenant_claim: str = Field(
+        default="tenant_id",
+        min_length=1,
+        description="The claim that names the tenant: a.b for a claim in another, or a JSON pointer.",
+    )
     auth_cell_claim: str = Field(default="cell", min_length=1, description="The claim that binds a token to a cell.")
     auth_clock_skew_seconds: int = Field(
         default=60, ge=0, le=600, description="How far a token's times may be off the edge's clock."
@@ -211,7 +263,7 @@ class Settings(BaseSettings):
     _addresses = field_validator("xds_listen", "http_listen", "client_upstream", mode="before")(_address)
     _groups = field_validator("edge_listeners", mode="before")(_listeners)
 
-    _lists = field_validator("auth_audience", "xds_operator_identities", mode="before")(_items)
+    _lists = field_validator("auth_audience", "auth_algorithms", "xds_operator_identities", mode="before")(_items)
     _rules = field_validator("xds_node_identities", mode="before")(_node_rules)
 
     @field_validator("client_upstream")
@@ -232,6 +284,8 @@ class Settings(BaseSettings):
     def _has_groups(self) -> Self:
         if not self.edge_listeners:
             raise ValueError("EDGE_LISTENERS: expected at least one group=host:port")
+        if self.auth_mode == "off" and not self.auth_anonymous_tenant:
+            raise ValueError("AUTH_ANONYMOUS_TENANT: must be set while AUTH_MODE=off; every request is that tenant's")
         if self.grpc_node_group in self.edge_listeners:
             raise ValueError(f"GRPC_NODE_GROUP: {self.grpc_node_group} is a group of EDGE_LISTENERS; expected another")
         return self
@@ -268,24 +322,6 @@ class Settings(BaseSettings):
             return cls(_env_file=file)  # type: ignore[call-arg]  # pydantic-settings adds the parameter
         except ValidationError as error:
             raise SettingsError(tuple(_fault(fault) for fault in error.errors())) from None
-
-    def require_auth(self) -> str:
-        """The JWKS as JSON text; raises `SettingsError` unless tokens can be checked in full.
-
-        Envoy does not check an empty issuer or audience, so serving without one would let any token in.
-        """
-        faults = [
-            f"{name}: must be set while AUTH_MODE=required; refusing to serve an edge that cannot check tokens"
-            for name, value in (
-                ("AUTH_ISSUER", self.auth_issuer),
-                ("AUTH_AUDIENCE", self.auth_audience),
-                ("AUTH_JWKS_FILE", self.auth_jwks_file),
-            )
-            if not value
-        ]
-        if faults or self.auth_jwks_file is None:
-            raise SettingsError(tuple(faults))
-        return _read_jwks(self.auth_jwks_file)
 
     def require_channel(self) -> TlsFiles | None:
         """The files of TLS, None for plain text; raises `SettingsError` where plain text is not allowed."""
@@ -331,22 +367,3 @@ def _fault(fault: Any) -> str:  # noqa: ANN401 -- pydantic's error dictionary
         return f"{name}: no such setting"
     says_value = name == "DATABASE_URL" or ", got " in message
     return f"{name}: {message}" if says_value else f"{name}: {message} (got {fault['input']!r})"
-
-
-def _read_jwks(path: Path) -> str:
-    try:
-        text = path.read_text()
-        keys = json.loads(text)["keys"]
-    except OSError as error:
-        raise SettingsError((f"AUTH_JWKS_FILE: cannot read {path}: {error.strerror}",)) from None
-    except (ValueError, KeyError, TypeError):
-        raise SettingsError((f'AUTH_JWKS_FILE: {path} is not a JWKS: expected JSON with "keys"',)) from None
-    usable = isinstance(keys, list) and any(
-        isinstance(key, dict) and key.get("kty") in ("RSA", "EC", "OKP") for key in keys
-    )
-    if not usable:
-        raise SettingsError((f"AUTH_JWKS_FILE: {path} holds no RSA, EC or OKP public key",))
-    private = [key for key in keys if isinstance(key, dict) and ("d" in key or key.get("kty") == "oct")]
-    if private:
-        raise SettingsError((f"AUTH_JWKS_FILE: {path} holds a private or symmetric key; it is sent to every Envoy",))
-    return text

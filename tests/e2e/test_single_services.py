@@ -38,7 +38,7 @@ from xds.demo.idp import IdentityProvider
 from xds.demo.ports import LOOPBACK, free_port
 from xds.model import Cell, Tenant
 from xds.names import TypeUrl
-from xds.server.services import EXTENSION, RUNTIME, SECRET
+from xds.server.services import RUNTIME, SECRET
 from xds.snapshot import Resource, ResourceTable, Snapshot, encode_resource
 from xds.translate import translate
 
@@ -180,7 +180,7 @@ async def test_rule_25_an_envoy_that_is_told_that_there_is_none_waits_no_longer(
 @each_source
 @pytest.mark.parametrize(
     ("type_url", "ask"),
-    [(RUNTIME, with_layer), (SECRET, with_certificate), (EXTENSION, with_filter)],
+    [(RUNTIME, with_layer), (SECRET, with_certificate), (TypeUrl.EXTENSION, with_filter)],
     ids=["rtds", "sds", "ecds"],
 )
 async def test_rule_21_in_sotw_it_is_told_nothing_and_goes_on_by_its_own_time_out(

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tests.support.builders import (
     CDS,
+    ECDS,
     EDS,
     LDS,
     RDS,
@@ -15,6 +16,8 @@ from tests.support.builders import (
     cluster,
     eds_cluster,
     endpoints,
+    extension,
+    filtered_listener,
     listener,
     route,
     scope,
@@ -31,6 +34,7 @@ NAMES: dict[TypeUrl, tuple[str, ...]] = {
     CDS: CLUSTERS,
     EDS: CLUSTERS,
     LDS: ("l", "m"),
+    ECDS: ("m",),
     RDS: TABLES,
     SRDS: ("-/r", "-/s", *TENANTS),
 }
@@ -115,7 +119,11 @@ def contents(draw: st.DrawFn, *, may_be_bad: bool) -> tuple[Item, ...]:
         items += [route(name, named, f"{draw(content)}:{','.join(named)}"), anchor(name, draw(content))]
     for name in sorted(draw(st.sets(st.sampled_from(TENANTS)))) if tables else ():
         items.append(scope(name, draw(st.sampled_from(sorted(tables))), draw(content)))
-    items += [listener(name, draw(content)) for name in sorted(draw(st.sets(st.sampled_from(NAMES[LDS]))))]
+    for name in sorted(draw(st.sets(st.sampled_from(NAMES[LDS])))):
+        if name in NAMES[ECDS]:
+            items += [filtered_listener(name, draw(content)), extension(name, draw(content))]
+        else:
+            items.append(listener(name, draw(content)))
     return tuple(items)
 
 

@@ -139,7 +139,7 @@ SOTW_REQUESTS = st.builds(
 @given(steps=st.lists(st.one_of(DELTA_REQUESTS, SOTW_REQUESTS, contents(may_be_bad=True).map(Publish)), max_size=30))
 def test_total(steps: list[DeltaRequest | SotwRequest | Publish]) -> None:
     """Any request gives outputs, never an exception, and no type ever has two responses in flight."""
-    sessions = (DeltaSession(snapshot(), Limits(types=6), Frames()), SotwSession(snapshot(), Limits(types=6), Frames()))
+    sessions = (DeltaSession(snapshot(), Limits(types=7), Frames()), SotwSession(snapshot(), Limits(types=7), Frames()))
     in_flight: dict[object, set[str]] = {each: set() for each in sessions}
     for now, step in enumerate(steps):
         for session in sessions:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from tests.properties.ledger import WHOLE, Changes, Ledger
 from tests.properties.scripts import BAD, Ask, Deliver, Drop, Elapse, Exchange, Publish, Read, Reconnect, Return, Step
-from tests.support.builders import CDS, EDS, RDS, SRDS, Item, snapshot
+from tests.support.builders import CDS, ECDS, EDS, LDS, RDS, SRDS, Item, snapshot
 from tests.support.conversation import NOTHING, Heard, Variant, hear_delta, hear_sotw
 from xds.names import ResourceName, TypeUrl
 from xds.session import (
@@ -28,7 +28,7 @@ from xds.session import (
 from xds.snapshot import Frames, Resource, encode_resource
 from xds.snapshot import field as wire_field
 
-FOLLOWED = {CDS: EDS, SRDS: RDS}
+FOLLOWED = {CDS: EDS, LDS: ECDS, SRDS: RDS}
 """What a client that behaves like Envoy asks for, because of what it holds."""
 
 PATIENCE = 400

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from xds.names import NodeGroup, ResourceName, Revision, TypeUrl
 from xds.snapshot import Ref, Resource, ResourceTable, Snapshot, encode_resource
 
-CDS, EDS, LDS, RDS, SRDS = TypeUrl
+CDS, EDS, LDS, ECDS, RDS, SRDS = TypeUrl
 
 
 class Item(NamedTuple):
@@ -37,6 +37,16 @@ def endpoints(name: str, content: object = 1) -> Item:
 def listener(name: str, content: object = 1) -> Item:
     """A listener; listeners name nothing."""
     return Item(LDS, _encode(name, content))
+
+
+def filtered_listener(name: str, content: object = 1) -> Item:
+    """A listener that awaits the extension of its name."""
+    return Item(LDS, _encode(name, content, awaits=(ref(ECDS, name),)))
+
+
+def extension(name: str, content: object = 1) -> Item:
+    """The config of an extension."""
+    return Item(ECDS, _encode(name, content))
 
 
 def route(name: str, clusters: Iterable[str] = (), content: object = 1) -> Item:

@@ -25,19 +25,18 @@ def serve(context: click.Context) -> None:
     Envoys subscribe over ADS at XDS_LISTEN; /readyz, /statusz, /metrics and /manage/cells are at HTTP_LISTEN.
     All settings come from the environment: see `alphaswarm-xds settings`.
 
-    Refuses to start unless tokens can be checked (AUTH_ISSUER, AUTH_AUDIENCE, AUTH_JWKS_FILE), and unless
+    Refuses to start unless tokens can be checked (AUTH_ISSUER, AUTH_AUDIENCE, AUTH_JWKS_URL), and unless
     Envoys are served over TLS (XDS_TLS_CERT_FILE, XDS_TLS_KEY_FILE, XDS_TLS_CLIENT_CA_FILE), on loopback, or
-    in plain text by your own word (XDS_ALLOW_PLAINTEXT=yes). A database that is down is waited for: /readyz
-    says so, and Envoys are served once it is up.
+    in plain text by your own word (XDS_ALLOW_PLAINTEXT=yes). A database that is down, and keys that can't be
+    fetched yet, are waited for: /readyz says so.
 
     \b
     Example:
-      AUTH_ISSUER=https://idp.example AUTH_AUDIENCE=alphaswarm AUTH_JWKS_FILE=jwks.json \\
+      AUTH_ISSUER=https://idp.example AUTH_AUDIENCE=alphaswarm AUTH_JWKS_URL=https://idp.example/jwks \\
         DATABASE_URL=postgresql://xds@db/alphaswarm \\
         XDS_TLS_CERT_FILE=xds.pem XDS_TLS_KEY_FILE=xds.key XDS_TLS_CLIENT_CA_FILE=ca.pem alphaswarm-xds serve
     """  # noqa: D301 -- click reads the \b
     settings = read_settings(context)
-    settings.require_auth()
     is_tls = settings.require_channel() is not None
     with ExitStack() as exits:
         # gRPC's C core writes lines of its own to the standard error, among our JSON. What matters we say ourselves,

@@ -5,7 +5,7 @@ xDS protocol, "Incremental xDS". Knows nothing about streams or encodings of req
 
 from collections.abc import Set as AbstractSet
 
-from xds.names import Nonce, ResourceName, Version
+from xds.names import Nonce, ResourceName, TypeUrl, Version
 from xds.session.convergence import Convergence, Plan
 from xds.session.identity import TTL_FEATURE
 from xds.session.limits import Limits
@@ -15,8 +15,6 @@ from xds.session.standing import Standing
 from xds.session.subscription import STAR, after_delta
 from xds.session.typestate import TypeState
 from xds.snapshot import Frames, Mortality, Resource, Snapshot, with_nonce
-
-_FILTER_CONFIG = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
 
 
 class DeltaSession:
@@ -129,7 +127,7 @@ def _sayable(state: TypeState, due: Plan) -> Plan:
     An Envoy (1.40) that hears of one while it starts never gets ready; left alone it goes on after a time. And a filter
     that is still named must not lose its config (Envoy issue 32823).
     """
-    if state.type_url != _FILTER_CONFIG or not due.removed:
+    if state.type_url != TypeUrl.EXTENSION or not due.removed:
         return due
     for name in due.removed:
         state.drop(name)

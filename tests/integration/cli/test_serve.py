@@ -55,11 +55,11 @@ def test_auth_required_with_no_issuer_exits_at_once_with_one_clear_line_a_settin
     status, error = refusal(DATABASE_URL=NOWHERE)
     assert status == 2
     lines = error.strip().splitlines()
-    assert [line.split(": ")[1] for line in lines] == ["AUTH_ISSUER", "AUTH_AUDIENCE", "AUTH_JWKS_FILE"]
+    assert [line.split(": ")[1] for line in lines] == ["AUTH_ISSUER", "AUTH_AUDIENCE", "AUTH_JWKS_URL"]
     assert all("AUTH_MODE=required" in line for line in lines)
 
 
-@pytest.mark.parametrize("missing", ["AUTH_ISSUER", "AUTH_AUDIENCE", "AUTH_JWKS_FILE"])
+@pytest.mark.parametrize("missing", ["AUTH_ISSUER", "AUTH_AUDIENCE"])
 def test_auth_required_with_one_part_missing_exits_with_one_line(auth: dict[str, str], missing: str) -> None:
     status, error = refusal(DATABASE_URL=NOWHERE, **{**auth, missing: ""})
     assert status == 2

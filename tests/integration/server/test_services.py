@@ -14,13 +14,13 @@ from tests.support.edge import GROUP, SHARED, cell, edge_options, endpoint, tena
 from xds.demo.envoy import EnvoyProcess
 from xds.demo.ports import free_port
 from xds.names import NodeId, TypeUrl
-from xds.server.services import EXTENSION, RUNTIME, SECRET, SERVICES
+from xds.server.services import RUNTIME, SECRET, SERVICES
 from xds.translate.bootstrap import BootstrapOptions, bootstrap
 
 API = f"{SHARED}-api"
 OF_ONE = SERVICES[1:]
 WILD = (TypeUrl.CLUSTER, TypeUrl.LISTENER, TypeUrl.SCOPE)
-LATER = (SECRET, RUNTIME, EXTENSION)
+LATER = (SECRET, RUNTIME)
 
 
 def path(type_url: str, variant: Variant) -> str:
@@ -117,7 +117,7 @@ async def test_in_delta_what_there_is_none_of_is_said_not_to_exist(plane: Contro
 
 
 async def test_rule_41_of_a_filters_config_nothing_is_said_while_there_is_none(plane: ControlPlane) -> None:
-    async with client(plane, "delta", path=path(EXTENSION, "delta")) as envoy:
+    async with client(plane, "delta", path=path(TypeUrl.EXTENSION, "delta")) as envoy:
         await envoy.open("", resource_names_subscribe=["a"])
         await envoy.close()
 
