@@ -139,7 +139,24 @@ class Settings(BaseSettings):
     )
     cba_mode: CbaMode = Field(
         default=CbaMode.ENFORCE,
-        description="Cell-bound tokens used in another cell: enforce (403), monitor (count only) or off.",
+        description="Cell-bound tokens used in another cell: enforce (401), monitor (count only) or off.",
+    )
+    cba_grace_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=3600,
+        description="For how long after a tenant's move the old cell's tokens pass; 0: not at all.",
+    )
+    auth_operator_claim: str = Field(
+        default="roles",
+        min_length=1,
+        description="The claim that makes an operator, of whom /manage is: text or a list.",
+    )
+    auth_operator_role: str = Field(
+        default="operator", min_length=1, description="What that claim must be, or have among its values."
+    )
+    hide_suspended: bool = Field(
+        default=False, description="yes: a suspended tenant gets the very answer of an unknown one; no: it is told."
     )
 
     edge_listeners: Annotated[dict[str, Address], NoDecode] = Field(
@@ -156,6 +173,25 @@ class Settings(BaseSettings):
     client_upstream: Annotated[Address | None, NoDecode] = Field(
         default=None, description="host:port of alphaswarm-client, for /static and /; unset: these are 404."
     )
+    controller_upstream: Annotated[Address | None, NoDecode] = Field(
+        default=None, description="host:port of alphaswarm-controller, for operators' /manage; unset: it is 404."
+    )
+    internal_listeners: Annotated[dict[str, Address], NoDecode] = Field(
+        default={},
+        description="Node groups whose Envoys also listen for callers inside the platform, by mutual TLS, and route by"
+        " x-alphaswarm-cell: group=host:port, separated by commas; unset: none.",
+    )
+    internal_tls_cert_file: str = Field(
+        default="", description="That listener's certificate chain, a file on Envoy's machine."
+    )
+    internal_tls_key_file: str = Field(default="", description="Its private key, a file on Envoy's machine.")
+    internal_tls_ca_file: str = Field(
+        default="", description="The CA of those callers' certificates, a file on Envoy's machine."
+    )
+    internal_allowed_sans: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Which callers: URIs (spiffe://…) or DNS names in their certificates, separated by commas.",
+    )
     cell_health_path: str = Field(
         default="/healthz", pattern="^/", description="The path at which Envoys check a cell's endpoints."
     )
@@ -167,15 +203,17 @@ class Settings(BaseSettings):
         default="auto", description="json, console, or auto: console on a terminal, json elsewhere."
     )
 
-    _addresses = field_validator("xds_listen", "http_listen", "client_upstream", mode="before")(_address)
-    _groups = field_validator("edge_listeners", mode="before")(_listeners)
+    _addresses = field_validator("xds_listen", "http_listen", "client_upstream", "controller_upstream", mode="before")(
+        _address
+    )
+    _groups = field_validator("edge_listeners", "internal_listeners", mode="before")(_listeners)
 
-    @field_validator("auth_audience", mode="before")
+    @field_validator("auth_audience", "internal_allowed_sans", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(filter(None, (v.strip() for v in value.split(",")))) if isinstance(value, str) else value
 
-    @field_validator("client_upstream")
+    @field_validator("client_upstream", "controller_upstream")
     @classmethod
     def _has_port(cls, value: Address | None) -> Address | None:
         if value is not None and not value.port:
@@ -193,8 +231,22 @@ class Settings(BaseSettings):
     def _has_groups(self) -> Self:
         if not self.edge_listeners:
             raise ValueError("EDGE_LISTENERS: expected at least one group=host:port")
-        if self.grpc_node_group in self.edge_listeners:
-            raise ValueError(f"GRPC_NODE_GROUP: {self.grpc_node_group} is a group of EDGE_LISTENERS; expected another")
+        for variable, listeners in (
+            ("EDGE_LISTENERS", self.edge_listeners),
+            ("INTERNAL_LISTENERS", self.internal_listeners),
+        ):
+            if self.grpc_node_group in listeners:
+                raise ValueError(f"GRPC_NODE_GROUP: {self.grpc_node_group} is a group of {variable}; expected another")
+        return self
+
+    @model_validator(mode="after")
+    def _knows_internal_callers(self) -> Self:
+        needed = ("internal_tls_cert_file", "internal_tls_key_file", "internal_tls_ca_file", "internal_allowed_sans")
+        missing = [name.upper() for name in needed if not getattr(self, name)]
+        if self.internal_listeners and missing:
+            raise ValueError(
+                f"{', '.join(missing)}: must be set with INTERNAL_LISTENERS, whose callers prove who they are"
+            )
         return self
 
     @classmethod

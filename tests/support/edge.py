@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from xds.model import Cell, CellState, Endpoint, Tenant, TenantState, Topology, UpstreamProtocol
 from xds.names import CellId, NodeGroup, Revision, TenantId
 from xds.snapshot import Resource
-from xds.translate import AuthOptions, CellBound, ClusterOptions, EdgeOptions, Translation
+from xds.translate import (
+    AuthOptions,
+    CellBound,
+    ClusterOptions,
+    EdgeOptions,
+    InternalOptions,
+    OperatorOptions,
+    TenantOptions,
+    Translation,
+)
 
 ISSUER = "https://idp.test.example"
 AUDIENCE = "alphaswarm-test"
@@ -45,6 +54,9 @@ def edge_options(
     listeners: Mapping[NodeGroup, tuple[str, int]] | None = None,
     client: tuple[str, int] | None = None,
     cluster: ClusterOptions | None = None,
+    operators: OperatorOptions | None = None,
+    tenants: TenantOptions | None = None,
+    internal: InternalOptions | None = None,
 ) -> EdgeOptions:
     """Options for one node group, unless others are named."""
     return EdgeOptions(
@@ -52,6 +64,9 @@ def edge_options(
         listeners=listeners or {GROUP: ("127.0.0.1", 10000)},
         client=client,
         cluster=cluster or ClusterOptions(),
+        operators=operators or OperatorOptions(),
+        tenants=tenants or TenantOptions(),
+        internal=internal,
     )
 
 

@@ -3,7 +3,16 @@
 Pure. What cannot be translated is a `Problem` in the result; the rest is translated all the same.
 """
 
-from xds.translate.options import AuthOptions, CellBound, ClusterOptions, ConnectionOptions, EdgeOptions
+from xds.translate.options import (
+    AuthOptions,
+    CellBound,
+    ClusterOptions,
+    ConnectionOptions,
+    EdgeOptions,
+    InternalOptions,
+    OperatorOptions,
+    TenantOptions,
+)
 from xds.translate.problems import Problem
 from xds.translate.translation import Translation, retranslate, translate
 
@@ -13,7 +22,10 @@ __all__ = [
     "ClusterOptions",
     "ConnectionOptions",
     "EdgeOptions",
+    "InternalOptions",
+    "OperatorOptions",
     "Problem",
+    "TenantOptions",
     "Translation",
     "retranslate",
     "translate",

@@ -32,6 +32,7 @@ from xds.translate.options import AuthOptions
 HEADER_PREFIX = "x-alphaswarm-"
 TENANT_HEADER = "x-alphaswarm-tenant"
 CELL_HEADER = "x-alphaswarm-cell"
+SUBJECT_HEADER = "x-alphaswarm-subject"
 
 JWT_FILTER = "envoy.filters.http.jwt_authn"
 PAYLOAD_NAMESPACE = JWT_FILTER
@@ -80,7 +81,10 @@ def check_tokens(auth: AuthOptions) -> JwtAuthentication:
         payload_in_metadata=PAYLOAD_PATH[0],
         clock_skew_seconds=auth.clock_skew_seconds,
         jwt_cache_config=JwtCacheConfig(jwt_cache_size=_CACHED_TOKENS),
-        claim_to_headers=[JwtClaimToHeader(header_name=TENANT_HEADER, claim_name=auth.tenant_claim)],
+        claim_to_headers=[
+            JwtClaimToHeader(header_name=TENANT_HEADER, claim_name=auth.tenant_claim),
+            JwtClaimToHeader(header_name=SUBJECT_HEADER, claim_name="sub"),
+        ],
         clear_route_cache=True,
     )
     return JwtAuthentication(

@@ -1,58 +1,59 @@
 """Cell-bound tokens: one that names a cell must not be used in another.
 
-Decided on the token's payload in dynamic metadata, never on headers, which a client may repeat.
+A cell's route table has, before each route to the cell, one with the same path for tokens that are bound
+elsewhere. A claim of another form than a string is bound to no cell that there is, and so elsewhere.
 """
 
-from envoy_data_plane.envoy.config.rbac.v3 import (
-    MetadataSource,
-    Permission,
-    Policy,
-    Principal,
-    PrincipalSet,
-    Rbac,
-    RbacAction,
-    SourcedMetadata,
-)
-from envoy_data_plane.envoy.extensions.filters.http.rbac.v3 import Rbac as RbacFilter
-from envoy_data_plane.envoy.extensions.filters.http.rbac.v3 import RbacPerRoute
-from envoy_data_plane.envoy.type.matcher.v3 import (
-    MetadataMatcher,
-    MetadataMatcherPathSegment,
-    StringMatcher,
-    ValueMatcher,
-)
+from collections.abc import Sequence
+
+from envoy_data_plane.envoy.config.route.v3 import Route, RouteMatch
+from envoy_data_plane.envoy.type.matcher.v3 import MetadataMatcher
 
 from xds.names import CellId
-from xds.translate.authentication import PAYLOAD_NAMESPACE, PAYLOAD_PATH
+from xds.translate.authentication import overwrite
+from xds.translate.claims import is_not, is_present
 from xds.translate.options import AuthOptions, CellBound
+from xds.translate.privacy import telling
+from xds.translate.refusals import direct
 
-RBAC_FILTER = "envoy.filters.http.rbac"
-STAT_PREFIX = "cba_"
+STAT_PREFIX = "bound_elsewhere"
+"""Envoy counts what is monitored under `vhost.<cell>.route.bound_elsewhere.`."""
+
+REASON_HEADER = "x-alphaswarm-reason"
+REASON = "cell-moved"
+_TEXT = "cell moved, get a new token"
+_CHALLENGE = f'Bearer error="invalid_token", error_description="{_TEXT}"'
 
 
-def only_in(cell: CellId, auth: AuthOptions) -> RbacPerRoute | None:
-    """What a cell's routes demand of a token: no cell claim, or exactly this cell. None if it is not looked at."""
-    if auth.cell_bound is CellBound.OFF:
-        return None
-    unbound = Principal(not_id=_claim(auth.cell_claim, ValueMatcher(present_match=True)))
-    bound_here = _claim(auth.cell_claim, ValueMatcher(string_match=StringMatcher(exact=cell)))
-    rules = Rbac(
-        action=RbacAction.ALLOW,
-        policies={
-            "cell-bound": Policy(
-                permissions=[Permission(any=True)],
-                principals=[Principal(or_ids=PrincipalSet(ids=[unbound, bound_here]))],
-            )
-        },
+def guarded(route: Route, cells: Sequence[CellId], auth: AuthOptions) -> list[Route]:
+    """The route, led by the one that takes tokens bound to none of `cells`."""
+    match auth.cell_bound:
+        case CellBound.OFF:
+            return [route]
+        case CellBound.MONITOR:
+            return [_counting(route, _elsewhere(cells, auth)), route]
+        case CellBound.ENFORCE:
+            return [_refusing(route, _elsewhere(cells, auth)), route]
+
+
+def _elsewhere(cells: Sequence[CellId], auth: AuthOptions) -> list[MetadataMatcher]:
+    return [is_present(auth.cell_claim), *(is_not(auth.cell_claim, cell) for cell in cells)]
+
+
+def _counting(route: Route, elsewhere: list[MetadataMatcher]) -> Route:
+    return Route(match=_with(route, elsewhere), route=route.route, stat_prefix=STAT_PREFIX)
+
+
+def _refusing(route: Route, elsewhere: list[MetadataMatcher]) -> Route:
+    return Route(
+        match=_with(route, elsewhere),
+        direct_response=direct(401, _TEXT),
+        response_headers_to_add=[overwrite("www-authenticate", _CHALLENGE)],
+        typed_per_filter_config=telling(REASON_HEADER, REASON),
     )
-    if auth.cell_bound is CellBound.MONITOR:
-        return RbacPerRoute(rbac=RbacFilter(shadow_rules=rules, shadow_rules_stat_prefix=STAT_PREFIX))
-    return RbacPerRoute(rbac=RbacFilter(rules=rules, rules_stat_prefix=STAT_PREFIX))
 
 
-def _claim(name: str, value: ValueMatcher) -> Principal:
-    path = [*PAYLOAD_PATH, *name.split(".")]
-    matcher = MetadataMatcher(
-        filter=PAYLOAD_NAMESPACE, path=[MetadataMatcherPathSegment(key=key) for key in path], value=value
-    )
-    return Principal(sourced_metadata=SourcedMetadata(metadata_matcher=matcher, metadata_source=MetadataSource.DYNAMIC))
+def _with(route: Route, elsewhere: list[MetadataMatcher]) -> RouteMatch:
+    """The very paths that `route` has: none of them gets past."""
+    assert route.match is not None, "of_cell gives every route a match"
+    return RouteMatch(path_separated_prefix=route.match.path_separated_prefix, dynamic_metadata=elsewhere)

@@ -3,8 +3,10 @@
 Pure: the same topology and options give the same tables, whatever was translated before.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
+
+from envoy_data_plane.envoy.config.route.v3 import RouteConfiguration
 
 from xds.model import Changes, Tenant, Topology
 from xds.names import PUBLIC_TENANT, CellId, NodeGroup, ResourceName, TenantId, TypeUrl
@@ -13,6 +15,7 @@ from xds.translate import clusters, listeners, routes, scopes
 from xds.translate.cells import CellResources, is_cell_id, translate_cell
 from xds.translate.naming import (
     CLIENT_CLUSTER,
+    CONTROLLER_CLUSTER,
     EDGE_LISTENER,
     PUBLIC_ROUTES,
     anchor_scope,
@@ -106,19 +109,27 @@ _SHARED_TYPES = (TypeUrl.CLUSTER, TypeUrl.ENDPOINT, TypeUrl.ROUTE, TypeUrl.SCOPE
 
 def _fixed(options: EdgeOptions) -> dict[TypeUrl, list[Resource]]:
     """The resources that no cell and no tenant changes."""
-    client = Ref(TypeUrl.CLUSTER, CLIENT_CLUSTER)
-    tables = [
-        encode_resource(ResourceName(table.name), bytes(table), needs=(client,) if options.client else ())
-        for table in routes.shared(options)
-    ]
+    upstreams = {CLIENT_CLUSTER: options.client, CONTROLLER_CLUSTER: options.operators.controller}
+    single = {name: address for name, address in upstreams.items() if address is not None}
+    tables = [_shared_table(table, single) for table in routes.shared(options)]
     public = ResourceName(PUBLIC_TENANT)
     body = scopes.scope(public, PUBLIC_ROUTES, PUBLIC_TENANT)
     scope = encode_resource(public, body, awaits=(Ref(TypeUrl.ROUTE, PUBLIC_ROUTES),))
-    fixed = {TypeUrl.ROUTE: tables, TypeUrl.SCOPE: [scope, *map(scopes.anchor, tables)]}
-    if options.client is not None:
-        cluster = clusters.web_client(options.client, options.cluster)
-        fixed[TypeUrl.CLUSTER] = [encode_resource(CLIENT_CLUSTER, bytes(cluster))]
-    return fixed
+    return {
+        TypeUrl.CLUSTER: [
+            encode_resource(name, bytes(clusters.single(name, address, options.cluster)))
+            for name, address in single.items()
+        ],
+        TypeUrl.ROUTE: tables,
+        TypeUrl.SCOPE: [scope, *map(scopes.anchor, tables)],
+    }
+
+
+def _shared_table(table: RouteConfiguration, single: Container[ResourceName]) -> Resource:
+    # Only the public table leads to the controller; all of them lead to the web client.
+    named = (CLIENT_CLUSTER, CONTROLLER_CLUSTER) if table.name == PUBLIC_ROUTES else (CLIENT_CLUSTER,)
+    needs = tuple(Ref(TypeUrl.CLUSTER, name) for name in named if name in single)
+    return encode_resource(ResourceName(table.name), bytes(table), needs=needs)
 
 
 def _listener_table(address: tuple[str, int], options: EdgeOptions) -> ResourceTable:

@@ -48,7 +48,8 @@ def test_the_tenant_claim_becomes_the_scope_key_and_the_route_is_chosen_again() 
     checked = provider()
 
     assert [(each.header_name, each.claim_name) for each in checked.claim_to_headers] == [
-        ("x-alphaswarm-tenant", "tenant_id")
+        ("x-alphaswarm-tenant", "tenant_id"),
+        ("x-alphaswarm-subject", "sub"),
     ]
     assert checked.clear_route_cache
     assert checked.payload_in_metadata == "payload"

@@ -1,20 +1,21 @@
 from datetime import timedelta
 
+import pytest
 from envoy_data_plane.envoy.config.listener.v3 import Listener
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpConnectionManager
 
 from tests.support.edge import cell, edge_options, tenant, topology
-from xds.translate import translate
+from xds.translate import EdgeOptions, TenantOptions, translate
 from xds.translate.listeners import edge
 
 
-def listener() -> Listener:
+def listener(options: EdgeOptions | None = None) -> Listener:
     """The listener, as Envoy would read it."""
-    return Listener.parse(bytes(edge(("127.0.0.1", 10000), edge_options())))
+    return Listener.parse(bytes(edge(("127.0.0.1", 10000), options or edge_options())))
 
 
-def manager() -> HttpConnectionManager:
-    (chain,) = listener().filter_chains
+def manager(options: EdgeOptions | None = None) -> HttpConnectionManager:
+    (chain,) = listener(options).filter_chains
     (hcm,) = chain.filters
     assert hcm.typed_config is not None
     return HttpConnectionManager.parse(hcm.typed_config.value)
@@ -28,11 +29,12 @@ def test_it_listens_where_it_is_told() -> None:
     assert (address.socket_address.address, address.socket_address.port_value) == ("127.0.0.1", 10000)
 
 
-def test_tokens_are_checked_before_cells_and_both_before_routing() -> None:
-    assert [each.name for each in manager().http_filters] == [
-        "envoy.filters.http.jwt_authn",
-        "envoy.filters.http.rbac",
-        "envoy.filters.http.router",
+def test_tokens_are_checked_before_anything_is_decided_by_them() -> None:
+    assert [(each.name, each.disabled) for each in manager().http_filters] == [
+        ("envoy.filters.http.jwt_authn", False),
+        ("alphaswarm.operators", True),
+        ("alphaswarm.privacy", False),
+        ("envoy.filters.http.router", False),
     ]
 
 
@@ -87,6 +89,17 @@ def test_an_unknown_tenant_is_refused_and_every_answer_is_json() -> None:
     assert replies.body_format is not None
     assert replies.body_format.json_format is not None
     assert sorted(replies.body_format.json_format.fields) == ["error", "request_id", "status"]
+
+
+@pytest.mark.parametrize(
+    ("hides", "text"), [(False, "the tenant is unknown"), (True, "the tenant is unknown or suspended")]
+)
+def test_an_unknown_tenant_is_told_no_more_than_a_suspended_one_if_that_is_wanted(hides: bool, text: str) -> None:
+    replies = manager(edge_options(tenants=TenantOptions(hides_suspended=hides))).local_reply_config
+
+    assert replies is not None
+    assert replies.mappers[0].body is not None
+    assert replies.mappers[0].body.inline_string == text
 
 
 def test_it_limits_what_one_client_can_take() -> None:
