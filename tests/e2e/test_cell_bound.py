@@ -17,7 +17,7 @@ ELSEWHERE = "cell-dedicated-ent-us"
 TEXT = "cell moved, get a new token"
 
 NOT_HERE = (ELSEWHERE, "cell-gone", "CELL-SHARED-STD-LOCAL", "cell-shared-std-local ", "", 1, 0, True, False, None)
-NO_STRINGS = (["cell-shared-std-local"], [], ["x"], {"cell-shared-std-local": 1}, {})
+NO_STRINGS: tuple[object, ...] = (["cell-shared-std-local"], [], ["x"], {"cell-shared-std-local": 1}, {})
 
 PATHS = (
     "/api",

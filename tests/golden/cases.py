@@ -5,8 +5,10 @@ opened. Must not know how the files are compared.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, cast
@@ -42,7 +44,7 @@ Yaml = Any
 def translated(case: str) -> Translation:
     """A case's translation."""
     given = _read(case)
-    return translate(given_topology(given), given_options(given))
+    return translate(given_topology(given), given_options(given), now=given.get("now", math.inf))
 
 
 def given_topology(given: Mapping[str, Yaml]) -> Topology:
@@ -60,7 +62,9 @@ def given_options(given: Mapping[str, Yaml]) -> EdgeOptions:
         cell_bound=CellBound[options.get("cell_bound", "enforce").upper()],
         client=_address(options["client"]) if "client" in options else None,
         operators=OperatorOptions(controller=_address(options["controller"]) if "controller" in options else None),
-        tenants=TenantOptions(hides_suspended=options.get("hides_suspended", False)),
+        tenants=TenantOptions(
+            hides_suspended=options.get("hides_suspended", False), grace=timedelta(seconds=options.get("grace", 0))
+        ),
         listeners=listeners or None,
     )
     return replace(envoys, grpc_group=NodeGroup(options["grpc_group"])) if "grpc_group" in options else envoys
@@ -133,8 +137,14 @@ def _cell(
     )
 
 
-def _tenant(id: str, cell: str, state: str = "active") -> Tenant:  # noqa: A002 -- as above
-    return tenant(id, cell, suspended=state == "suspended")
+def _tenant(
+    id: str,  # noqa: A002 -- as above
+    cell: str,
+    state: str = "active",
+    came_from: str = "",
+    at: float = 0.0,
+) -> Tenant:
+    return tenant(id, cell, suspended=state == "suspended", came_from=came_from, at=at)
 
 
 def _address(text: str) -> tuple[str, int]:

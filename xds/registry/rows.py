@@ -55,7 +55,7 @@ class Reading:
 
 def to_arrival(row: Row) -> Arrival | None:
     """From where a tenant came last, if it has moved."""
-    if row["previous_cell"] is None:
+    if row["previous_cell"] is None or row["moved_at"] is None:
         return None
     return Arrival(CellId(row["previous_cell"]), row["moved_at"].timestamp())
 

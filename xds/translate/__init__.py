@@ -3,6 +3,7 @@
 Pure. What cannot be translated is a `Problem` in the result; the rest is translated all the same.
 """
 
+from xds.translate.grace import grace_end
 from xds.translate.options import (
     AuthOptions,
     CellBound,
@@ -27,6 +28,7 @@ __all__ = [
     "Problem",
     "TenantOptions",
     "Translation",
+    "grace_end",
     "retranslate",
     "translate",
 ]

@@ -57,6 +57,12 @@ def grace_routes(cell: CellId, previous: CellId) -> ResourceName:
     return ResourceName(f"{cell}/{previous}")
 
 
+def graced(routes: ResourceName) -> tuple[CellId, CellId] | None:
+    """The cells of a grace's route table, the new one first; None for another table."""
+    cell, slash, previous = routes.partition("/")
+    return (CellId(cell), CellId(previous)) if slash else None
+
+
 def tenant_scope(tenant: TenantId) -> ResourceName:
     """The scope that sends a tenant to its cell's route table: named like the tenant, as is its key."""
     return ResourceName(tenant)

@@ -3,6 +3,8 @@
 Pure: the same topology and options give the same tables, whatever was translated before.
 """
 
+import math
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -12,7 +14,7 @@ from xds.model import Changes, Tenant, Topology
 from xds.names import PUBLIC_TENANT, CellId, NodeGroup, ResourceName, TenantId, TypeUrl
 from xds.snapshot import Ref, Resource, ResourceTable, Snapshot, encode_resource
 from xds.translate import clusters, listeners, routes, scopes
-from xds.translate.cells import CellResources, is_cell_id, translate_cell
+from xds.translate.cells import CellResources, is_cell_id, route_table, translate_cell
 from xds.translate.naming import (
     CLIENT_CLUSTER,
     CONTROLLER_CLUSTER,
@@ -22,6 +24,7 @@ from xds.translate.naming import (
     cell_cluster,
     cell_routes,
     cell_target,
+    graced,
     tenant_scope,
 )
 from xds.translate.options import EdgeOptions
@@ -44,6 +47,8 @@ class Translation:
     proxyless: Mapping[str, ResourceTable]
     cells: Mapping[CellId, CellResources]
     tenant_problems: Mapping[TenantId, Problem]
+    graces: Mapping[ResourceName, int]
+    """The route tables that are there for graces alone, and how many tenants each has."""
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -63,8 +68,8 @@ class Translation:
         }
 
 
-def translate(topology: Topology, options: EdgeOptions) -> Translation:
-    """Translate everything."""
+def translate(topology: Topology, options: EdgeOptions, *, now: float = math.inf) -> Translation:
+    """Translate everything, as of `now`, in seconds since 1970; if that is not told, every grace is over."""
     fixed = _fixed(options)
     start = Translation(
         topology=Topology(revision=topology.revision),
@@ -74,13 +79,17 @@ def translate(topology: Topology, options: EdgeOptions) -> Translation:
         proxyless={type_url: ResourceTable(type_url) for type_url in TypeUrl},
         cells={},
         tenant_problems={},
+        graces={},
     )
     changes = Changes(revision=topology.revision, cells=dict(topology.cells), tenants=dict(topology.tenants))
-    return retranslate(start, changes)
+    return retranslate(start, changes, now=now)
 
 
-def retranslate(before: Translation, changes: Changes) -> Translation:
-    """Translate what `changes` touches, and keep the rest."""
+def retranslate(before: Translation, changes: Changes, *, now: float = math.inf) -> Translation:
+    """Translate what `changes` touches, as of `now`, and keep the rest.
+
+    Tenants whose grace has ended must be among the changes, changed or not.
+    """
     topology = before.topology.apply(changes)
     cells = dict(before.cells)
     for cell_id, cell in changes.cells.items():
@@ -92,15 +101,20 @@ def retranslate(before: Translation, changes: Changes) -> Translation:
     if _translated(cells) ^ _translated(before.cells):
         # Rare: tenants of a cell that comes or goes change their route table without being changed themselves.
         touched = {**topology.tenants, **changes.tenants}
-    placed, tenant_problems = _put_tenants(tables[TypeUrl.SCOPE], before.tenant_problems, touched, cells)
+    translator = TenantTranslator(_translated(cells), before.options, now)
+    placed, tenant_problems = _put_tenants(tables[TypeUrl.SCOPE], before.tenant_problems, touched, translator)
+    has_graces = bool(before.options.tenants.grace)
+    graces = _counted(before.graces, tables[TypeUrl.SCOPE], placed, touched) if has_graces else {}
+    shared = _put_graces({**tables, TypeUrl.SCOPE: placed}, before, graces, cells, changes.cells)
     return Translation(
         topology=topology,
         options=before.options,
-        shared={**tables, TypeUrl.SCOPE: placed},
+        shared=shared,
         listeners=before.listeners,
         proxyless=_put_proxyless(before.proxyless, cells, changes.cells),
         cells=cells,
         tenant_problems=tenant_problems,
+        graces=graces,
     )
 
 
@@ -188,9 +202,8 @@ def _put_tenants(
     table: ResourceTable,
     problems: Mapping[TenantId, Problem],
     changed: Mapping[TenantId, Tenant | None],
-    cells: Mapping[CellId, CellResources],
+    translator: TenantTranslator,
 ) -> tuple[ResourceTable, dict[TenantId, Problem]]:
-    translator = TenantTranslator(_translated(cells))
     change = _Change()
     left_out = {tenant_id: problem for tenant_id, problem in problems.items() if tenant_id not in changed}
     for tenant_id, tenant in changed.items():
@@ -200,6 +213,43 @@ def _put_tenants(
         elif is_tenant_id(tenant_id):
             change.put(tenant_scope(tenant_id), outcome)
     return table.replace(change.upserts, change.removed), left_out
+
+
+def _counted(
+    counts: Mapping[ResourceName, int], before: ResourceTable, after: ResourceTable, changed: Iterable[TenantId]
+) -> Mapping[ResourceName, int]:
+    """How many tenants each grace has, now that these tenants' scopes are others."""
+    counted = Counter(counts)
+    for tenant_id in changed:
+        for scopes_then, number in ((before, -1), (after, 1)):
+            scope = scopes_then.get(tenant_scope(tenant_id))
+            table = scope.needs[0].name if scope is not None and scope.needs else None
+            if table is not None and graced(table) is not None:
+                counted[table] += number
+    return {name: count for name, count in counted.items() if count}
+
+
+def _put_graces(
+    tables: dict[str, ResourceTable],
+    before: Translation,
+    graces: Mapping[ResourceName, int],
+    cells: Mapping[CellId, CellResources],
+    changed: Container[CellId],
+) -> dict[str, ResourceTable]:
+    """Make the tables that graces have come to need, and let go of those that none needs any more."""
+    put = {type_url: _Change() for type_url in (TypeUrl.ROUTE, TypeUrl.SCOPE)}
+    for name in graces.keys() | before.graces.keys():
+        pair = graced(name)
+        assert pair is not None, "only such names are counted"
+        cell, previous = pair
+        if name not in graces:
+            put[TypeUrl.ROUTE].put(name, None)
+            put[TypeUrl.SCOPE].put(anchor_scope(name), None)
+        elif name not in before.graces or cell in changed:
+            table = route_table(cells[cell].cell, before.options, previous=previous)
+            put[TypeUrl.ROUTE].put(name, table)
+            put[TypeUrl.SCOPE].put(anchor_scope(name), scopes.anchor(table))
+    return {**tables, **_replaced(tables, put)}
 
 
 def _translated(cells: Mapping[CellId, CellResources]) -> set[CellId]:

@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -29,10 +30,12 @@ from tests.support.edge import (
 from xds.model import Cell, CellState, Changes, Tenant, Topology, UpstreamProtocol
 from xds.names import CellId, NodeGroup, ResourceName, Revision, TypeUrl
 from xds.snapshot import Resource, dangling
-from xds.translate import Translation, retranslate, translate
+from xds.translate import TenantOptions, Translation, retranslate, translate
 
 GRPC = NodeGroup("alphaswarm-grpc")
-OPTIONS = replace(edge_options(client=("alphaswarm-client", 3000)), grpc_group=GRPC)
+NOW = 100.0
+GRACE = TenantOptions(grace=timedelta(seconds=10))
+OPTIONS = replace(edge_options(client=("alphaswarm-client", 3000), tenants=GRACE), grpc_group=GRPC)
 EMPTY = translate(topology(revision=0), OPTIONS)
 ACME = ResourceName(tenant().id)
 PROPERTY = settings(max_examples=60, deadline=None)
@@ -40,7 +43,7 @@ PROPERTY = settings(max_examples=60, deadline=None)
 
 def full(of: Topology) -> Translation:
     """The translation of a topology; the options' own resources, which never change, are not encoded again."""
-    return retranslate(EMPTY, replace(EMPTY.topology, revision=Revision(0)).changes_to(of))
+    return retranslate(EMPTY, replace(EMPTY.topology, revision=Revision(0)).changes_to(of), now=NOW)
 
 
 def shuffled(of: Topology, seed: int) -> Topology:
@@ -85,7 +88,7 @@ def test_any_topology_is_translated_and_nothing_in_it_dangles(of: Topology) -> N
 def test_translating_a_difference_equals_translating_everything(before: Topology, after: Topology) -> None:
     after = replace(after, revision=Revision(2))
 
-    assert same(retranslate(full(before), before.changes_to(after)), full(after))
+    assert same(retranslate(full(before), before.changes_to(after), now=NOW), full(after))
 
 
 @given(st.lists(topologies(), min_size=3, max_size=4))
@@ -93,9 +96,18 @@ def test_translating_a_difference_equals_translating_everything(before: Topology
 def test_a_chain_of_differences_equals_translating_the_last(steps: list[Topology]) -> None:
     translation = full(steps[0])
     for before, after in pairwise(steps):
-        translation = retranslate(translation, before.changes_to(after))
+        translation = retranslate(translation, before.changes_to(after), now=NOW)
 
     assert same(translation, full(steps[-1]))
+
+
+@given(topologies())
+@PROPERTY
+def test_when_every_grace_is_over_all_is_as_if_there_had_been_none(of: Topology) -> None:
+    later = NOW + 10_000
+    restated = Changes(revision=of.revision, tenants=dict(of.tenants))
+
+    assert same(retranslate(full(of), restated, now=later), retranslate(EMPTY, EMPTY.topology.changes_to(of)))
 
 
 @given(topologies(), st.integers())
@@ -108,12 +120,15 @@ def test_the_order_of_cells_and_tenants_makes_no_difference(of: Topology, seed: 
 @PROPERTY
 def test_a_changed_cell_leaves_every_other_cells_resources_alone(of: Topology, changed: Cell) -> None:
     before = full(of)
-    after = retranslate(before, Changes(revision=Revision(2), cells={changed.id: changed}))
+    after = retranslate(before, Changes(revision=Revision(2), cells={changed.id: changed}), now=NOW)
 
     own = {changed.id, f"{changed.id}-api", f"-/{changed.id}"}
     tenants_of_it = {each.id for each in of.tenants.values() if each.cell == changed.id}
     held, now = everything(before), everything(after)
-    others = {key for key in held.keys() | now.keys() if key[1] not in own | tenants_of_it}
+    graces = (f"{changed.id}/", f"-/{changed.id}/")
+    others = {
+        key for key in held.keys() | now.keys() if key[1] not in own | tenants_of_it and not key[1].startswith(graces)
+    }
     assert all(held[key] is now[key] for key in others)
 
 
@@ -121,10 +136,13 @@ def test_a_changed_cell_leaves_every_other_cells_resources_alone(of: Topology, c
 @PROPERTY
 def test_a_changed_tenant_touches_its_own_scope_and_nothing_else(of: Topology, changed: Tenant) -> None:
     before = full(of)
-    after = retranslate(before, Changes(revision=Revision(2), tenants={changed.id: changed}))
+    after = retranslate(before, Changes(revision=Revision(2), tenants={changed.id: changed}), now=NOW)
 
     held, now = everything(before), everything(after)
-    others = (held.keys() | now.keys()) - {(TypeUrl.SCOPE, changed.id)}
+    graces = before.graces.keys() ^ after.graces.keys()
+    own: set[tuple[str, str]] = {(TypeUrl.SCOPE, changed.id)}
+    own |= {(TypeUrl.ROUTE, name) for name in graces} | {(TypeUrl.SCOPE, f"-/{name}") for name in graces}
+    others = (held.keys() | now.keys()) - own
     assert all(held[key] is now[key] for key in others)
     assert after.listeners is before.listeners
 
@@ -150,6 +168,39 @@ def test_nothing_dangles_in_a_golden_case(case: str) -> None:
 
 
 # Examples
+
+
+def test_a_grace_has_a_table_for_as_long_as_somebody_needs_it() -> None:
+    old, new = cell("cell-old"), cell()
+    arrived = [tenant(name, came_from="cell-old", at=at) for name, at in (("acme", 95.0), ("globex", 99.0))]
+    of = topology(old, new, *arrived)
+    both, name, anchor = full(of), ResourceName(f"{SHARED}/cell-old"), ResourceName(f"-/{SHARED}/cell-old")
+    one = retranslate(both, Changes(revision=Revision(2), tenants={arrived[0].id: arrived[0]}), now=106.0)
+    none = retranslate(one, Changes(revision=Revision(2), tenants={arrived[1].id: arrived[1]}), now=110.0)
+
+    assert [dict(each.graces) for each in (both, one, none)] == [{name: 2}, {name: 1}, {}]
+    for translation, held in ((both, True), (one, True), (none, False)):
+        assert (name in translation.shared[TypeUrl.ROUTE]) is held
+        assert (anchor in translation.shared[TypeUrl.SCOPE]) is held
+    assert one.shared[TypeUrl.ROUTE] is both.shared[TypeUrl.ROUTE]
+
+
+def test_a_graces_table_follows_its_cell() -> None:
+    before = full(topology(cell("cell-old"), cell(), tenant(came_from="cell-old", at=95.0)))
+    retired = cell(state=CellState.RETIRED)
+    after = retranslate(before, Changes(revision=Revision(2), cells={SHARED: retired}), now=NOW)
+
+    table = after.shared[TypeUrl.ROUTE].get(ResourceName(f"{SHARED}/cell-old"))
+    assert table is not None
+    assert b"not in service" in table.body
+    assert table.needs == before.shared[TypeUrl.ROUTE].get(ResourceName("public")).needs  # type: ignore[union-attr]
+
+
+def test_without_the_time_there_is_no_grace() -> None:
+    of = topology(cell("cell-old"), cell(), tenant(came_from="cell-old", at=95.0))
+
+    assert translate(of, OPTIONS).graces == {}
+    assert translate(of, OPTIONS, now=NOW).graces.keys() == {f"{SHARED}/cell-old"}
 
 
 def test_unchanged_is_the_very_same_translation_of_every_table() -> None:

@@ -2,7 +2,6 @@
 
 The database itself notes where a tenant came from, whoever moves it and by whatever means.
 """
-# ruff: noqa: S608 -- what is put into the SQL stands in this file
 
 from alembic import op
 
@@ -58,9 +57,7 @@ def downgrade() -> None:
     op.execute("SET CONSTRAINTS ALL IMMEDIATE")
     op.execute("ALTER TABLE tenants DROP CONSTRAINT tenants_state_known")
     op.execute("ALTER TABLE tenants DROP COLUMN previous_cell, DROP COLUMN moved_at")
-    op.execute(
-        "ALTER TABLE tenants ADD CONSTRAINT tenants_state_known CHECK (state IN ('active', 'suspended'))"
-    )
+    op.execute("ALTER TABLE tenants ADD CONSTRAINT tenants_state_known CHECK (state IN ('active', 'suspended'))")
 
 
 def _log_changes_of(columns: str) -> None:
