@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from xds.model import Cell, Endpoint
 from xds.names import CellId, ResourceName, TypeUrl
 from xds.snapshot import Ref, Resource, encode_resource
-from xds.translate import clusters, endpoints, routes, scopes
+from xds.translate import clusters, endpoints, internal, routes, scopes
 from xds.translate.naming import CLIENT_CLUSTER, cell_cluster
 from xds.translate.options import EdgeOptions
 from xds.translate.problems import Problem
@@ -27,6 +27,9 @@ class CellResources:
     assignment: Resource | None = None
     routes: Resource | None = None
     anchor: Resource | None = None
+    internal: bytes = b""
+    """Its part of the route table for callers inside the platform."""
+
     proxyless: ProxylessResources = NOTHING
     problems: tuple[Problem, ...] = ()
 
@@ -59,6 +62,7 @@ def translate_cell(cell: Cell, options: EdgeOptions) -> CellResources:
         assignment=assignment,
         routes=table,
         anchor=scopes.anchor(table),
+        internal=internal.cell_routes(cell, options) if options.internal else b"",
         proxyless=for_grpc,
         problems=(*problems, *for_grpc.problems),
     )

@@ -79,7 +79,7 @@ def _connection_manager(options: EdgeOptions) -> HttpConnectionManager:
         # Not on the /ws routes: whether a request may upgrade is decided by its first route, and that is the
         # public tenant's, before its token is looked at.
         upgrade_configs=[HttpConnectionManagerUpgradeConfig(upgrade_type="websocket")],
-        local_reply_config=_local_replies(options),
+        local_reply_config=local_replies(options),
         use_remote_address=True,
         normalize_path=True,
         merge_slashes=True,
@@ -113,7 +113,7 @@ def _scoped_routes() -> ScopedRoutes:
     )
 
 
-def _local_replies(options: EdgeOptions) -> LocalReplyConfig:
+def local_replies(options: EdgeOptions) -> LocalReplyConfig:
     """Every answer of Envoy's own is JSON; a tenant that has no scope is unknown, and refused."""
     unknown = ResponseMapper(
         filter=AccessLogFilter(response_flag_filter=ResponseFlagFilter(flags=["NR"])),

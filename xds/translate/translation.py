@@ -13,12 +13,14 @@ from envoy_data_plane.envoy.config.route.v3 import RouteConfiguration
 from xds.model import Changes, Tenant, Topology
 from xds.names import PUBLIC_TENANT, CellId, NodeGroup, ResourceName, TenantId, TypeUrl
 from xds.snapshot import Ref, Resource, ResourceTable, Snapshot, encode_resource
-from xds.translate import clusters, listeners, routes, scopes
+from xds.translate import clusters, internal, listeners, routes, scopes
 from xds.translate.cells import CellResources, is_cell_id, route_table, translate_cell
 from xds.translate.naming import (
     CLIENT_CLUSTER,
     CONTROLLER_CLUSTER,
     EDGE_LISTENER,
+    INTERNAL_LISTENER,
+    INTERNAL_ROUTES,
     PUBLIC_ROUTES,
     anchor_scope,
     cell_cluster,
@@ -75,7 +77,7 @@ def translate(topology: Topology, options: EdgeOptions, *, now: float = math.inf
         topology=Topology(revision=topology.revision),
         options=options,
         shared={type_url: ResourceTable(type_url, fixed.get(type_url, ())) for type_url in _SHARED_TYPES},
-        listeners={group: _listener_table(address, options) for group, address in options.listeners.items()},
+        listeners={group: _listener_table(group, options) for group in options.groups},
         proxyless={type_url: ResourceTable(type_url) for type_url in TypeUrl},
         cells={},
         tenant_problems={},
@@ -96,7 +98,7 @@ def retranslate(before: Translation, changes: Changes, *, now: float = math.inf)
         cells.pop(cell_id, None)
         if cell is not None:
             cells[cell_id] = translate_cell(cell, before.options)
-    tables = _put_cells(before.shared, cells, changes.cells)
+    tables = _put_internal(_put_cells(before.shared, cells, changes.cells), before.options, cells, changes.cells)
     touched: Mapping[TenantId, Tenant | None] = changes.tenants
     if _translated(cells) ^ _translated(before.cells):
         # Rare: tenants of a cell that comes or goes change their route table without being changed themselves.
@@ -146,9 +148,13 @@ def _shared_table(table: RouteConfiguration, single: Container[ResourceName]) ->
     return encode_resource(ResourceName(table.name), bytes(table), needs=needs)
 
 
-def _listener_table(address: tuple[str, int], options: EdgeOptions) -> ResourceTable:
-    listener = listeners.edge(address, options)
-    return ResourceTable(TypeUrl.LISTENER, [encode_resource(EDGE_LISTENER, bytes(listener))])
+def _listener_table(group: NodeGroup, options: EdgeOptions) -> ResourceTable:
+    held = []
+    if group in options.listeners:
+        held.append(encode_resource(EDGE_LISTENER, bytes(listeners.edge(options.listeners[group], options))))
+    if options.internal is not None and group in options.internal.listeners:
+        held.append(encode_resource(INTERNAL_LISTENER, bytes(internal.listener(group, options.internal, options))))
+    return ResourceTable(TypeUrl.LISTENER, held)
 
 
 def _put_cells(
@@ -164,6 +170,23 @@ def _put_cells(
         put[TypeUrl.ROUTE].put(cell_routes(cell_id), cell.routes if cell else None)
         put[TypeUrl.SCOPE].put(anchor_scope(cell_routes(cell_id)), cell.anchor if cell else None)
     return _replaced(tables, put)
+
+
+def _put_internal(
+    tables: dict[str, ResourceTable],
+    options: EdgeOptions,
+    cells: Mapping[CellId, CellResources],
+    changed: Mapping[CellId, object],
+) -> dict[str, ResourceTable]:
+    """The one table for callers inside the platform: joined from the bytes that each cell has for it."""
+    held = tables[TypeUrl.ROUTE]
+    if options.internal is None or (INTERNAL_ROUTES in held and not changed):
+        return tables
+    served = {cell_id: each for cell_id, each in sorted(cells.items()) if each.internal}
+    needs = [Ref(TypeUrl.CLUSTER, cell_cluster(name)) for name, each in served.items() if each.cell.state.takes_traffic]
+    body = internal.table([each.internal for each in served.values()], options)
+    table = encode_resource(INTERNAL_ROUTES, body, needs=tuple(needs))
+    return {**tables, TypeUrl.ROUTE: held.replace([table], [])}
 
 
 def _put_proxyless(

@@ -12,6 +12,7 @@ from tests.unit.publish.memory import MemoryRegistry
 from xds.publish import Feed, Publisher
 from xds.snapshot import Snapshot
 from xds.telemetry import Metrics
+from xds.translate import EdgeOptions
 
 SECONDS = 5.0
 
@@ -76,9 +77,11 @@ def publishing() -> Start:
     """Runs a publisher over a registry for as long as the context."""
 
     @asynccontextmanager
-    async def run(registry: MemoryRegistry, *, interval: float = 0.0) -> AsyncIterator[Publishing]:
+    async def run(
+        registry: MemoryRegistry, *, interval: float = 0.0, options: EdgeOptions | None = None
+    ) -> AsyncIterator[Publishing]:
         feed, metrics = Feed(), Metrics()
-        publisher = Publisher(registry, edge_options(), feed, metrics, interval=interval)
+        publisher = Publisher(registry, options or edge_options(), feed, metrics, interval=interval)
         running = Publishing(registry, publisher, feed, metrics)
         with feed.subscription(GROUP, running.woken.set):
             async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:

@@ -3,11 +3,12 @@
 import asyncio
 import time
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, cast
 
 from structlog.testing import capture_logs
 
-from tests.support.edge import GROUP, SHARED, cell, endpoint, many_tenants, tenant
+from tests.support.edge import GROUP, SHARED, cell, edge_options, endpoint, many_tenants, tenant
 from tests.unit.publish.conftest import Start, turn
 from tests.unit.publish.memory import MemoryRegistry
 from xds.errors import RegistryUnavailable
@@ -15,6 +16,7 @@ from xds.model import Cell, CellState
 from xds.names import ResourceName, TypeUrl
 from xds.session import DeltaRequest, DeltaSession, Limits, Respond
 from xds.snapshot import Frames, Snapshot
+from xds.translate import TenantOptions
 
 GONE = RegistryUnavailable("PostgreSQL at db:5432: connection refused")
 
@@ -320,3 +322,28 @@ async def test_what_is_left_out_is_logged_when_that_changes(publishing: Start) -
 
     left_out = [cast(Any, line)["id"] for line in lines if line["event"] == "translation.left_out"]
     assert left_out == ["two words", "3 words", "two words"]
+
+
+# Graces
+
+
+async def test_a_grace_ends_by_itself_even_while_the_registry_is_down(publishing: Start) -> None:
+    options = edge_options(tenants=TenantOptions(grace=timedelta(seconds=0.5)))
+    registry = MemoryRegistry(cell(), cell("cell-b"), tenant("acme", "cell-b"))
+    async with publishing(registry, options=options) as running:
+        await running.published(1)
+        registry.commit(tenant(came_from="cell-b", at=time.time()))
+        assert routed(await running.published(2)) == f"{SHARED}/cell-b"
+        registry.fault = GONE
+        third = await running.published(3)
+
+    assert routed(third) == SHARED
+    assert len(third.table(TypeUrl.ROUTE)) == 5
+    assert third.revision == 4
+
+
+def routed(snapshot: Snapshot) -> str:
+    """The route table of the tenant acme."""
+    scope = snapshot.table(TypeUrl.SCOPE).get(ResourceName("acme"))
+    assert scope is not None
+    return scope.needs[0].name
