@@ -20,7 +20,7 @@ from envoy_data_plane.envoy.config.endpoint.v3 import ClusterLoadAssignment
 from envoy_data_plane.envoy.config.listener.v3 import Listener
 from envoy_data_plane.envoy.config.route.v3 import RouteConfiguration, ScopedRouteConfiguration
 
-from tests.support.edge import cell, edge_options, endpoint, resources, tenant, topology
+from tests.support.edge import INTERNAL, cell, edge_options, endpoint, resources, tenant, topology
 from xds.model import Cell, CellState, Tenant, Topology, UpstreamProtocol
 from xds.names import NodeGroup, TypeUrl
 from xds.snapshot import Resource, ResourceTable
@@ -62,6 +62,7 @@ def given_options(given: Mapping[str, Yaml]) -> EdgeOptions:
         cell_bound=CellBound[options.get("cell_bound", "enforce").upper()],
         client=_address(options["client"]) if "client" in options else None,
         operators=OperatorOptions(controller=_address(options["controller"]) if "controller" in options else None),
+        internal=INTERNAL if options.get("internal") else None,
         tenants=TenantOptions(
             hides_suspended=options.get("hides_suspended", False), grace=timedelta(seconds=options.get("grace", 0))
         ),

@@ -1,13 +1,15 @@
 """The composition root: settings become what the translation wants, and only whole ones."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from xds.app import edge_options
 from xds.errors import SettingsError
+from xds.names import NodeGroup
 from xds.settings import Address, CbaMode, Settings
-from xds.translate import CellBound
+from xds.translate import CellBound, InternalOptions, OperatorOptions, TenantOptions
 
 
 def settings(**values: object) -> Settings:
@@ -30,6 +32,16 @@ def test_every_setting_of_the_edge_reaches_the_translation() -> None:
             client_upstream=Address("client", 80),
             grpc_node_group="programs",
             cell_health_path="/live",
+            cba_grace_seconds=60,
+            hide_suspended=True,
+            auth_operator_claim="aud",
+            auth_operator_role="ops",
+            controller_upstream=Address("controller", 81),
+            internal_listeners={"b": Address("127.0.0.1", 3)},
+            internal_tls_cert_file="cert",
+            internal_tls_key_file="key",
+            internal_tls_ca_file="ca",
+            internal_allowed_sans=("spiffe://x",),
         ),
         '{"keys":[]}',
     )
@@ -43,6 +55,16 @@ def test_every_setting_of_the_edge_reaches_the_translation() -> None:
     assert options.client == ("client", 80)
     assert options.grpc_group == "programs"
     assert options.cluster.health_path == "/live"
+    assert options.tenants == TenantOptions(hides_suspended=True, grace=timedelta(seconds=60))
+    assert options.operators == OperatorOptions(claim="aud", role="ops", controller=("controller", 81))
+    assert options.internal == InternalOptions(
+        listeners={NodeGroup("b"): ("127.0.0.1", 3)},
+        certificate_file="cert",
+        key_file="key",
+        ca_file="ca",
+        allowed_sans=("spiffe://x",),
+    )
+    assert edge_options(settings(), "{}").internal is None
 
 
 @pytest.mark.parametrize(("mode", "bound"), list(zip(CbaMode, CellBound, strict=True)))

@@ -28,6 +28,14 @@ AUDIENCE = "alphaswarm-test"
 GROUP = NodeGroup("alphaswarm-edge")
 SHARED = CellId("cell-shared-std-local")
 
+INTERNAL = InternalOptions(
+    listeners={GROUP: ("127.0.0.1", 10443)},
+    certificate_file="/etc/alphaswarm/tls/edge.pem",
+    key_file="/etc/alphaswarm/tls/edge.key",
+    ca_file="/etc/alphaswarm/tls/ca.pem",
+    allowed_sans=("spiffe://alpha-swarm/billing", "worker.internal"),
+)
+
 JWKS = json.dumps(
     {
         "keys": [

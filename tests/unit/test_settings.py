@@ -79,6 +79,12 @@ def test_every_setting_is_documented() -> None:
         ("EDGE_LISTENERS", " , "),
         ("CLIENT_UPSTREAM", "http://alphaswarm-client:80"),
         ("CLIENT_UPSTREAM", "alphaswarm-client:0"),
+        ("CONTROLLER_UPSTREAM", "alphaswarm-controller:0"),
+        ("CONTROLLER_UPSTREAM", "alphaswarm-controller"),
+        ("CBA_GRACE_SECONDS", "-1"),
+        ("CBA_GRACE_SECONDS", "3601"),
+        ("HIDE_SUSPENDED", "perhaps"),
+        ("INTERNAL_LISTENERS", "edge:1"),
         ("CELL_HEALTH_PATH", "healthz"),
         ("LOG_LEVEL", "loud"),
         ("LOG_FORMAT", "xml"),
@@ -287,3 +293,29 @@ def test_a_jwks_file_of_garbage_bytes_is_refused(tmp_path: Path) -> None:
 def test_grpc_clients_are_no_group_of_envoys() -> None:
     with pytest.raises(ValidationError, match="GRPC_NODE_GROUP: e is a group of EDGE_LISTENERS"):
         Settings(edge_listeners={"e": Address("h", 1)}, grpc_node_group="e")
+
+
+def test_grpc_clients_are_no_group_of_internal_listeners_either() -> None:
+    with pytest.raises(ValidationError, match="GRPC_NODE_GROUP: i is a group of INTERNAL_LISTENERS"):
+        Settings(internal_listeners={"i": Address("h", 1)}, grpc_node_group="i")
+
+
+@pytest.mark.parametrize(
+    "missing", ["INTERNAL_TLS_CERT_FILE", "INTERNAL_TLS_KEY_FILE", "INTERNAL_TLS_CA_FILE", "INTERNAL_ALLOWED_SANS"]
+)
+def test_callers_inside_the_platform_must_be_known(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    needed = {"INTERNAL_TLS_CERT_FILE": "c", "INTERNAL_TLS_KEY_FILE": "k", "INTERNAL_TLS_CA_FILE": "a"}
+    for name, value in {**needed, "INTERNAL_ALLOWED_SANS": "a, b", "INTERNAL_LISTENERS": "e=h:1"}.items():
+        monkeypatch.setenv(name, value)
+    assert Settings.read().internal_allowed_sans == ("a", "b")
+    monkeypatch.setenv(missing, "")
+
+    with pytest.raises(SettingsError, match=rf"^{missing}: must be set with INTERNAL_LISTENERS"):
+        Settings.read()
+
+
+@pytest.mark.parametrize(("word", "hides"), [("yes", True), ("no", False)])
+def test_suspended_tenants_are_hidden_by_a_word(monkeypatch: pytest.MonkeyPatch, word: str, hides: bool) -> None:
+    monkeypatch.setenv("HIDE_SUSPENDED", word)
+
+    assert Settings.read().hide_suspended is hides

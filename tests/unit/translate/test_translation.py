@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.golden.cases import CASES, digest, proxyless, translated
 from tests.support.edge import (
     GROUP,
+    INTERNAL,
     SHARED,
     cell,
     cells,
@@ -280,6 +281,22 @@ def test_node_groups_differ_in_their_listeners_only() -> None:
     edge, canary = snapshots[GROUP], snapshots[NodeGroup("canary")]
     assert {url for url in edge.tables if edge.tables[url] is not canary.tables[url]} == {TypeUrl.LISTENER}
     assert (edge.number, edge.revision, canary.group) == (7, 1, "canary")
+
+
+def test_callers_inside_have_a_table_of_all_cells_that_follows_them_and_no_tenant() -> None:
+    options = edge_options(internal=INTERNAL)
+    empty = translate(topology(), options)
+    before = retranslate(empty, Changes(revision=Revision(1), cells={SHARED: cell(), CellId("cell-b"): cell("cell-b")}))
+    moved = retranslate(before, Changes(revision=Revision(2), tenants={tenant().id: tenant()}))
+    retired = cell("cell-b", state=CellState.RETIRED)
+    after = retranslate(moved, Changes(revision=Revision(3), cells={retired.id: retired}))
+
+    tables = [each.shared[TypeUrl.ROUTE].get(ResourceName("internal")) for each in (empty, before, moved, after)]
+    needs = [[ref.name for ref in table.needs] for table in tables if table is not None]
+    assert needs == [[], ["cell-b-api", f"{SHARED}-api"], ["cell-b-api", f"{SHARED}-api"], [f"{SHARED}-api"]]
+    assert tables[2] is tables[1]
+    assert sorted(after.listeners[GROUP]) == ["edge", "internal"]
+    assert all(dangling(snapshot) == () for snapshot in after.snapshots(1).values())
 
 
 def test_grpc_clients_have_a_snapshot_of_their_own_and_envoys_none_of_it() -> None:
