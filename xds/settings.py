@@ -4,11 +4,8 @@ Read once, by the command line, from the environment and an optional file of `NA
 environment wins). Nothing else in the package reads the environment.
 """
 
-import ipaddress
-import re
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, Self
 
 from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -16,69 +13,16 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from xds.errors import SettingsError
 from xds.identities import NodeRule
-
-_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?")  # a name, IPv4 or IPv6: no URL, no space
-_PORT = re.compile(r"[0-9]{1,5}")
-
-
-class CbaMode(StrEnum):
-    """What becomes of a token that is bound to another cell: refused, only counted, or not looked at."""
-
-    ENFORCE = "enforce"
-    MONITOR = "monitor"
-    OFF = "off"
-
-
-class Address(NamedTuple):
-    """A host and a port, written `host:port`; port 0 lets the system choose."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> "Address":
-        """Read `host:port` or `[v6]:port`; raises ValueError."""
-        host, _, port = text.rpartition(":")
-        host = host.removeprefix("[").removesuffix("]")
-        if not _HOST.fullmatch(host) or not _PORT.fullmatch(port) or int(port) > 65535:
-            raise ValueError(f"expected host:port with a port of 0 to 65535, got {text!r}")
-        return cls(host, int(port))
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-class TlsFiles(NamedTuple):
-    """The files of the xDS channel: the server's certificate and key, and the CA of its clients."""
-
-    certificate: Path
-    key: Path
-    client_ca: Path
-
-
-def _address(value: object) -> object:
-    return Address.parse(value) if isinstance(value, str) else value
-
-
-def _listeners(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    listeners: dict[str, Address] = {}
-    for item in filter(None, (item.strip() for item in value.split(","))):
-        group, equals, address = item.partition("=")
-        if not equals or not group or group in listeners:
-            raise ValueError(f"expected group=host:port, each group once, separated by commas, got {item!r}")
-        listeners[group] = Address.parse(address)
-    return listeners
-
-
-def _items(value: object) -> object:
-    return tuple(filter(None, (item.strip() for item in value.split(",")))) if isinstance(value, str) else value
-
-
-def _node_rules(value: object) -> object:
-    items = _items(value)
-    return tuple(map(NodeRule.parse, items)) if isinstance(value, str) and isinstance(items, tuple) else items
+from xds.settingvalues import (
+    Address,
+    CbaMode,
+    TlsFiles,
+    is_loopback,
+    read_address,
+    read_items,
+    read_listeners,
+    read_node_rules,
+)
 
 
 class Settings(BaseSettings):
@@ -232,7 +176,24 @@ class Settings(BaseSettings):
     )
     cba_mode: CbaMode = Field(
         default=CbaMode.ENFORCE,
-        description="Cell-bound tokens used in another cell: enforce (403), monitor (count only) or off.",
+        description="Cell-bound tokens used in another cell: enforce (401), monitor (count only) or off.",
+    )
+    cba_grace_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=3600,
+        description="For how long after a tenant's move the old cell's tokens pass; 0: not at all.",
+    )
+    auth_operator_claim: str = Field(
+        default="roles",
+        min_length=1,
+        description="The claim that makes an operator, of whom /manage is: text or a list.",
+    )
+    auth_operator_role: str = Field(
+        default="operator", min_length=1, description="What that claim must be, or have among its values."
+    )
+    hide_suspended: bool = Field(
+        default=False, description="yes: a suspended tenant gets the very answer of an unknown one; no: it is told."
     )
 
     edge_listeners: Annotated[dict[str, Address], NoDecode] = Field(
@@ -249,6 +210,25 @@ class Settings(BaseSettings):
     client_upstream: Annotated[Address | None, NoDecode] = Field(
         default=None, description="host:port of alphaswarm-client, for /static and /; unset: these are 404."
     )
+    controller_upstream: Annotated[Address | None, NoDecode] = Field(
+        default=None, description="host:port of alphaswarm-controller, for operators' /manage; unset: it is 404."
+    )
+    internal_listeners: Annotated[dict[str, Address], NoDecode] = Field(
+        default={},
+        description="Node groups whose Envoys also listen for callers inside the platform, by mutual TLS, and route by"
+        " x-alphaswarm-cell: group=host:port, separated by commas; unset: none.",
+    )
+    internal_tls_cert_file: str = Field(
+        default="", description="That listener's certificate chain, a file on Envoy's machine."
+    )
+    internal_tls_key_file: str = Field(default="", description="Its private key, a file on Envoy's machine.")
+    internal_tls_ca_file: str = Field(
+        default="", description="The CA of those callers' certificates, a file on Envoy's machine."
+    )
+    internal_allowed_sans: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Which callers: URIs (spiffe://…) or DNS names in their certificates, separated by commas.",
+    )
     cell_health_path: str = Field(
         default="/healthz", pattern="^/", description="The path at which Envoys check a cell's endpoints."
     )
@@ -260,13 +240,17 @@ class Settings(BaseSettings):
         default="auto", description="json, console, or auto: console on a terminal, json elsewhere."
     )
 
-    _addresses = field_validator("xds_listen", "http_listen", "client_upstream", mode="before")(_address)
-    _groups = field_validator("edge_listeners", mode="before")(_listeners)
+    _addresses = field_validator("xds_listen", "http_listen", "client_upstream", "controller_upstream", mode="before")(
+        read_address
+    )
+    _groups = field_validator("edge_listeners", "internal_listeners", mode="before")(read_listeners)
 
-    _lists = field_validator("auth_audience", "auth_algorithms", "xds_operator_identities", mode="before")(_items)
-    _rules = field_validator("xds_node_identities", mode="before")(_node_rules)
+    _lists = field_validator(
+        "auth_audience", "auth_algorithms", "xds_operator_identities", "internal_allowed_sans", mode="before"
+    )(read_items)
+    _rules = field_validator("xds_node_identities", mode="before")(read_node_rules)
 
-    @field_validator("client_upstream")
+    @field_validator("client_upstream", "controller_upstream")
     @classmethod
     def _has_port(cls, value: Address | None) -> Address | None:
         if value is not None and not value.port:
@@ -286,8 +270,22 @@ class Settings(BaseSettings):
             raise ValueError("EDGE_LISTENERS: expected at least one group=host:port")
         if self.auth_mode == "off" and not self.auth_anonymous_tenant:
             raise ValueError("AUTH_ANONYMOUS_TENANT: must be set while AUTH_MODE=off; every request is that tenant's")
-        if self.grpc_node_group in self.edge_listeners:
-            raise ValueError(f"GRPC_NODE_GROUP: {self.grpc_node_group} is a group of EDGE_LISTENERS; expected another")
+        for variable, listeners in (
+            ("EDGE_LISTENERS", self.edge_listeners),
+            ("INTERNAL_LISTENERS", self.internal_listeners),
+        ):
+            if self.grpc_node_group in listeners:
+                raise ValueError(f"GRPC_NODE_GROUP: {self.grpc_node_group} is a group of {variable}; expected another")
+        return self
+
+    @model_validator(mode="after")
+    def _knows_internal_callers(self) -> Self:
+        needed = ("internal_tls_cert_file", "internal_tls_key_file", "internal_tls_ca_file", "internal_allowed_sans")
+        missing = [name.upper() for name in needed if not getattr(self, name)]
+        if self.internal_listeners and missing:
+            raise ValueError(
+                f"{', '.join(missing)}: must be set with INTERNAL_LISTENERS, whose callers prove who they are"
+            )
         return self
 
     @model_validator(mode="after")
@@ -327,20 +325,13 @@ class Settings(BaseSettings):
         """The files of TLS, None for plain text; raises `SettingsError` where plain text is not allowed."""
         if self.xds_tls_cert_file and self.xds_tls_key_file and self.xds_tls_client_ca_file:
             return TlsFiles(self.xds_tls_cert_file, self.xds_tls_key_file, self.xds_tls_client_ca_file)
-        if self.xds_allow_plaintext or _is_loopback(self.xds_listen.host):
+        if self.xds_allow_plaintext or is_loopback(self.xds_listen.host):
             return None
         ways = (
             "set XDS_TLS_CERT_FILE, XDS_TLS_KEY_FILE and XDS_TLS_CLIENT_CA_FILE,"
             " or listen on 127.0.0.1, or set XDS_ALLOW_PLAINTEXT=yes"
         )
         raise SettingsError((f"XDS_LISTEN: refusing to serve plain text on {self.xds_listen}: {ways}",))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _check_lines(file: Path) -> None:

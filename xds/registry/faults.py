@@ -57,7 +57,11 @@ CONSTRAINTS: dict[str, tuple[type[RequestError], str]] = {
         NotFound,
         "a tenant needs a cell that exists, and a cell stays as long as tenants live in it",
     ),
-    "tenants_state_known": (RequestError, "a tenant's state is active or suspended"),
+    "tenants_state_known": (RequestError, "a tenant's state is active, suspended or moving"),
+    "tenants_previous_cell_dated": (
+        RequestError,
+        "a tenant's previous cell and the time of its move are both known or both not",
+    ),
 }
 """What each constraint of the schema means, and which error its violation is."""
 
