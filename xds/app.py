@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from xds import __version__
-from xds.errors import RegistryError
+from xds.errors import RegistryError, SettingsError
 from xds.http import HttpServer, build_app
 from xds.identities import Access
 from xds.names import NodeGroup, TenantId
@@ -24,7 +24,7 @@ from xds.settings import Settings
 from xds.settingvalues import CbaMode
 from xds.snapshot import Frames
 from xds.telemetry import Metrics, get_logger
-from xds.tokens import Issuer, Keys, read_issuers
+from xds.tokens import Issuer, Keys, claim_path, read_issuers
 from xds.translate import (
     AuthMode,
     AuthOptions,
@@ -59,7 +59,7 @@ def edge_options(settings: Settings, issuers: Sequence[IssuerOptions]) -> EdgeOp
         grpc_group=NodeGroup(settings.grpc_node_group),
         cluster=ClusterOptions(health_path=settings.cell_health_path),
         operators=OperatorOptions(
-            claim=settings.auth_operator_claim,
+            claim=_operator_claim(settings),
             role=settings.auth_operator_role,
             controller=settings.controller_upstream,
         ),
@@ -68,6 +68,13 @@ def edge_options(settings: Settings, issuers: Sequence[IssuerOptions]) -> EdgeOp
         ),
         internal=_internal_options(settings),
     )
+
+
+def _operator_claim(settings: Settings) -> tuple[str, ...]:
+    try:
+        return claim_path(settings.auth_operator_claim)
+    except ValueError as error:
+        raise SettingsError((f"AUTH_OPERATOR_CLAIM: {error}",)) from None
 
 
 def _internal_options(settings: Settings) -> InternalOptions | None:

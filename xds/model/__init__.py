@@ -5,6 +5,7 @@ Pure. Knows neither where a topology comes from nor what is made of it.
 
 from xds.model.cell import Cell, CellState, Endpoint, Tenancy, UpstreamProtocol
 from xds.model.tenant import Arrival, Tenant, TenantState
+from xds.model.tenantid import is_reserved, is_tenant_id
 from xds.model.topology import Changes, Topology
 
 __all__ = [
@@ -18,4 +19,6 @@ __all__ = [
     "TenantState",
     "Topology",
     "UpstreamProtocol",
+    "is_reserved",
+    "is_tenant_id",
 ]

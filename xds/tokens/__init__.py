@@ -3,7 +3,8 @@
 Knows nothing about Envoy, nor about who checks the tokens.
 """
 
+from xds.tokens.claims import claim_path
 from xds.tokens.issuers import Issuer, read_issuers
 from xds.tokens.keeping import Keys
 
-__all__ = ["Issuer", "Keys", "read_issuers"]
+__all__ = ["Issuer", "Keys", "claim_path", "read_issuers"]
