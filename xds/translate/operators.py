@@ -25,7 +25,10 @@ _CLAIMED = "x-alphaswarm-claimed-tenant"
 
 
 def operators_filter() -> HttpFilter:
-    """Make the request the public tenant's, after its token is checked and before its route is chosen again."""
+    """Make the request the public tenant's, after its token is checked and before its route is chosen again.
+
+    So it must come right after the check: any filter that asks for its own config of a route has the route chosen.
+    """
     mutations = [
         HeaderMutation(append=overwrite(_CLAIMED, f"%REQ({TENANT_HEADER})%")),
         HeaderMutation(append=overwrite(TENANT_HEADER, PUBLIC_TENANT)),
@@ -46,18 +49,13 @@ def manage(options: EdgeOptions) -> list[Route]:
     else:
         timeout = options.connection.route_timeout
         granted.route = RouteAction(cluster=CONTROLLER_CLUSTER, timeout=timeout)
-    return [granted, _waking()]
+    return [granted, refused()]
 
 
-def refused(options: EdgeOptions) -> Route:
-    """Every other table's route for /manage."""
-    return _waking() if options.auth.admits_anonymous else answer(MANAGE, 403, OPERATORS_ONLY)
+def refused() -> Route:
+    """Any table's route for /manage.
 
-
-def _waking() -> Route:
-    """A refusal that may be the first route of such a request, chosen before its token is known: it wakes the filter.
-
-    That is the public table's, or the anonymous tenant's.
+    The first route of such a request, chosen before its token is known, is this one: it must wake the filter.
     """
     route = answer(MANAGE, 403, OPERATORS_ONLY)
     route.typed_per_filter_config = _awake(Mutations())

@@ -9,6 +9,7 @@ from tests.support.edge import SHARED, cell, edge_options
 from xds.model import CellState
 from xds.names import CellId, TenantId
 from xds.translate import AuthMode, CellBound, OperatorOptions, TenantOptions
+from xds.translate.operators import OPERATORS_FILTER
 from xds.translate.routes import of_cell, shared
 
 OPTIONS = edge_options()
@@ -129,6 +130,7 @@ def test_only_the_public_table_leads_to_the_controller() -> None:
     assert "alphaswarm-controller" in str(guards(public)["/manage"])
     for table in (of_cell(cell(), options), public, *others):
         assert answers(table)["/manage"] == 403
+        assert OPERATORS_FILTER in routes(table)["/manage"].typed_per_filter_config
         assert table is public or "alphaswarm-controller" not in str(table)
 
 
