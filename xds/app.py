@@ -9,8 +9,9 @@ import time
 from dataclasses import dataclass
 
 from xds import __version__
+from xds.access import Access, own_issuer, trusted_issuers
 from xds.errors import RegistryError
-from xds.http import HttpServer, build_app
+from xds.http import HttpServer
 from xds.names import NodeGroup
 from xds.operations.status import SystemStatus
 from xds.publish import Feed, Publisher
@@ -20,6 +21,7 @@ from xds.session import Limits
 from xds.settings import CbaMode, Settings
 from xds.snapshot import Frames
 from xds.telemetry import Metrics, get_logger
+from xds.tokens import Signer
 from xds.translate import AuthOptions, CellBound, ClusterOptions, EdgeOptions
 
 _CHANGE_LOG_SECONDS = 7 * 24 * 3600
@@ -67,14 +69,14 @@ async def serve(settings: Settings) -> None:
     Raises `SettingsError` if tokens can't be checked, and `LocalFailure` if a port is taken, before any Envoy
     is served. A registry that is down is waited for.
     """
-    options = edge_options(settings, settings.require_auth())
+    options, signer = edge_options(settings, settings.require_auth()), own_issuer(settings)
     async with PostgresRegistry.open(
         settings.database_url.get_secret_value(),
         pool_size=settings.database_pool_size,
         timeout=settings.database_timeout_seconds,
         poll_seconds=settings.registry_poll_seconds,
     ) as registry:
-        await _ControlPlane(settings, options, registry).run()
+        await _ControlPlane(settings, options, signer, registry).run()
 
 
 @dataclass(slots=True)
@@ -88,7 +90,9 @@ class _Life:
 class _ControlPlane:
     """Every part, wired."""
 
-    def __init__(self, settings: Settings, options: EdgeOptions, registry: PostgresRegistry) -> None:
+    def __init__(
+        self, settings: Settings, options: EdgeOptions, signer: Signer | None, registry: PostgresRegistry
+    ) -> None:
         self._settings = settings
         self._registry = registry
         self._log = get_logger()
@@ -103,7 +107,8 @@ class _ControlPlane:
             feed=self._feed, fleet=self._fleet, metrics=self._metrics, limits=Limits(), frames=Frames()
         )
         self._ads = AdsServer(settings.xds_listen, around, server_options(settings))
-        self._http = HttpServer(build_app(self._status, self._metrics), settings.http_listen)
+        access = Access(settings, trusted_issuers(options.auth), signer, registry, self._publisher, self._fleet)
+        self._http = HttpServer(access.build_app(self._status, self._metrics), settings.http_listen)
         self._metrics.set_info(version=__version__, auth_mode=settings.auth_mode, cba_mode=settings.cba_mode.value)
 
     async def run(self) -> None:

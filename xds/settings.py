@@ -28,6 +28,14 @@ class CbaMode(StrEnum):
     OFF = "off"
 
 
+class HttpAuth(StrEnum):
+    """From whom an operator's token is asked on the HTTP side: all, all but this machine, or nobody."""
+
+    TOKEN = "token"  # noqa: S105 -- a mode
+    LOOPBACK = "loopback"
+    OFF = "off"
+
+
 class Address(NamedTuple):
     """A host and a port, written `host:port`; port 0 lets the system choose."""
 
@@ -112,7 +120,7 @@ class Settings(BaseSettings):
     )
     http_listen: Annotated[Address, NoDecode] = Field(
         default=Address("0.0.0.0", 8080),  # noqa: S104 -- a server listens
-        description="Where /readyz, /statusz, /healthz, /metrics and /manage/cells are served.",
+        description="Where /readyz, /statusz, /metrics, /resolve, /token, /validate and /manage/cells are served.",
     )
     shutdown_seconds: float = Field(
         default=5,
@@ -140,6 +148,41 @@ class Settings(BaseSettings):
     cba_mode: CbaMode = Field(
         default=CbaMode.ENFORCE,
         description="Cell-bound tokens used in another cell: enforce (403), monitor (count only) or off.",
+    )
+
+    http_auth: HttpAuth = Field(
+        default=HttpAuth.LOOPBACK,
+        description="Who needs an operator's token for /statusz, /resolve and /manage: token (everybody), loopback"
+        " (everybody but this machine), off (nobody).",
+    )
+    auth_operator_claim: str = Field(
+        default="roles", min_length=1, description="The claim of an operator's token that has the roles."
+    )
+    auth_read_role: str = Field(default="read", min_length=1, description="The role of who may look.")
+    auth_operate_role: str = Field(
+        default="operate", min_length=1, description="The role of who may look and change things."
+    )
+    metrics_public: bool = Field(default=True, description="Whether /metrics needs no operator's token.")
+    xds_signing_key_files: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(),
+        description="P-256 private keys in PEM, separated by commas: the first signs the tokens that API keys are"
+        " exchanged for, all verify. Unset: no exchange.",
+    )
+    token_issuer: str = Field(
+        default="https://alphaswarm-xds", min_length=1, description="The `iss` of the tokens that we sign."
+    )
+    token_life_seconds: int = Field(
+        default=300,
+        ge=30,
+        le=3600,
+        description="How long such a token lives. So long, and AUTH_CLOCK_SKEW_SECONDS, after an API key is revoked"
+        " its last token still works.",
+    )
+    token_requests_per_minute: int = Field(
+        default=120, ge=1, description="How often one client address, and one API key, may ask for a token."
+    )
+    validations_per_second: int = Field(
+        default=500, ge=1, description="How often one client address may ask /validate about a token."
     )
 
     edge_listeners: Annotated[dict[str, Address], NoDecode] = Field(
@@ -170,7 +213,7 @@ class Settings(BaseSettings):
     _addresses = field_validator("xds_listen", "http_listen", "client_upstream", mode="before")(_address)
     _groups = field_validator("edge_listeners", mode="before")(_listeners)
 
-    @field_validator("auth_audience", mode="before")
+    @field_validator("auth_audience", "xds_signing_key_files", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(filter(None, (v.strip() for v in value.split(",")))) if isinstance(value, str) else value
@@ -195,6 +238,8 @@ class Settings(BaseSettings):
             raise ValueError("EDGE_LISTENERS: expected at least one group=host:port")
         if self.grpc_node_group in self.edge_listeners:
             raise ValueError(f"GRPC_NODE_GROUP: {self.grpc_node_group} is a group of EDGE_LISTENERS; expected another")
+        if self.token_issuer == self.auth_issuer:
+            raise ValueError(f"TOKEN_ISSUER: {self.token_issuer} is AUTH_ISSUER; whoever signs has a name of its own")
         return self
 
     @classmethod

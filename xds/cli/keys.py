@@ -17,22 +17,15 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _COLUMNS = ("ID", "TENANT", "NAME", "STATE", "CREATED", "BY", "EXPIRES", "LAST USED")
 
 
-class _Expiry(click.ParamType):
-    """How long from now (`30m`, `12h`, `90d`), or until when (ISO 8601; UTC unless it says)."""
-
-    name = "when"
-
-    def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """The time that `value` means."""
-        if isinstance(value, datetime):
-            return value
-        try:
-            if duration := _DURATION.fullmatch(value):
-                return datetime.now(UTC) + timedelta(**{_UNITS[duration[2]]: int(duration[1])})
-            when = datetime.fromisoformat(value)
-            return when if when.tzinfo else when.replace(tzinfo=UTC)
-        except (ValueError, OverflowError):
-            self.fail(f"expected 30m, 12h, 90d or a date such as 2027-01-31, got {value!r}", param, ctx)
+def _expiry(_context: click.Context, _parameter: click.Parameter, value: str) -> datetime:
+    """The time that `value` means: so long from now (`30m`, `12h`, `90d`), or ISO 8601, in UTC unless it says."""
+    try:
+        if duration := _DURATION.fullmatch(value):
+            return datetime.now(UTC) + timedelta(**{_UNITS[duration[2]]: int(duration[1])})
+        when = datetime.fromisoformat(value)
+        return when if when.tzinfo else when.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise click.BadParameter(f"expected 30m, 12h, 90d or a date such as 2027-01-31, got {value!r}") from None
 
 
 @click.group()
@@ -44,7 +37,13 @@ def keys() -> None:
 @click.argument("tenant_id", metavar="TENANT")
 @click.option("--name", required=True, metavar="TEXT", help="What the key is for, for people.")
 @click.option(
-    "--expires", "expires_at", type=_Expiry(), default="90d", show_default=True, help="30m, 12h, 90d, or a date."
+    "--expires",
+    "expires_at",
+    callback=_expiry,
+    metavar="WHEN",
+    default="90d",
+    show_default=True,
+    help="30m, 12h, 90d, or a date.",
 )
 @as_json_option
 @click.pass_context

@@ -23,8 +23,8 @@ SELECT {COLUMNS} FROM api_keys WHERE $1::text IS NULL OR tenant_id = $1
  ORDER BY tenant_id COLLATE "C", created_at, id"""  # noqa: S608 -- our constant
 REVOKE = "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"
 USE = """
-UPDATE api_keys SET last_used_at = $2
- WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2 - interval '1 minute')"""
+UPDATE api_keys SET last_used_at = $2::timestamptz
+ WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2::timestamptz - interval '1 minute')"""
 
 
 class ApiKeys:

@@ -69,13 +69,19 @@ class Signer:
         life_seconds: int,
         tenant_claim: str,
         cell_claim: str,
+        clock_skew_seconds: int = 60,
     ) -> None:
         self._key = keys[0]
         self._life = life_seconds
         self.jwks = json.dumps({"keys": [key.public for key in keys]})
         """The public keys, as JSON text."""
         self.issuer = TrustedIssuer(
-            issuer=issuer, audiences=audiences, jwks=self.jwks, tenant_claim=tenant_claim, cell_claim=cell_claim
+            issuer=issuer,
+            audiences=audiences,
+            jwks=self.jwks,
+            tenant_claim=tenant_claim,
+            cell_claim=cell_claim,
+            clock_skew_seconds=clock_skew_seconds,
         )
         """What whoever checks these tokens has to know."""
 

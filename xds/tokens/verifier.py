@@ -82,11 +82,16 @@ class Verifier:
     """Checks tokens of these issuers, each of which is named once."""
 
     def __init__(self, issuers: Iterable[TrustedIssuer]) -> None:
-        self._issuers: dict[str, tuple[TrustedIssuer, tuple[PublicKey, ...]]] = {}
-        for trusted in issuers:
-            if trusted.issuer in self._issuers:
-                raise ValueError(f"issuer {trusted.issuer}: expected once")
-            self._issuers[trusted.issuer] = (trusted, read_jwks(trusted.jwks))
+        self.trust(issuers)
+
+    def trust(self, issuers: Iterable[TrustedIssuer]) -> None:
+        """Accept the tokens of these issuers, by these keys, and no others. Raises ValueError, with nothing changed."""
+        trusted: dict[str, tuple[TrustedIssuer, tuple[PublicKey, ...]]] = {}
+        for each in issuers:
+            if each.issuer in trusted:
+                raise ValueError(f"issuer {each.issuer}: expected once")
+            trusted[each.issuer] = (each, read_jwks(each.jwks))
+        self._issuers = trusted
 
     def verify(self, token: str, now: float) -> Verified | Refused:
         """What `token` says, if it holds at `now` (seconds since the epoch)."""
