@@ -143,7 +143,10 @@ class Settings(BaseSettings):
     auth_tenant_claim: str = Field(default="tenant_id", min_length=1, description="The claim that names the tenant.")
     auth_cell_claim: str = Field(default="cell", min_length=1, description="The claim that binds a token to a cell.")
     auth_clock_skew_seconds: int = Field(
-        default=60, ge=0, le=600, description="How far a token's times may be off the edge's clock."
+        default=60,
+        ge=1,
+        le=600,
+        description="How far a token's times may be off the edge's clock. (Envoy takes 0 for 60.)",
     )
     cba_mode: CbaMode = Field(
         default=CbaMode.ENFORCE,
@@ -173,7 +176,7 @@ class Settings(BaseSettings):
     )
     token_life_seconds: int = Field(
         default=300,
-        ge=30,
+        ge=5,
         le=3600,
         description="How long such a token lives. So long, and AUTH_CLOCK_SKEW_SECONDS, after an API key is revoked"
         " its last token still works.",

@@ -14,6 +14,7 @@ from xds.http.bodies import BadBody, read_fields, text_of
 from xds.http.gate import bearer
 from xds.names import TenantId
 from xds.operations.resolving import Resolution
+from xds.telemetry import redact
 
 _NEVER = "a token in a URL gets into logs: send it by POST, as the field `token`, or as this request's Authorization"
 _EXPECTED = "expected ?tenant=…, or by POST a field `tenant` or `token`"
@@ -48,7 +49,7 @@ class ResolveFace:
         resolution = self.by_tenant(TenantId(tenant)) if tenant else self.by_token(token)
         if resolution is None:
             return busy(HTTPStatus.SERVICE_UNAVAILABLE, "no snapshot is published yet", 5)
-        return json_answer(to_document(resolution), indent=2)
+        return json_answer(redact(to_document(resolution)), indent=2)
 
 
 def to_document(resolution: Resolution) -> dict[str, object]:

@@ -18,7 +18,7 @@ from xds.http.limiter import RateLimiter, asker_at
 from xds.names import CellId
 from xds.operations.exchanging import Denied, Granted
 from xds.operations.validating import Validation
-from xds.telemetry import Metrics, get_logger
+from xds.telemetry import Metrics, get_logger, redact
 
 Exchange = Callable[[str, bool], Awaitable[Granted | Denied | None]]
 """The exchange of a key, bound to its tenant's cell or not; None before the first snapshot."""
@@ -120,7 +120,7 @@ class TokenFace:
         if outcome is None:
             return busy(HTTPStatus.SERVICE_UNAVAILABLE, _NOT_YET, _RETRY_SECONDS)
         self.metrics.count_validation("allowed" if outcome.allowed else "refused")
-        return json_answer(asdict(outcome))
+        return json_answer(redact(asdict(outcome)))
 
     async def _answer_jwks(self, _request: web.Request) -> web.Response:
         if not self.jwks:
