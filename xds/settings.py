@@ -221,6 +221,13 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(filter(None, (v.strip() for v in value.split(",")))) if isinstance(value, str) else value
 
+    @field_validator("xds_signing_key_files", mode="before")
+    @classmethod
+    def _is_no_key(cls, value: object) -> object:
+        if "-----BEGIN" in str(value):
+            raise ValueError("expected the paths of files, got what looks like a key")  # which is quoted nowhere
+        return value
+
     @field_validator("client_upstream")
     @classmethod
     def _has_port(cls, value: Address | None) -> Address | None:
