@@ -3,6 +3,7 @@
 A part of the composition root, apart from it because it grows by itself. Nothing is decided here.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,9 @@ from xds.settings import Settings
 from xds.telemetry import Metrics
 from xds.tokens import Signer, SigningKey, TrustedIssuer, Verifier, read_signing_key
 from xds.translate import AuthOptions
+
+_LOOKUPS = 2
+"""Keys looked up at once: whoever asks for tokens leaves connections to the registry for the publisher."""
 
 
 def trusted_issuers(auth: AuthOptions) -> tuple[TrustedIssuer, ...]:
@@ -84,6 +88,7 @@ class Access:
         self._publisher = publisher
         self._fleet = fleet
         self._ours = () if signer is None else (signer.issuer,)
+        self._turns = asyncio.Semaphore(_LOOKUPS)
         # Not ours: whoever has an API key is a tenant's program, and never an operator.
         self._operators = Verifier(idps)
         self._everybody = Verifier((*idps, *self._ours))
@@ -129,7 +134,8 @@ class Access:
         if published is None or signer is None:
             return None
         keys, topology = self._registry.api_keys, published.topology
-        return await exchange(keys, signer, topology, key, bind_cell=is_bound, now=time.time())
+        async with self._turns:
+            return await exchange(keys, signer, topology, key, bind_cell=is_bound, now=time.time())
 
     def _validate(self, token: str, cell: CellId) -> Validation | None:
         published, bound = self._publisher.published, self._settings.cba_mode

@@ -16,14 +16,6 @@ from xds.tokens import digest, id_of, is_key, make_key
 NAME_EXPECTED = "1 to 100 printable characters"
 
 
-@dataclass(frozen=True, slots=True)
-class StoredKey:
-    """A key and the digest of its text."""
-
-    key: ApiKey
-    digest: bytes = field(repr=False)
-
-
 class KeyStore(Protocol):
     """Where keys are kept. Everything raises `RegistryUnavailable` when it cannot be reached."""
 
@@ -31,7 +23,11 @@ class KeyStore(Protocol):
         """Keep a key and the digest of its text; raises `NotFound` if there is no such tenant."""
         ...
 
-    async def find(self, key_id: KeyId) -> StoredKey | None:
+    async def digest_of(self, key_id: KeyId) -> bytes:
+        """What is kept of that key's text; for an id that is not there, at the same cost, the digest of nobody's."""
+        ...
+
+    async def find(self, key_id: KeyId) -> ApiKey | None:
         """The key with that id."""
         ...
 
@@ -95,15 +91,15 @@ async def revoke_key(store: KeyStore, key_id: KeyId, *, now: datetime) -> Revoca
     if found is None:
         raise NotFound(f"key {key_id}: no such key")
     is_news = await store.revoke(key_id, now)
-    was = found.key.state(now)
+    was = found.state(now)
     return Revocation(key_id, was if is_news else KeyState.REVOKED, KeyState.REVOKED)
 
 
 async def present_key(store: KeyStore, text: str) -> ApiKey | None:
     """The key whose text this is; None for a wrong one.
 
-    One that is unknown, and what is no key at all, cost the same: one look-up by an id, one comparison of hashes.
+    One that is unknown, and what is no key at all, cost the same as a wrong one: one look-up of 32 bytes by an id, one
+    comparison of hashes. More is read only for whoever has the key.
     """
-    stored = await store.find(id_of(text))
-    is_right = is_key(text, stored.digest if stored else None)
-    return stored.key if stored and is_right else None
+    key_id = id_of(text)
+    return await store.find(key_id) if is_key(text, await store.digest_of(key_id)) else None

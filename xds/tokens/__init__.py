@@ -3,7 +3,7 @@
 Pure but for the randomness of a new key. Knows neither tenants' whereabouts nor how tokens come.
 """
 
-from xds.tokens.apikey import digest, id_of, is_key, make_key
+from xds.tokens.apikey import digest, id_of, is_key, make_key, nobodys_digest
 from xds.tokens.signing import Issued, Signer, SigningKey, read_signing_key
 from xds.tokens.verifier import Reason, Refused, TrustedIssuer, Verified, Verifier, find_claim
 
@@ -21,5 +21,6 @@ __all__ = [
     "id_of",
     "is_key",
     "make_key",
+    "nobodys_digest",
     "read_signing_key",
 ]

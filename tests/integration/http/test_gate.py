@@ -71,7 +71,7 @@ async def status(
         return answer.status, json.loads(text)["detail"]
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/healthz?x=1", "/%68ealthz"])
 async def test_probes_and_metrics_need_no_token(serve: Serve, path: str) -> None:
     async with serve() as client:
         assert (await status(client, path))[0] == 200

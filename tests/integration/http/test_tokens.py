@@ -19,7 +19,7 @@ from xds.errors import RegistryUnavailable
 from xds.http import HttpServer, RateLimiter, TokenFace, TokenLimits, build_app
 from xds.model import Topology
 from xds.names import CellId, KeyId, TenantId
-from xds.operations import StoredKey, create_key, revoke_key
+from xds.operations import create_key, revoke_key
 from xds.operations.apikeys import NewKey
 from xds.operations.exchanging import Denied, Granted, exchange
 from xds.operations.validating import Validation, validate
@@ -44,7 +44,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 class DownKeys(MemoryKeys):
     """A store that can't be reached."""
 
-    async def find(self, key_id: KeyId) -> StoredKey | None:
+    async def digest_of(self, key_id: KeyId) -> bytes:
         raise RegistryUnavailable(f"registry db:5432/x: cannot be reached (for {key_id})")
 
 
