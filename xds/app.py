@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xds import __version__
+from xds.access import Access, Credentials, own_issuer
 from xds.errors import RegistryError
-from xds.http import HttpServer, build_app
-from xds.identities import Access
+from xds.http import HttpServer
+from xds.identities import Access as ChannelAccess
 from xds.names import NodeGroup, TenantId
 from xds.operations.status import SystemStatus
 from xds.publish import Feed, Publisher
@@ -22,7 +23,9 @@ from xds.session import Limits
 from xds.settings import CbaMode, Settings
 from xds.snapshot import Frames
 from xds.telemetry import Metrics, get_logger
-from xds.tokens import Issuer, Keys, read_issuers
+from xds.tokens import Issuer, TrustedIssuer, read_issuers
+from xds.tokens.claims import claim_path
+from xds.tokens.keeping import Keys
 from xds.translate import AuthMode, AuthOptions, CellBound, ClusterOptions, EdgeOptions, IssuerOptions
 
 _CHANGE_LOG_SECONDS = 7 * 24 * 3600
@@ -59,6 +62,17 @@ def issuer_options(issuer: Issuer) -> IssuerOptions:
     )
 
 
+def own_options(issuer: TrustedIssuer) -> IssuerOptions:
+    """What signs our own tokens, as the translation wants it."""
+    return IssuerOptions(
+        issuer=issuer.issuer,
+        audiences=issuer.audiences,
+        jwks=issuer.jwks,
+        tenant_claim=claim_path(issuer.tenant_claim),
+        cell_claim=claim_path(issuer.cell_claim),
+    )
+
+
 def server_options(settings: Settings) -> ServerOptions:
     """The settings as the ADS server wants them."""
     return ServerOptions(
@@ -71,7 +85,7 @@ def server_options(settings: Settings) -> ServerOptions:
 def tls(settings: Settings) -> Tls | None:
     """The settings of the xDS channel as the ADS server wants them; raises `SettingsError`."""
     files = settings.require_channel()
-    access = Access(nodes=settings.xds_node_identities, operators=settings.xds_operator_identities)
+    access = ChannelAccess(nodes=settings.xds_node_identities, operators=settings.xds_operator_identities)
     return Tls(Certificates(files), access) if files else None
 
 
@@ -91,7 +105,10 @@ async def serve(settings: Settings) -> None:
     fetched.
     """
     issuers = read_issuers(settings)
-    options = edge_options(settings, [issuer_options(each) for each in issuers])
+    signer = own_issuer(settings, issuers)
+    taken = [issuer_options(each) for each in issuers]
+    if taken and signer:
+        taken.append(own_options(signer.issuer))
     metrics = Metrics()
     keys = Keys(
         issuers,
@@ -100,13 +117,14 @@ async def serve(settings: Settings) -> None:
         overlap_seconds=settings.auth_jwks_overlap_seconds,
     )
     keys.load_files()
+    credentials = Credentials(issuers, keys, signer, settings.auth_clock_skew_seconds)
     async with PostgresRegistry.open(
         settings.database_url.get_secret_value(),
         pool_size=settings.database_pool_size,
         timeout=settings.database_timeout_seconds,
         poll_seconds=settings.registry_poll_seconds,
     ) as registry:
-        await _ControlPlane(settings, options, registry, keys, metrics).run()
+        await _ControlPlane(settings, edge_options(settings, taken), registry, credentials, metrics).run()
 
 
 @dataclass(slots=True)
@@ -121,18 +139,28 @@ class _ControlPlane:
     """Every part, wired."""
 
     def __init__(
-        self, settings: Settings, options: EdgeOptions, registry: PostgresRegistry, keys: Keys, metrics: Metrics
+        self,
+        settings: Settings,
+        options: EdgeOptions,
+        registry: PostgresRegistry,
+        credentials: Credentials,
+        metrics: Metrics,
     ) -> None:
         self._settings = settings
         self._registry = registry
-        self._keys = keys
+        self._keys = credentials.keys
         self._log = get_logger()
         self._life = _Life(time.time())
         self._metrics = metrics
         self._feed = Feed()
         self._fleet = Fleet()
         self._publisher = Publisher(
-            registry, options, self._feed, self._metrics, interval=settings.publish_interval_ms / 1000, keys=keys
+            registry,
+            options,
+            self._feed,
+            self._metrics,
+            interval=settings.publish_interval_ms / 1000,
+            keys=credentials,
         )
         around = Surroundings(
             feed=self._feed,
@@ -144,7 +172,8 @@ class _ControlPlane:
         )
         self._is_plain = around.tls is None
         self._ads = AdsServer(settings.xds_listen, around, server_options(settings))
-        self._http = HttpServer(build_app(self._status, self._metrics), settings.http_listen)
+        access = Access(settings, credentials, registry, self._publisher, self._fleet)
+        self._http = HttpServer(access.build_app(self._status, self._metrics), settings.http_listen)
         self._metrics.set_info(version=__version__, auth_mode=settings.auth_mode, cba_mode=settings.cba_mode.value)
 
     async def run(self) -> None:
