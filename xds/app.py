@@ -20,7 +20,7 @@ from xds.session import Limits
 from xds.settings import CbaMode, Settings
 from xds.snapshot import Frames
 from xds.telemetry import Metrics, get_logger
-from xds.translate import AuthOptions, CellBound, ClusterOptions, EdgeOptions
+from xds.translate import AuthOptions, CellBound, ClusterOptions, ConnectionOptions, EdgeOptions
 
 _CHANGE_LOG_SECONDS = 7 * 24 * 3600
 _PRUNE_SECONDS = 3600
@@ -42,6 +42,7 @@ def edge_options(settings: Settings, jwks: str) -> EdgeOptions:
         client=settings.client_upstream,
         grpc_group=NodeGroup(settings.grpc_node_group),
         cluster=ClusterOptions(health_path=settings.cell_health_path),
+        connection=ConnectionOptions(trusted_hops=settings.edge_trusted_hops),
     )
 
 

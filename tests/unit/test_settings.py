@@ -77,6 +77,8 @@ def test_every_setting_is_documented() -> None:
         ("EDGE_LISTENERS", "edge=0.0.0.0"),
         ("EDGE_LISTENERS", "edge=a:1,edge=b:2"),
         ("EDGE_LISTENERS", " , "),
+        ("EDGE_TRUSTED_HOPS", "-1"),
+        ("EDGE_TRUSTED_HOPS", "all"),
         ("CLIENT_UPSTREAM", "http://alphaswarm-client:80"),
         ("CLIENT_UPSTREAM", "alphaswarm-client:0"),
         ("CELL_HEALTH_PATH", "healthz"),

@@ -30,6 +30,9 @@ from xds.names import PUBLIC_TENANT
 from xds.translate.options import AuthOptions
 
 HEADER_PREFIX = "x-alphaswarm-"
+ENVOYS_PREFIX = "x-envoy-"
+"""Envoy's own. Those that it acts upon it drops itself; upstreams may trust the others."""
+
 TENANT_HEADER = "x-alphaswarm-tenant"
 CELL_HEADER = "x-alphaswarm-cell"
 
@@ -46,16 +49,15 @@ _CACHED_TOKENS = 10_000
 
 
 def strip_headers() -> EarlyHeaderMutation:
-    """Drop every header of ours that a client sent, and make the request the public tenant's."""
+    """Drop every header of ours and of Envoy's that a client sent, and make the request the public tenant's."""
     return EarlyHeaderMutation(
         mutations=[
             HeaderMutation(
-                remove_on_match=HeaderMutationRemoveOnMatch(
-                    key_matcher=StringMatcher(prefix=HEADER_PREFIX, ignore_case=True)
-                )
-            ),
-            HeaderMutation(append=overwrite(TENANT_HEADER, PUBLIC_TENANT)),
+                remove_on_match=HeaderMutationRemoveOnMatch(key_matcher=StringMatcher(prefix=prefix, ignore_case=True))
+            )
+            for prefix in (HEADER_PREFIX, ENVOYS_PREFIX)
         ]
+        + [HeaderMutation(append=overwrite(TENANT_HEADER, PUBLIC_TENANT))]
     )
 
 

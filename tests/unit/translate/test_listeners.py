@@ -1,20 +1,22 @@
+from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from envoy_data_plane.envoy.config.listener.v3 import Listener
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpConnectionManager
 
 from tests.support.edge import cell, edge_options, tenant, topology
-from xds.translate import translate
+from xds.translate import ConnectionOptions, EdgeOptions, translate
 from xds.translate.listeners import edge
 
 
-def listener() -> Listener:
+def listener(options: EdgeOptions | None = None) -> Listener:
     """The listener, as Envoy would read it."""
-    return Listener.parse(bytes(edge(("127.0.0.1", 10000), edge_options())))
+    return Listener.parse(bytes(edge(("127.0.0.1", 10000), options or edge_options())))
 
 
-def manager() -> HttpConnectionManager:
-    (chain,) = listener().filter_chains
+def manager(options: EdgeOptions | None = None) -> HttpConnectionManager:
+    (chain,) = listener(options).filter_chains
     (hcm,) = chain.filters
     assert hcm.typed_config is not None
     return HttpConnectionManager.parse(hcm.typed_config.value)
@@ -32,6 +34,7 @@ def test_tokens_are_checked_before_cells_and_both_before_routing() -> None:
     assert [each.name for each in manager().http_filters] == [
         "envoy.filters.http.jwt_authn",
         "envoy.filters.http.rbac",
+        "alphaswarm.privacy",
         "envoy.filters.http.router",
     ]
 
@@ -97,6 +100,30 @@ def test_it_limits_what_one_client_can_take() -> None:
     assert held.request_headers_timeout == timedelta(seconds=10)
     assert held.stream_idle_timeout == timedelta(minutes=5)
     assert listener().per_connection_buffer_limit_bytes == 32 * 1024
+    assert held.max_request_headers_kb == 32
+    assert held.common_http_protocol_options is not None
+    assert held.common_http_protocol_options.max_headers_count == 100
+
+
+def test_nothing_ends_an_answer_or_a_websocket_that_goes_on() -> None:
+    held = manager()
+
+    assert held.common_http_protocol_options is not None
+    assert held.common_http_protocol_options.max_stream_duration is None
+    assert held.common_http_protocol_options.max_connection_duration is None
+    assert held.request_timeout == timedelta(hours=1), "it ends when the answer, or the websocket, begins"
+
+
+@pytest.mark.parametrize("hops", [0, 1])
+def test_a_client_is_who_connects_but_for_the_proxies_in_front(hops: int) -> None:
+    options = replace(edge_options(), connection=ConnectionOptions(trusted_hops=hops))
+
+    assert (manager(options).use_remote_address, manager(options).xff_num_trusted_hops) == (True, hops)
+
+
+def test_every_answer_names_the_same_server() -> None:
+    assert manager().server_name == "alphaswarm-edge"
+    assert manager().server_header_transformation.name == "OVERWRITE"
 
 
 def test_no_cell_and_no_tenant_is_named_in_it() -> None:
