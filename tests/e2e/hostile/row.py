@@ -3,7 +3,7 @@
 The statuses stand here alone: whoever changes an answer of the edge's changes it here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -19,6 +19,8 @@ HTTP1, HTTP2, WEBSOCKET, WEBSOCKET2 = Protocol
 EVERY = tuple(Protocol)
 PLAIN = (HTTP1, HTTP2)
 BY_HTTP1, BY_HTTP2 = (HTTP1, WEBSOCKET), (HTTP2, WEBSOCKET2)
+
+_PATH = "{root}/x"
 
 
 def _is(*statuses: int) -> Statuses:
@@ -100,19 +102,19 @@ def refused(name: str, make: Make, statuses: Statuses, *, on: tuple[Protocol, ..
     return Row(name=name, make=make, statuses=statuses, protocols=on)
 
 
-def acmes(*headers: tuple[str, str], **parts: str) -> Make:
+def acmes(*headers: tuple[str, str], path: str = _PATH, method: str = "GET") -> Make:
     """A request with a good token of acme's, and these headers after it."""
-    return bearing(Forger.token, *headers, **parts)
+    return bearing(Forger.token, *headers, path=path, method=method)
 
 
-def bearing(token: Callable[[Forger], str], *headers: tuple[str, str], **parts: str) -> Make:
+def bearing(token: Callable[[Forger], str], *headers: tuple[str, str], path: str = _PATH, method: str = "GET") -> Make:
     """A request with that token."""
-    return lambda forger: Request(headers=(bearer(token(forger)), *headers), **_parts(parts))
+    return lambda forger: Request(path=path, method=method, headers=(bearer(token(forger)), *headers))
 
 
-def nobodys(*headers: tuple[str, str], **parts: str) -> Make:
+def nobodys(*headers: tuple[str, str], path: str = _PATH, method: str = "GET") -> Make:
     """A request without a token."""
-    return lambda _: Request(headers=headers, **_parts(parts))
+    return lambda _: Request(path=path, method=method, headers=headers)
 
 
 def claiming(**claims: object) -> Make:
@@ -142,10 +144,6 @@ def raw(*lines: str, then: str = "", token: bool = True, answers: int = 1) -> Ma
 def trailed(token: Callable[[Forger], str], *trailers: tuple[str, str]) -> Make:
     """A request with a body and these trailers."""
     return lambda forger: Request(method="POST", headers=(bearer(token(forger)),), body=b"body", trailers=trailers)
-
-
-def _parts(parts: Mapping[str, str]) -> dict[str, str]:
-    return dict(parts)
 
 
 SPOOFS: Headers = (("x-alphaswarm-tenant", "globex"), ("x-alphaswarm-cell", "cell-shared-std-eu"))
