@@ -6,43 +6,65 @@ The only module that knows all of them.
 import asyncio
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xds import __version__
 from xds.errors import RegistryError
 from xds.http import HttpServer, build_app
-from xds.names import NodeGroup
+from xds.identities import Access
+from xds.names import NodeGroup, TenantId
 from xds.operations.status import SystemStatus
 from xds.publish import Feed, Publisher
 from xds.registry import PostgresRegistry
-from xds.server import AdsServer, Fleet, ServerOptions, Surroundings
+from xds.server import AdsServer, Certificates, Fleet, ServerOptions, Surroundings, Tls
 from xds.session import Limits
 from xds.settings import CbaMode, Settings
 from xds.snapshot import Frames
 from xds.telemetry import Metrics, get_logger
-from xds.translate import AuthOptions, CellBound, ClusterOptions, ConnectionOptions, EdgeOptions
+from xds.tokens import Issuer, Keys, read_issuers
+from xds.translate import (
+    AuthMode,
+    AuthOptions,
+    CellBound,
+    ClusterOptions,
+    ConnectionOptions,
+    EdgeOptions,
+    IssuerOptions,
+)
 
 _CHANGE_LOG_SECONDS = 7 * 24 * 3600
 _PRUNE_SECONDS = 3600
 
 
-def edge_options(settings: Settings, jwks: str) -> EdgeOptions:
-    """The settings as the translation wants them."""
+def edge_options(settings: Settings, issuers: Sequence[IssuerOptions]) -> EdgeOptions:
+    """The settings as the translation wants them, with these issuers."""
     return EdgeOptions(
         auth=AuthOptions(
-            issuer=settings.auth_issuer,
-            audiences=settings.auth_audience,
-            jwks=jwks,
-            tenant_claim=settings.auth_tenant_claim,
-            cell_claim=settings.auth_cell_claim,
+            issuers=tuple(issuers),
+            mode=_AUTH_MODE[settings.auth_mode],
+            anonymous_tenant=TenantId(settings.auth_anonymous_tenant) if settings.auth_anonymous_tenant else None,
             clock_skew_seconds=settings.auth_clock_skew_seconds,
             cell_bound=_CELL_BOUND[settings.cba_mode],
+            websocket_query=settings.auth_websocket_query,
+            websocket_cookie=settings.auth_websocket_cookie,
+            token_bytes=settings.auth_token_bytes,
         ),
         listeners={NodeGroup(group): address for group, address in settings.edge_listeners.items()},
         client=settings.client_upstream,
         grpc_group=NodeGroup(settings.grpc_node_group),
         cluster=ClusterOptions(health_path=settings.cell_health_path),
         connection=ConnectionOptions(trusted_hops=settings.edge_trusted_hops),
+    )
+
+
+def issuer_options(issuer: Issuer) -> IssuerOptions:
+    """An issuer as the translation wants it; its keys come later."""
+    return IssuerOptions(
+        issuer=issuer.issuer,
+        audiences=issuer.audiences,
+        tenant_claim=issuer.tenant_claim,
+        cell_claim=issuer.cell_claim,
     )
 
 
@@ -55,6 +77,14 @@ def server_options(settings: Settings) -> ServerOptions:
     )
 
 
+def tls(settings: Settings) -> Tls | None:
+    """The settings of the xDS channel as the ADS server wants them; raises `SettingsError`."""
+    files = settings.require_channel()
+    access = Access(nodes=settings.xds_node_identities, operators=settings.xds_operator_identities)
+    return Tls(Certificates(files), access) if files else None
+
+
+_AUTH_MODE = {"required": AuthMode.REQUIRED, "optional": AuthMode.OPTIONAL, "off": AuthMode.OFF}
 _CELL_BOUND = {
     CbaMode.ENFORCE: CellBound.ENFORCE,
     CbaMode.MONITOR: CellBound.MONITOR,
@@ -65,17 +95,27 @@ _CELL_BOUND = {
 async def serve(settings: Settings) -> None:
     """Run the control plane until SIGTERM or SIGINT, then stop it gently.
 
-    Raises `SettingsError` if tokens can't be checked, and `LocalFailure` if a port is taken, before any Envoy
-    is served. A registry that is down is waited for.
+    Raises `SettingsError` if tokens can't be checked or the xDS channel can't be protected, and `LocalFailure` if
+    a port is taken, before any Envoy is served. A registry that is down is waited for, and so are keys that can't be
+    fetched.
     """
-    options = edge_options(settings, settings.require_auth())
+    issuers = read_issuers(settings)
+    options = edge_options(settings, [issuer_options(each) for each in issuers])
+    metrics = Metrics()
+    keys = Keys(
+        issuers,
+        metrics,
+        refresh_seconds=settings.auth_jwks_refresh_seconds,
+        overlap_seconds=settings.auth_jwks_overlap_seconds,
+    )
+    keys.load_files()
     async with PostgresRegistry.open(
         settings.database_url.get_secret_value(),
         pool_size=settings.database_pool_size,
         timeout=settings.database_timeout_seconds,
         poll_seconds=settings.registry_poll_seconds,
     ) as registry:
-        await _ControlPlane(settings, options, registry).run()
+        await _ControlPlane(settings, options, registry, keys, metrics).run()
 
 
 @dataclass(slots=True)
@@ -89,20 +129,29 @@ class _Life:
 class _ControlPlane:
     """Every part, wired."""
 
-    def __init__(self, settings: Settings, options: EdgeOptions, registry: PostgresRegistry) -> None:
+    def __init__(
+        self, settings: Settings, options: EdgeOptions, registry: PostgresRegistry, keys: Keys, metrics: Metrics
+    ) -> None:
         self._settings = settings
         self._registry = registry
+        self._keys = keys
         self._log = get_logger()
         self._life = _Life(time.time())
-        self._metrics = Metrics()
+        self._metrics = metrics
         self._feed = Feed()
         self._fleet = Fleet()
         self._publisher = Publisher(
-            registry, options, self._feed, self._metrics, interval=settings.publish_interval_ms / 1000
+            registry, options, self._feed, self._metrics, interval=settings.publish_interval_ms / 1000, keys=keys
         )
         around = Surroundings(
-            feed=self._feed, fleet=self._fleet, metrics=self._metrics, limits=Limits(), frames=Frames()
+            feed=self._feed,
+            fleet=self._fleet,
+            metrics=self._metrics,
+            limits=Limits(),
+            frames=Frames(),
+            tls=tls(settings),
         )
+        self._is_plain = around.tls is None
         self._ads = AdsServer(settings.xds_listen, around, server_options(settings))
         self._http = HttpServer(build_app(self._status, self._metrics), settings.http_listen)
         self._metrics.set_info(version=__version__, auth_mode=settings.auth_mode, cba_mode=settings.cba_mode.value)
@@ -114,7 +163,10 @@ class _ControlPlane:
             loop.add_signal_handler(number, stopping.set)
         async with self._http:
             xds = await self._ads.start()
-            self._log.info("server.started", version=__version__, xds=str(xds), http=str(self._http.address))
+            listening = {"xds": str(xds), "plaintext": self._is_plain, "http": str(self._http.address)}
+            self._log.info("server.started", version=__version__, **listening)
+            for warning in self._status().warnings:
+                self._log.warning("server.warned", warning=warning)
             async with asyncio.TaskGroup() as tasks:
                 running = [
                     tasks.create_task(self._publisher.run()),
@@ -160,4 +212,5 @@ class _ControlPlane:
             publish=self._publisher.status,
             nodes=self._fleet.nodes(),
             cells=self._publisher.cells,
+            issuers=self._keys.status,
         )

@@ -4,7 +4,7 @@ Read once, by the command line, from the environment and an optional file of `NA
 environment wins). Nothing else in the package reads the environment.
 """
 
-import json
+import ipaddress
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from xds.errors import SettingsError
+from xds.identities import NodeRule
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?")  # a name, IPv4 or IPv6: no URL, no space
 _PORT = re.compile(r"[0-9]{1,5}")
@@ -47,6 +48,14 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class TlsFiles(NamedTuple):
+    """The files of the xDS channel: the server's certificate and key, and the CA of its clients."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path
+
+
 def _address(value: object) -> object:
     return Address.parse(value) if isinstance(value, str) else value
 
@@ -61,6 +70,15 @@ def _listeners(value: object) -> object:
             raise ValueError(f"expected group=host:port, each group once, separated by commas, got {item!r}")
         listeners[group] = Address.parse(address)
     return listeners
+
+
+def _items(value: object) -> object:
+    return tuple(filter(None, (item.strip() for item in value.split(",")))) if isinstance(value, str) else value
+
+
+def _node_rules(value: object) -> object:
+    items = _items(value)
+    return tuple(map(NodeRule.parse, items)) if isinstance(value, str) and isinstance(items, tuple) else items
 
 
 class Settings(BaseSettings):
@@ -95,14 +113,36 @@ class Settings(BaseSettings):
         default=Address("0.0.0.0", 18000),  # noqa: S104 -- a server listens
         description="Where Envoys reach the ADS server.",
     )
+    xds_tls_cert_file: Path | None = Field(
+        default=None,
+        description="The server's certificate and its chain, in PEM; followed on disk. With it, TLS 1.3 is spoken"
+        " and every client must show a certificate. Needs the next two.",
+    )
+    xds_tls_key_file: Path | None = Field(default=None, description="The private key of that certificate, in PEM.")
+    xds_tls_client_ca_file: Path | None = Field(
+        default=None, description="The CA, or several, that clients' certificates must be of, in PEM."
+    )
+    xds_node_identities: Annotated[tuple[NodeRule, ...], NoDecode] = Field(
+        default=(),
+        description="Which certificate may be which node: SAN=node-id@group, * for any text, separated by commas;"
+        " the SAN is a URI or a DNS name. Unset: a SAN must be the node id itself, in any group.",
+    )
+    xds_operator_identities: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="SANs, * for any text, separated by commas, whose certificates may ask for client status and"
+        " reflection. Unset: none.",
+    )
+    xds_allow_plaintext: bool = Field(
+        default=False, description="yes: Envoys may be served in plain text on other addresses than loopback."
+    )
     xds_streams_per_second: float = Field(
-        default=500,
+        default=250,
         gt=0,
         allow_inf_nan=False,
         description="New streams served per second; more wait their turn, and after 10 s are told to come back.",
     )
     xds_stream_burst: int = Field(
-        default=500, ge=1, description="New streams that are served at once, before that rate counts."
+        default=250, ge=1, description="New streams that are served at once, before that rate counts."
     )
     xds_stream_max_age_seconds: float = Field(
         default=0,
@@ -121,18 +161,71 @@ class Settings(BaseSettings):
         description="Over how long streams are ended on shutdown, and how long it may take.",
     )
 
-    auth_mode: Literal["required"] = Field(
+    auth_mode: Literal["required", "optional", "off"] = Field(
         default="required",
-        description="required: every request to a cell needs a valid token. (The only mode so far.)",
+        description="required: every request to a cell needs a valid token; optional: one without is"
+        " AUTH_ANONYMOUS_TENANT's, if that is set; off: all are, and no token is looked at.",
+    )
+    auth_anonymous_tenant: str = Field(
+        default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,127})?$", description="Whose a request without a token is."
     )
     auth_issuer: str = Field(default="", description="The `iss` that tokens must carry. Required.")
     auth_audience: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="The `aud` values that tokens may carry, separated by commas. Required."
     )
-    auth_jwks_file: Path | None = Field(
-        default=None, description="A JWKS file with the issuer's public keys. Required."
+    auth_jwks_url: str = Field(
+        default="", description="Where the issuer publishes its public keys, its `jwks_uri`. Required, or the file."
     )
-    auth_tenant_claim: str = Field(default="tenant_id", min_length=1, description="The claim that names the tenant.")
+    auth_jwks_file: Path | None = Field(
+        default=None, description="A JWKS file with the issuer's public keys; followed when it changes."
+    )
+    auth_issuers_file: Path | None = Field(
+        default=None,
+        description="Several issuers, instead of the variables above: a JSON list of objects with issuer, audiences,"
+        " jwks_url or jwks_file and, if they differ from the variables, tenant_claim, cell_claim, algorithms.",
+    )
+    auth_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("RS256", "ES256"),
+        description="The algorithms that tokens may be signed by, separated by commas: of RS256, RS384, RS512, PS256,"
+        " PS384, PS512, ES256, ES384, ES512, EdDSA.",
+    )
+    auth_jwks_refresh_seconds: float = Field(
+        default=60,
+        gt=0,
+        le=86400,
+        allow_inf_nan=False,
+        description="How often keys are fetched; sooner if their Cache-Control says so.",
+    )
+    auth_jwks_overlap_seconds: float = Field(
+        default=3600,
+        ge=0,
+        allow_inf_nan=False,
+        description="How long a key is still accepted after its issuer has withdrawn it; as long as a token lives.",
+    )
+    auth_jwks_insecure: bool = Field(
+        default=False, description="Whether keys may be fetched by http:// from other machines, too."
+    )
+    auth_websocket_query: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9_.-]{0,64}$",
+        description="A query parameter that may carry the token to /ws, access_token say; the cell does not see it.",
+    )
+    auth_websocket_cookie: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9_.-]{0,64}$",
+        description="A cookie that may carry the token to /ws; the cell does not see it.",
+    )
+    auth_token_bytes: int = Field(
+        default=8192,
+        ge=1024,
+        le=65536,
+        description="The largest token: larger ones are not cached, and a request's headers may have 24 KiB more.",
+    )
+    auth_tenant_claim: str = Field(
+        default="tenant_id",
+        min_length=1,
+        description="The claim that names the tenant: a.b for a claim in another, or a JSON pointer.",
+    )
     auth_cell_claim: str = Field(default="cell", min_length=1, description="The claim that binds a token to a cell.")
     auth_clock_skew_seconds: int = Field(
         default=60, ge=0, le=600, description="How far a token's times may be off the edge's clock."
@@ -177,10 +270,8 @@ class Settings(BaseSettings):
     _addresses = field_validator("xds_listen", "http_listen", "client_upstream", mode="before")(_address)
     _groups = field_validator("edge_listeners", mode="before")(_listeners)
 
-    @field_validator("auth_audience", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return tuple(filter(None, (v.strip() for v in value.split(",")))) if isinstance(value, str) else value
+    _lists = field_validator("auth_audience", "auth_algorithms", "xds_operator_identities", mode="before")(_items)
+    _rules = field_validator("xds_node_identities", mode="before")(_node_rules)
 
     @field_validator("client_upstream")
     @classmethod
@@ -200,8 +291,31 @@ class Settings(BaseSettings):
     def _has_groups(self) -> Self:
         if not self.edge_listeners:
             raise ValueError("EDGE_LISTENERS: expected at least one group=host:port")
+        if self.auth_mode == "off" and not self.auth_anonymous_tenant:
+            raise ValueError("AUTH_ANONYMOUS_TENANT: must be set while AUTH_MODE=off; every request is that tenant's")
         if self.grpc_node_group in self.edge_listeners:
             raise ValueError(f"GRPC_NODE_GROUP: {self.grpc_node_group} is a group of EDGE_LISTENERS; expected another")
+        return self
+
+    @model_validator(mode="after")
+    def _has_whole_tls(self) -> Self:
+        files = {
+            "XDS_TLS_CERT_FILE": self.xds_tls_cert_file,
+            "XDS_TLS_KEY_FILE": self.xds_tls_key_file,
+            "XDS_TLS_CLIENT_CA_FILE": self.xds_tls_client_ca_file,
+        }
+        unset = [name for name, file in files.items() if not file]
+        if 0 < len(unset) < len(files):
+            raise ValueError(f"{unset[0]}: must be set: TLS needs all of {', '.join(files)}")
+        rules = {
+            "XDS_NODE_IDENTITIES": self.xds_node_identities,
+            "XDS_OPERATOR_IDENTITIES": self.xds_operator_identities,
+        }
+        idle = [name for name, value in rules.items() if value and unset]
+        if idle:
+            raise ValueError(
+                f"{idle[0]}: is about certificates, and in plain text there are none: set {', '.join(files)}"
+            )
         return self
 
     @classmethod
@@ -216,23 +330,24 @@ class Settings(BaseSettings):
         except ValidationError as error:
             raise SettingsError(tuple(_fault(fault) for fault in error.errors())) from None
 
-    def require_auth(self) -> str:
-        """The JWKS as JSON text; raises `SettingsError` unless tokens can be checked in full.
+    def require_channel(self) -> TlsFiles | None:
+        """The files of TLS, None for plain text; raises `SettingsError` where plain text is not allowed."""
+        if self.xds_tls_cert_file and self.xds_tls_key_file and self.xds_tls_client_ca_file:
+            return TlsFiles(self.xds_tls_cert_file, self.xds_tls_key_file, self.xds_tls_client_ca_file)
+        if self.xds_allow_plaintext or _is_loopback(self.xds_listen.host):
+            return None
+        ways = (
+            "set XDS_TLS_CERT_FILE, XDS_TLS_KEY_FILE and XDS_TLS_CLIENT_CA_FILE,"
+            " or listen on 127.0.0.1, or set XDS_ALLOW_PLAINTEXT=yes"
+        )
+        raise SettingsError((f"XDS_LISTEN: refusing to serve plain text on {self.xds_listen}: {ways}",))
 
-        Envoy does not check an empty issuer or audience, so serving without one would let any token in.
-        """
-        faults = [
-            f"{name}: must be set while AUTH_MODE=required; refusing to serve an edge that cannot check tokens"
-            for name, value in (
-                ("AUTH_ISSUER", self.auth_issuer),
-                ("AUTH_AUDIENCE", self.auth_audience),
-                ("AUTH_JWKS_FILE", self.auth_jwks_file),
-            )
-            if not value
-        ]
-        if faults or self.auth_jwks_file is None:
-            raise SettingsError(tuple(faults))
-        return _read_jwks(self.auth_jwks_file)
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _check_lines(file: Path) -> None:
@@ -259,22 +374,3 @@ def _fault(fault: Any) -> str:  # noqa: ANN401 -- pydantic's error dictionary
         return f"{name}: no such setting"
     says_value = name == "DATABASE_URL" or ", got " in message
     return f"{name}: {message}" if says_value else f"{name}: {message} (got {fault['input']!r})"
-
-
-def _read_jwks(path: Path) -> str:
-    try:
-        text = path.read_text()
-        keys = json.loads(text)["keys"]
-    except OSError as error:
-        raise SettingsError((f"AUTH_JWKS_FILE: cannot read {path}: {error.strerror}",)) from None
-    except (ValueError, KeyError, TypeError):
-        raise SettingsError((f'AUTH_JWKS_FILE: {path} is not a JWKS: expected JSON with "keys"',)) from None
-    usable = isinstance(keys, list) and any(
-        isinstance(key, dict) and key.get("kty") in ("RSA", "EC", "OKP") for key in keys
-    )
-    if not usable:
-        raise SettingsError((f"AUTH_JWKS_FILE: {path} holds no RSA, EC or OKP public key",))
-    private = [key for key in keys if isinstance(key, dict) and ("d" in key or key.get("kty") == "oct")]
-    if private:
-        raise SettingsError((f"AUTH_JWKS_FILE: {path} holds a private or symmetric key; it is sent to every Envoy",))
-    return text

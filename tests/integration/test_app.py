@@ -1,27 +1,35 @@
 """The composition root: settings become what the translation wants, and only whole ones."""
 
-from pathlib import Path
-
 import pytest
 
-from xds.app import edge_options
+from xds.app import edge_options, issuer_options
 from xds.errors import SettingsError
 from xds.settings import Address, CbaMode, Settings
-from xds.translate import CellBound
+from xds.tokens import read_issuers
+from xds.translate import AuthMode, CellBound, EdgeOptions
 
 
 def settings(**values: object) -> Settings:
     return Settings(
         auth_issuer="https://idp.example",
         auth_audience=("alphaswarm", "other"),
-        auth_jwks_file=Path("jwks.json"),
+        auth_jwks_url="https://idp.example/jwks",
         **values,  # type: ignore[arg-type]  # pydantic checks them
     )
 
 
+def edge(given: Settings) -> EdgeOptions:
+    return edge_options(given, [issuer_options(each) for each in read_issuers(given)])
+
+
 def test_every_setting_of_the_edge_reaches_the_translation() -> None:
-    options = edge_options(
+    options = edge(
         settings(
+            auth_mode="optional",
+            auth_anonymous_tenant="acme",
+            auth_websocket_query="access_token",
+            auth_websocket_cookie="session",
+            auth_token_bytes=4096,
             auth_tenant_claim="org.tenant",
             auth_cell_claim="home",
             auth_clock_skew_seconds=5,
@@ -31,13 +39,14 @@ def test_every_setting_of_the_edge_reaches_the_translation() -> None:
             grpc_node_group="programs",
             cell_health_path="/live",
             edge_trusted_hops=1,
-        ),
-        '{"keys":[]}',
+        )
     )
-    assert options.auth.issuer == "https://idp.example"
-    assert options.auth.audiences == ("alphaswarm", "other")
-    assert options.auth.jwks == '{"keys":[]}'
-    assert (options.auth.tenant_claim, options.auth.cell_claim) == ("org.tenant", "home")
+    (issuer,) = options.auth.issuers
+    assert (issuer.issuer, issuer.audiences, issuer.jwks) == ("https://idp.example", ("alphaswarm", "other"), "")
+    assert (issuer.tenant_claim, issuer.cell_claim) == (("org", "tenant"), ("home",))
+    assert (options.auth.mode, options.auth.anonymous_tenant) == (AuthMode.OPTIONAL, "acme")
+    assert (options.auth.websocket_query, options.auth.websocket_cookie) == ("access_token", "session")
+    assert options.auth.token_bytes == 4096
     assert options.auth.clock_skew_seconds == 5
     assert options.auth.cell_bound is CellBound.MONITOR
     assert options.listeners == {"a": ("127.0.0.1", 1), "b": ("127.0.0.1", 2)}
@@ -49,11 +58,11 @@ def test_every_setting_of_the_edge_reaches_the_translation() -> None:
 
 @pytest.mark.parametrize(("mode", "bound"), list(zip(CbaMode, CellBound, strict=True)))
 def test_each_cba_mode_has_its_meaning(mode: CbaMode, bound: CellBound) -> None:
-    assert edge_options(settings(cba_mode=mode), "{}").auth.cell_bound is bound
+    assert edge(settings(cba_mode=mode)).auth.cell_bound is bound
 
 
 def test_an_edge_that_cannot_check_tokens_is_never_built() -> None:
     with pytest.raises(SettingsError):
-        Settings().require_auth()
-    with pytest.raises(ValueError, match="must not be empty"):
-        edge_options(Settings(), "{}")
+        read_issuers(Settings())
+    with pytest.raises(ValueError, match="there must be one"):
+        edge_options(Settings(), [])

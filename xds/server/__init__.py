@@ -6,5 +6,6 @@ Decodes requests, drives a session a stream, writes what the session says. Knows
 from xds.server.fleet import Fleet
 from xds.server.service import AdsServer, ServerOptions
 from xds.server.stream import Surroundings
+from xds.server.tls import Certificates, Tls
 
-__all__ = ["AdsServer", "Fleet", "ServerOptions", "Surroundings"]
+__all__ = ["AdsServer", "Certificates", "Fleet", "ServerOptions", "Surroundings", "Tls"]

@@ -90,6 +90,12 @@ class Metrics:
         """1 while the registry can be reached, else 0."""
         self.registry_reconnects = self._counter("registry_reconnects", "Connections to the registry made again.")
         """Connections to the registry made again."""
+        self.tokens_required = self._gauge("tokens_required", "1 while every request to a cell needs a token, else 0.")
+        """1 while every request to a cell needs a token, else 0."""
+        self.jwks_keys = self._gauge("jwks_keys", "Public keys that issuers publish now.")
+        """Public keys that issuers publish now."""
+        self.jwks_failures = self._counter("jwks_failures", "Fetches of keys that failed; the last good ones stay.")
+        """Fetches of keys that failed; the last good ones stay."""
         self._info = Info(_PREFIX, "The control plane and its modes.", registry=self._registry)
 
     def open_stream(self, variant: Variant) -> None:
@@ -129,6 +135,7 @@ class Metrics:
 
     def set_info(self, *, version: str, auth_mode: str, cba_mode: str) -> None:
         """Set what never changes while the process runs."""
+        self.tokens_required.set(auth_mode == "required")
         self._info.info({"version": version, "auth_mode": auth_mode, "cba_mode": cba_mode})
 
     def render(self) -> bytes:

@@ -3,18 +3,29 @@
 Pure. What cannot be translated is a `Problem` in the result; the rest is translated all the same.
 """
 
-from xds.translate.options import AuthOptions, CellBound, ClusterOptions, ConnectionOptions, EdgeOptions
+from xds.translate.options import (
+    AuthMode,
+    AuthOptions,
+    CellBound,
+    ClusterOptions,
+    ConnectionOptions,
+    EdgeOptions,
+    IssuerOptions,
+)
 from xds.translate.problems import Problem
-from xds.translate.translation import Translation, retranslate, translate
+from xds.translate.translation import Translation, retranslate, translate, with_keys
 
 __all__ = [
+    "AuthMode",
     "AuthOptions",
     "CellBound",
     "ClusterOptions",
     "ConnectionOptions",
     "EdgeOptions",
+    "IssuerOptions",
     "Problem",
     "Translation",
     "retranslate",
     "translate",
+    "with_keys",
 ]

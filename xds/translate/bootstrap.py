@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from xds.names import NodeGroup, NodeId
+from xds.translate.channel import ChannelTls, transport_socket
 from xds.translate.overload import overload_manager
 
 XDS_CLUSTER = "alphaswarm-xds"
@@ -17,7 +18,7 @@ _RECONNECT = {"retry_back_off": {"base_interval": "0.5s", "max_interval": "5s"}}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootstrapOptions:
-    """What differs from one Envoy to the next."""
+    """What differs from one Envoy to the next; without `tls` it subscribes in plain text."""
 
     node_id: NodeId
     node_group: NodeGroup
@@ -31,11 +32,11 @@ class BootstrapOptions:
 
     max_heap_bytes: int = 2 * 1024**3
     """Below what the machine, or the container, gives it: Envoy's scopes of a million tenants take 1.4 GB."""
+    tls: ChannelTls | None = None
 
 
 def bootstrap(options: BootstrapOptions) -> dict[str, object]:
     """The bootstrap as a JSON object. The admin interface is on loopback only."""
-    host, port = options.server
     return {
         "node": {
             "id": options.node_id,
@@ -54,14 +55,15 @@ def bootstrap(options: BootstrapOptions) -> dict[str, object]:
             "cds_config": _over_ads(),
             "lds_config": _over_ads(),
         },
-        "static_resources": {"clusters": [_xds_cluster(host, port)]},
+        "static_resources": {"clusters": [_xds_cluster(options)]},
         "overload_manager": overload_manager(
             max_connections=options.max_connections, max_heap_bytes=options.max_heap_bytes
         ),
     }
 
 
-def _xds_cluster(host: str, port: int) -> dict[str, object]:
+def _xds_cluster(options: BootstrapOptions) -> dict[str, object]:
+    host, port = options.server
     http2 = {
         # A connection that died without a word is noticed, and made again, within a minute.
         "connection_keepalive": {"interval": "30s", "timeout": "10s"},
@@ -81,6 +83,7 @@ def _xds_cluster(host: str, port: int) -> dict[str, object]:
             "cluster_name": XDS_CLUSTER,
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(host, port)}}]}],
         },
+        **({"transport_socket": transport_socket(options.tls)} if options.tls else {}),
     }
 
 

@@ -3,6 +3,8 @@
 It names no cell and no tenant: those come by scopes and routes, so that it need not change, and drain, for them.
 """
 
+from collections.abc import Iterator
+
 from envoy_data_plane.envoy.config.accesslog.v3 import (
     AccessLogFilter,
     ComparisonFilter,
@@ -10,8 +12,13 @@ from envoy_data_plane.envoy.config.accesslog.v3 import (
     ResponseFlagFilter,
     StatusCodeFilter,
 )
+from envoy_data_plane.envoy.config.common.mutation_rules.v3 import HeaderMutation as HeaderMutationRule
 from envoy_data_plane.envoy.config.core.v3 import (
     DataSource,
+    ExtensionConfigSource,
+    HeaderValue,
+    HeaderValueOption,
+    HeaderValueOptionHeaderAppendAction,
     Http2ProtocolOptions,
     HttpProtocolOptions,
     HttpProtocolOptionsHeadersWithUnderscoresAction,
@@ -20,6 +27,8 @@ from envoy_data_plane.envoy.config.core.v3 import (
     TypedExtensionConfig,
 )
 from envoy_data_plane.envoy.config.listener.v3 import Filter, FilterChain, Listener
+from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import HeaderMutation, Mutations
+from envoy_data_plane.envoy.extensions.filters.http.jwt_authn.v3 import JwtAuthentication
 from envoy_data_plane.envoy.extensions.filters.http.rbac.v3 import Rbac
 from envoy_data_plane.envoy.extensions.filters.http.router.v3 import Router
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import (
@@ -37,12 +46,14 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v
 )
 from envoy_data_plane.google.protobuf import Struct
 
-from xds.translate.authentication import JWT_FILTER, TENANT_HEADER, check_tokens, strip_headers
+from xds.translate.authentication import JWT_FILTER, TENANT_HEADER, strip_headers
 from xds.translate.cellbound import RBAC_FILTER
 from xds.translate.messages import over_ads, pack, socket_address
 from xds.translate.naming import EDGE_LISTENER, TENANT_SCOPES
-from xds.translate.options import EdgeOptions
+from xds.translate.options import AuthMode, AuthOptions, EdgeOptions
+from xds.translate.places import hide_tokens
 from xds.translate.privacy import privacy_filter
+from xds.translate.tenantclaim import TENANT_FILTER, require_tenant
 
 STAT_PREFIX = "ingress_http"
 SERVER_NAME = "alphaswarm-edge"
@@ -69,11 +80,11 @@ def _connection_manager(options: EdgeOptions) -> HttpConnectionManager:
         scoped_routes=_scoped_routes(),
         early_header_mutation_extensions=[
             TypedExtensionConfig(
-                name="envoy.http.early_header_mutation.header_mutation", typed_config=pack(strip_headers())
+                name="envoy.http.early_header_mutation.header_mutation", typed_config=pack(strip_headers(options.auth))
             )
         ],
         http_filters=[
-            HttpFilter(name=JWT_FILTER, typed_config=pack(check_tokens(options.auth))),
+            *_token_filters(options.auth),
             HttpFilter(name=RBAC_FILTER, typed_config=pack(Rbac())),
             privacy_filter(),
             HttpFilter(name="envoy.filters.http.router", typed_config=pack(Router(suppress_envoy_headers=True))),
@@ -88,7 +99,7 @@ def _connection_manager(options: EdgeOptions) -> HttpConnectionManager:
         normalize_path=True,
         merge_slashes=True,
         path_with_escaped_slashes_action=HttpConnectionManagerPathWithEscapedSlashesAction.UNESCAPE_AND_REDIRECT,
-        max_request_headers_kb=limits.max_headers_kb,
+        max_request_headers_kb=-(-options.auth.token_bytes // 1024) + limits.other_headers_kb,
         request_headers_timeout=limits.request_headers_timeout,
         request_timeout=limits.request_timeout,
         stream_idle_timeout=limits.stream_idle_timeout,
@@ -105,6 +116,28 @@ def _connection_manager(options: EdgeOptions) -> HttpConnectionManager:
             allow_connect=True,
         ),
     )
+
+
+def _token_filters(auth: AuthOptions) -> Iterator[HttpFilter]:
+    """What becomes of a token: checked, held to name a tenant, and hidden where it does not belong."""
+    if auth.mode is AuthMode.OFF:
+        return
+    # A change of keys would else change the listener, and so drain every connection. There is no default config on
+    # purpose: until the first comes, the listener warms, and refuses.
+    check = ExtensionConfigSource(config_source=over_ads(), type_urls=[pack(JwtAuthentication()).type_url])
+    yield HttpFilter(name=JWT_FILTER, config_discovery=check)
+    yield HttpFilter(name=TENANT_FILTER, typed_config=pack(require_tenant(auth)))
+    hidden = hide_tokens(auth)
+    if hidden is not None:
+        yield HttpFilter(name="envoy.filters.http.lua", typed_config=pack(hidden))
+    if auth.public_tenant is not None:
+        # The check has removed the header, so that the route, already chosen, is all that knows the tenant.
+        name = HeaderValueOption(
+            header=HeaderValue(key=TENANT_HEADER, value=auth.public_tenant),
+            append_action=HeaderValueOptionHeaderAppendAction.ADD_IF_ABSENT,
+        )
+        mutation = HeaderMutation(mutations=Mutations(request_mutations=[HeaderMutationRule(append=name)]))
+        yield HttpFilter(name="envoy.filters.http.header_mutation", typed_config=pack(mutation))
 
 
 def _scoped_routes() -> ScopedRoutes:

@@ -4,24 +4,29 @@ Pure: the same topology and options give the same tables, whatever was translate
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from envoy_data_plane.envoy.config.core.v3 import TypedExtensionConfig
 
 from xds.model import Changes, Tenant, Topology
 from xds.names import PUBLIC_TENANT, CellId, NodeGroup, ResourceName, TenantId, TypeUrl
 from xds.snapshot import Ref, Resource, ResourceTable, Snapshot, encode_resource
 from xds.translate import clusters, listeners, routes, scopes
+from xds.translate.authentication import check_tokens
 from xds.translate.cells import CellResources, is_cell_id, translate_cell
+from xds.translate.messages import pack
 from xds.translate.naming import (
     CLIENT_CLUSTER,
     EDGE_LISTENER,
     PUBLIC_ROUTES,
+    TOKEN_CHECK,
     anchor_scope,
     cell_cluster,
     cell_routes,
     cell_target,
     tenant_scope,
 )
-from xds.translate.options import EdgeOptions
+from xds.translate.options import AuthMode, AuthOptions, EdgeOptions
 from xds.translate.problems import Problem
 from xds.translate.proxyless import NOTHING
 from xds.translate.tenants import TenantTranslator, is_tenant_id
@@ -101,7 +106,20 @@ def retranslate(before: Translation, changes: Changes) -> Translation:
     )
 
 
-_SHARED_TYPES = (TypeUrl.CLUSTER, TypeUrl.ENDPOINT, TypeUrl.ROUTE, TypeUrl.SCOPE)
+def with_keys(before: Translation, jwks: Mapping[str, str]) -> Translation:
+    """The same with these keys, by issuer: one resource, which names no cell and no tenant."""
+    auth = before.options.auth.with_keys(jwks)
+    if auth == before.options.auth:
+        return before
+    extensions = before.shared[TypeUrl.EXTENSION].replace(_extensions(auth), [])
+    return replace(
+        before,
+        options=replace(before.options, auth=auth),
+        shared={**before.shared, TypeUrl.EXTENSION: extensions},
+    )
+
+
+_SHARED_TYPES = (TypeUrl.CLUSTER, TypeUrl.ENDPOINT, TypeUrl.EXTENSION, TypeUrl.ROUTE, TypeUrl.SCOPE)
 
 
 def _fixed(options: EdgeOptions) -> dict[TypeUrl, list[Resource]]:
@@ -114,16 +132,29 @@ def _fixed(options: EdgeOptions) -> dict[TypeUrl, list[Resource]]:
     public = ResourceName(PUBLIC_TENANT)
     body = scopes.scope(public, PUBLIC_ROUTES, PUBLIC_TENANT)
     scope = encode_resource(public, body, awaits=(Ref(TypeUrl.ROUTE, PUBLIC_ROUTES),))
-    fixed = {TypeUrl.ROUTE: tables, TypeUrl.SCOPE: [scope, *map(scopes.anchor, tables)]}
+    fixed = {
+        TypeUrl.EXTENSION: _extensions(options.auth),
+        TypeUrl.ROUTE: tables,
+        TypeUrl.SCOPE: [scope, *map(scopes.anchor, tables)],
+    }
     if options.client is not None:
         cluster = clusters.web_client(options.client, options.cluster)
         fixed[TypeUrl.CLUSTER] = [encode_resource(CLIENT_CLUSTER, bytes(cluster))]
     return fixed
 
 
+def _extensions(auth: AuthOptions) -> list[Resource]:
+    """The config of what is in the listeners by name only."""
+    if auth.mode is AuthMode.OFF:
+        return []
+    check = TypedExtensionConfig(name=TOKEN_CHECK, typed_config=pack(check_tokens(auth)))
+    return [encode_resource(TOKEN_CHECK, bytes(check))]
+
+
 def _listener_table(address: tuple[str, int], options: EdgeOptions) -> ResourceTable:
     listener = listeners.edge(address, options)
-    return ResourceTable(TypeUrl.LISTENER, [encode_resource(EDGE_LISTENER, bytes(listener))])
+    awaits = tuple(Ref(TypeUrl.EXTENSION, each.name) for each in _extensions(options.auth))
+    return ResourceTable(TypeUrl.LISTENER, [encode_resource(EDGE_LISTENER, bytes(listener), awaits=awaits)])
 
 
 def _put_cells(

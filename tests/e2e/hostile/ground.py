@@ -21,6 +21,9 @@ HOME, OTHER, MODERN = "cell-shared-std-local", "cell-shared-std-eu", "cell-dedic
 RETIRED = "cell-shared-std-gone"
 CLIENT, CONTROLLER = "the web client", "the controller"
 
+QUERY, COOKIE = "access_token", "session"
+"""Where a websocket's token may stand besides its header."""
+
 PLACEMENTS: Mapping[str, str] = {
     "acme": HOME,
     "globex": OTHER,
@@ -67,6 +70,8 @@ async def ground(**environment: str) -> AsyncIterator[Ground]:
     async with upstreams(HOME, OTHER, MODERN, RETIRED, CLIENT, CONTROLLER) as (ports, log):
         settings = {
             "CLIENT_UPSTREAM": f"127.0.0.1:{ports[CLIENT]}",
+            "AUTH_WEBSOCKET_QUERY": QUERY,
+            "AUTH_WEBSOCKET_COOKIE": COOKIE,
             "CONTROLLER_UPSTREAM": f"127.0.0.1:{ports[CONTROLLER]}",
             **environment,
         }

@@ -17,7 +17,7 @@ Make: TypeAlias = Callable[[Forger], Request]
 
 HTTP1, HTTP2, WEBSOCKET, WEBSOCKET2 = Protocol
 EVERY = tuple(Protocol)
-PLAIN = (HTTP1, HTTP2)
+PLAIN, WEBSOCKETS = (HTTP1, HTTP2), (WEBSOCKET, WEBSOCKET2)
 BY_HTTP1, BY_HTTP2 = (HTTP1, WEBSOCKET), (HTTP2, WEBSOCKET2)
 
 _PATH = "{root}/x"
@@ -48,7 +48,7 @@ NO_ROUTE = _is(403, NO_ANSWER)
 DECLINED = _is(426)
 """What an upstream says that takes no websocket."""
 
-REFUSES_CLAIMS_OF_NO_TEXT = False
+REFUSES_CLAIMS_OF_NO_TEXT = True
 """Whether a tenant claim that is no text is refused even if what Envoy writes for it is a tenant's id."""
 
 SEEN_BY_CELLS = frozenset({"x-alphaswarm-tenant", "x-alphaswarm-cell"})

@@ -2,18 +2,20 @@
 
 from dataclasses import replace
 
-from tests.e2e.hostile.ground import HOME, HOMELESS, MODERN, OTHER, RETIRED, SUSPENDED
+from tests.e2e.hostile.ground import COOKIE, HOME, HOMELESS, MODERN, OTHER, QUERY, RETIRED, SUSPENDED
 from tests.e2e.hostile.row import (
     BAD_TOKEN,
     CELL_MOVED,
     CELL_NOT_IN_SERVICE,
     NO_TENANT,
     NO_TOKEN,
+    PLAIN,
     PUBLIC_TENANT_CLAIMED,
     REFUSES_CLAIMS_OF_NO_TEXT,
     SUSPENDED_TENANT,
     TOO_LARGE,
     UNKNOWN_TENANT,
+    WEBSOCKETS,
     WRONG_AUDIENCE,
     Row,
     bearer,
@@ -43,12 +45,38 @@ def _listed(forger: Forger) -> Request:
 
 
 def _in_query(forger: Forger) -> Request:
-    return Request(path=f"{{root}}/x?access_token={forger.token()}")
+    return Request(path=f"{{root}}/x?{QUERY}={forger.token()}")
 
 
 def _in_query_too(forger: Forger) -> Request:
-    query = f"?access_token={forger.token(tenant_id='globex')}"
+    query = f"?{QUERY}={forger.token(tenant_id='globex')}"
     return Request(path=f"{{root}}/x{query}", headers=(bearer(forger.token()),))
+
+
+def _in_query_twice(forger: Forger) -> Request:
+    query = f"?{QUERY}={forger.token()}&{QUERY}={forger.token(tenant_id='globex')}"
+    return Request(path=f"{{root}}/x{query}")
+
+
+def _in_cookie(forger: Forger) -> Request:
+    return Request(headers=(("cookie", f"{COOKIE}={forger.token()}"),))
+
+
+def _in_cookie_twice(forger: Forger) -> Request:
+    return Request(headers=(("cookie", f"{COOKIE}={forger.token()}; {COOKIE}={forger.token(tenant_id='globex')}"),))
+
+
+def _in_cookie_too(forger: Forger) -> Request:
+    return replace(_in_query(forger), headers=_in_cookie(forger).headers)
+
+
+def _in_bad_query_too(forger: Forger) -> Request:
+    return replace(_in_cookie(forger), path=f"{{root}}/x?{QUERY}={forger.by_another_key()}")
+
+
+def _everywhere(forger: Forger) -> Request:
+    cookie = ("cookie", f"{COOKIE}={forger.token(tenant_id='initech')}")
+    return replace(_in_query_too(forger), headers=(cookie, bearer(forger.token())))
 
 
 def _in_bad_header_too(forger: Forger) -> Request:
@@ -82,10 +110,18 @@ MISPLACED = (
     _given("JSON for a JWT", 'Bearer {"tenant_id":"acme"}'),
     refused("two tokens in two headers", _twice, BAD_TOKEN),
     refused("two tokens in one header", _listed, BAD_TOKEN),
-    refused("token in the query", _in_query, NO_TOKEN),
+    refused("token in the query", _in_query, NO_TOKEN, on=PLAIN),
+    served("token in the query of a websocket", _in_query, on=WEBSOCKETS),
+    served("two tokens in the query of a websocket", _in_query_twice, on=WEBSOCKETS),
+    refused("token in the cookie", _in_cookie, NO_TOKEN, on=PLAIN),
+    served("token in the cookie of a websocket", _in_cookie, on=WEBSOCKETS),
+    served("two tokens in the cookies of a websocket", _in_cookie_twice, on=WEBSOCKETS),
+    served("token in the query and the cookie of a websocket", _in_cookie_too, on=WEBSOCKETS),
+    refused("token in the cookie, a forged one in the query", _in_bad_query_too, BAD_TOKEN, on=WEBSOCKETS),
+    served("tokens of three tenants in three places", _everywhere),
     refused("token in the query, a forged one in the header", _in_bad_header_too, BAD_TOKEN),
     served("another tenant's token in the query, too", _in_query_too),
-    refused("token in a cookie and in other headers", _elsewhere, NO_TOKEN),
+    refused("token in other cookies and headers", _elsewhere, NO_TOKEN),
     refused("token too large", claiming(padding="y" * 40_000), TOO_LARGE),
 )
 

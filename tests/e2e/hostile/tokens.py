@@ -28,7 +28,7 @@ class Forger:
 
     def __init__(self, idp: IdentityProvider) -> None:
         self.idp = idp
-        self._key: rsa.RSAPrivateKey = idp._key
+        self._key: rsa.RSAPrivateKey = idp._keys[idp.key_id]
         self._other_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self._curve_key = ec.generate_private_key(ec.SECP256R1())
 

@@ -157,3 +157,10 @@ def test_every_label_is_one_that_has_few_values(metrics: Metrics) -> None:
 
 def test_the_media_type_is_prometheus_text() -> None:
     assert Metrics.content_type == "text/plain; version=0.0.4; charset=utf-8"
+
+
+@pytest.mark.parametrize(("mode", "required"), [("required", 1), ("optional", 0), ("off", 0)])
+def test_whether_every_request_needs_a_token_is_a_metric(metrics: Metrics, mode: str, required: int) -> None:
+    metrics.set_info(version="0.2.0", auth_mode=mode, cba_mode="enforce")
+
+    assert _sample(metrics, "tokens_required") == required
