@@ -26,7 +26,15 @@ from xds.telemetry import Metrics, get_logger
 from xds.tokens import Issuer, TrustedIssuer, read_issuers
 from xds.tokens.claims import claim_path
 from xds.tokens.keeping import Keys
-from xds.translate import AuthMode, AuthOptions, CellBound, ClusterOptions, EdgeOptions, IssuerOptions
+from xds.translate import (
+    AuthMode,
+    AuthOptions,
+    CellBound,
+    ClusterOptions,
+    ConnectionOptions,
+    EdgeOptions,
+    IssuerOptions,
+)
 
 _CHANGE_LOG_SECONDS = 7 * 24 * 3600
 _PRUNE_SECONDS = 3600
@@ -49,6 +57,7 @@ def edge_options(settings: Settings, issuers: Sequence[IssuerOptions]) -> EdgeOp
         client=settings.client_upstream,
         grpc_group=NodeGroup(settings.grpc_node_group),
         cluster=ClusterOptions(health_path=settings.cell_health_path),
+        connection=ConnectionOptions(trusted_hops=settings.edge_trusted_hops),
     )
 
 

@@ -225,6 +225,13 @@ class Settings(BaseSettings):
         description="Node groups and where their Envoys listen: group=host:port, separated by commas."
         " A node's group is its `cluster`.",
     )
+    edge_trusted_hops: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="Proxies in front of the edge whose x-forwarded-for is believed: 1 for a tunnel; 0: clients connect"
+        " to it themselves.",
+    )
     grpc_node_group: str = Field(
         default="alphaswarm-grpc",
         min_length=1,

@@ -38,6 +38,7 @@ def test_every_setting_of_the_edge_reaches_the_translation() -> None:
             client_upstream=Address("client", 80),
             grpc_node_group="programs",
             cell_health_path="/live",
+            edge_trusted_hops=1,
         )
     )
     (issuer,) = options.auth.issuers
@@ -52,6 +53,7 @@ def test_every_setting_of_the_edge_reaches_the_translation() -> None:
     assert options.client == ("client", 80)
     assert options.grpc_group == "programs"
     assert options.cluster.health_path == "/live"
+    assert options.connection.trusted_hops == 1
 
 
 @pytest.mark.parametrize(("mode", "bound"), list(zip(CbaMode, CellBound, strict=True)))

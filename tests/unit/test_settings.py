@@ -82,6 +82,8 @@ def test_every_setting_is_documented() -> None:
         ("EDGE_LISTENERS", "edge=0.0.0.0"),
         ("EDGE_LISTENERS", "edge=a:1,edge=b:2"),
         ("EDGE_LISTENERS", " , "),
+        ("EDGE_TRUSTED_HOPS", "-1"),
+        ("EDGE_TRUSTED_HOPS", "all"),
         ("XDS_NODE_IDENTITIES", "edge-1"),
         ("XDS_NODE_IDENTITIES", "edge-1=edge-1@e,spiffe://a/*=edge-*"),
         ("XDS_ALLOW_PLAINTEXT", "perhaps"),

@@ -52,9 +52,12 @@ from xds.translate.messages import over_ads, pack, socket_address
 from xds.translate.naming import EDGE_LISTENER, TENANT_SCOPES
 from xds.translate.options import AuthMode, AuthOptions, EdgeOptions
 from xds.translate.places import hide_tokens
+from xds.translate.privacy import privacy_filter
 from xds.translate.tenantclaim import TENANT_FILTER, require_tenant
 
 STAT_PREFIX = "ingress_http"
+SERVER_NAME = "alphaswarm-edge"
+"""What every answer says in `server`, whatever the upstream said."""
 
 
 def edge(address: tuple[str, int], options: EdgeOptions) -> Listener:
@@ -83,6 +86,7 @@ def _connection_manager(options: EdgeOptions) -> HttpConnectionManager:
         http_filters=[
             *_token_filters(options.auth),
             HttpFilter(name=RBAC_FILTER, typed_config=pack(Rbac())),
+            privacy_filter(),
             HttpFilter(name="envoy.filters.http.router", typed_config=pack(Router(suppress_envoy_headers=True))),
         ],
         # Not on the /ws routes: whether a request may upgrade is decided by its first route, and that is the
@@ -90,14 +94,18 @@ def _connection_manager(options: EdgeOptions) -> HttpConnectionManager:
         upgrade_configs=[HttpConnectionManagerUpgradeConfig(upgrade_type="websocket")],
         local_reply_config=_local_replies(),
         use_remote_address=True,
+        xff_num_trusted_hops=limits.trusted_hops,
+        server_name=SERVER_NAME,
         normalize_path=True,
         merge_slashes=True,
         path_with_escaped_slashes_action=HttpConnectionManagerPathWithEscapedSlashesAction.UNESCAPE_AND_REDIRECT,
         max_request_headers_kb=-(-options.auth.token_bytes // 1024) + limits.other_headers_kb,
         request_headers_timeout=limits.request_headers_timeout,
+        request_timeout=limits.request_timeout,
         stream_idle_timeout=limits.stream_idle_timeout,
         common_http_protocol_options=HttpProtocolOptions(
             idle_timeout=limits.connection_idle_timeout,
+            max_headers_count=limits.max_headers,
             # Backends that fold "_" into "-" would take x_alphaswarm_cell for ours.
             headers_with_underscores_action=HttpProtocolOptionsHeadersWithUnderscoresAction.REJECT_REQUEST,
         ),
