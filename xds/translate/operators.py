@@ -26,7 +26,10 @@ _CLAIMED = "x-alphaswarm-claimed-tenant"
 
 
 def operators_filter() -> HttpFilter:
-    """Make the request the public tenant's, after its token is checked and before its route is chosen again."""
+    """Make the request the public tenant's, after its token is checked and before its route is chosen again.
+
+    So it must come right after the check: any filter that asks for its own config of a route has the route chosen.
+    """
     mutations = [
         HeaderMutation(append=overwrite(_CLAIMED, f"%REQ({TENANT_HEADER})%")),
         HeaderMutation(append=overwrite(TENANT_HEADER, PUBLIC_TENANT)),
@@ -46,10 +49,17 @@ def manage(options: EdgeOptions) -> list[Route]:
         granted.direct_response = direct(404, "there is no controller")
     else:
         granted.route = unlimited(CONTROLLER_CLUSTER, options.connection.silence_timeout)
-    # The first route of such a request, chosen before its token is known, is this one: it must wake the filter.
-    refused = answer(MANAGE, 403, OPERATORS_ONLY)
-    refused.typed_per_filter_config = _awake(Mutations())
-    return [granted, refused]
+    return [granted, refused()]
+
+
+def refused() -> Route:
+    """Any table's route for /manage.
+
+    The first route of such a request, chosen before its token is known, is this one: it must wake the filter.
+    """
+    route = answer(MANAGE, 403, OPERATORS_ONLY)
+    route.typed_per_filter_config = _awake(Mutations())
+    return route
 
 
 def _tenant_again() -> Mutations:

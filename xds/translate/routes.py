@@ -27,9 +27,9 @@ from xds.translate.naming import (
     cell_routes,
     grace_routes,
 )
-from xds.translate.operators import MANAGE, manage
+from xds.translate.operators import manage, refused
 from xds.translate.options import EdgeOptions
-from xds.translate.refusals import OPERATORS_ONLY, UNAVAILABLE, answer, direct, suspended_tenant, unknown_tenant
+from xds.translate.refusals import UNAVAILABLE, answer, direct, suspended_tenant, unknown_tenant
 
 _RETRY_ON = "connect-failure,refused-stream"
 _TENANTS_PATHS = ("/api", "/ws")
@@ -45,7 +45,7 @@ def of_cell(cell: Cell, options: EdgeOptions, *, previous: CellId | None = None)
         return refusing(name, 503, UNAVAILABLE, options)
     known = (cell.id,) if previous is None else (cell.id, previous)
     routes = [each for route in _to_cell(cell, options) for each in guarded(route, known, options.auth)]
-    table = _table(name, [*routes, answer(MANAGE, 403, OPERATORS_ONLY)], options)
+    table = _table(name, [*routes, refused()], options)
     table.virtual_hosts[0].name = cell.id  # what Envoy counts is a cell's, in grace or not
     table.request_headers_to_add = [overwrite(CELL_HEADER, cell.id)]
     table.request_headers_to_remove = [CELL_CLAIM_HEADER]
@@ -64,7 +64,7 @@ def shared(options: EdgeOptions) -> tuple[RouteConfiguration, ...]:
 def refusing(name: ResourceName, status: int, text: str, options: EdgeOptions) -> RouteConfiguration:
     """A table that answers everything behind a token with one refusal."""
     routes = [answer(path, status, text) for path in _TENANTS_PATHS]
-    return _table(name, [*routes, answer(MANAGE, 403, OPERATORS_ONLY)], options)
+    return _table(name, [*routes, refused()], options)
 
 
 def _public(options: EdgeOptions) -> RouteConfiguration:

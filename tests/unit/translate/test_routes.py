@@ -8,6 +8,7 @@ from xds.model import CellState
 from xds.names import CellId
 from xds.translate import CellBound, OperatorOptions, TenantOptions
 from xds.translate.claims import is_present
+from xds.translate.operators import OPERATORS_FILTER
 from xds.translate.routes import of_cell, shared
 
 OPTIONS = edge_options()
@@ -112,6 +113,7 @@ def test_only_the_public_table_leads_to_the_controller() -> None:
     assert "alphaswarm-controller" in str(guards(public)["/manage"])
     for table in (of_cell(cell(), options), public, *others):
         assert answers(table)["/manage"] == 403
+        assert OPERATORS_FILTER in routes(table)["/manage"].typed_per_filter_config
         assert table is public or "alphaswarm-controller" not in str(table)
 
 
