@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from xds import __version__
+from xds.access import Access, Credentials, own_issuer
 from xds.errors import RegistryError, SettingsError
-from xds.http import HttpServer, build_app
-from xds.identities import Access
+from xds.http import HttpServer
+from xds.identities import Access as ChannelAccess
 from xds.names import NodeGroup, TenantId
 from xds.operations.status import SystemStatus
 from xds.publish import Feed, Publisher
@@ -24,12 +25,15 @@ from xds.settings import Settings
 from xds.settingvalues import CbaMode
 from xds.snapshot import Frames
 from xds.telemetry import Metrics, get_logger
-from xds.tokens import Issuer, Keys, claim_path, read_issuers
+from xds.tokens import Issuer, TrustedIssuer, read_issuers
+from xds.tokens.claims import claim_path
+from xds.tokens.keeping import Keys
 from xds.translate import (
     AuthMode,
     AuthOptions,
     CellBound,
     ClusterOptions,
+    ConnectionOptions,
     EdgeOptions,
     InternalOptions,
     IssuerOptions,
@@ -58,6 +62,7 @@ def edge_options(settings: Settings, issuers: Sequence[IssuerOptions]) -> EdgeOp
         client=settings.client_upstream,
         grpc_group=NodeGroup(settings.grpc_node_group),
         cluster=ClusterOptions(health_path=settings.cell_health_path),
+        connection=ConnectionOptions(trusted_hops=settings.edge_trusted_hops),
         operators=OperatorOptions(
             claim=_operator_claim(settings),
             role=settings.auth_operator_role,
@@ -99,6 +104,17 @@ def issuer_options(issuer: Issuer) -> IssuerOptions:
     )
 
 
+def own_options(issuer: TrustedIssuer) -> IssuerOptions:
+    """What signs our own tokens, as the translation wants it."""
+    return IssuerOptions(
+        issuer=issuer.issuer,
+        audiences=issuer.audiences,
+        jwks=issuer.jwks,
+        tenant_claim=claim_path(issuer.tenant_claim),
+        cell_claim=claim_path(issuer.cell_claim),
+    )
+
+
 def server_options(settings: Settings) -> ServerOptions:
     """The settings as the ADS server wants them."""
     return ServerOptions(
@@ -111,7 +127,7 @@ def server_options(settings: Settings) -> ServerOptions:
 def tls(settings: Settings) -> Tls | None:
     """The settings of the xDS channel as the ADS server wants them; raises `SettingsError`."""
     files = settings.require_channel()
-    access = Access(nodes=settings.xds_node_identities, operators=settings.xds_operator_identities)
+    access = ChannelAccess(nodes=settings.xds_node_identities, operators=settings.xds_operator_identities)
     return Tls(Certificates(files), access) if files else None
 
 
@@ -131,7 +147,10 @@ async def serve(settings: Settings) -> None:
     fetched.
     """
     issuers = read_issuers(settings)
-    options = edge_options(settings, [issuer_options(each) for each in issuers])
+    signer = own_issuer(settings, issuers)
+    taken = [issuer_options(each) for each in issuers]
+    if taken and signer:
+        taken.append(own_options(signer.issuer))
     metrics = Metrics()
     keys = Keys(
         issuers,
@@ -140,13 +159,14 @@ async def serve(settings: Settings) -> None:
         overlap_seconds=settings.auth_jwks_overlap_seconds,
     )
     keys.load_files()
+    credentials = Credentials(issuers, keys, signer, settings.auth_clock_skew_seconds)
     async with PostgresRegistry.open(
         settings.database_url.get_secret_value(),
         pool_size=settings.database_pool_size,
         timeout=settings.database_timeout_seconds,
         poll_seconds=settings.registry_poll_seconds,
     ) as registry:
-        await _ControlPlane(settings, options, registry, keys, metrics).run()
+        await _ControlPlane(settings, edge_options(settings, taken), registry, credentials, metrics).run()
 
 
 @dataclass(slots=True)
@@ -161,18 +181,28 @@ class _ControlPlane:
     """Every part, wired."""
 
     def __init__(
-        self, settings: Settings, options: EdgeOptions, registry: PostgresRegistry, keys: Keys, metrics: Metrics
+        self,
+        settings: Settings,
+        options: EdgeOptions,
+        registry: PostgresRegistry,
+        credentials: Credentials,
+        metrics: Metrics,
     ) -> None:
         self._settings = settings
         self._registry = registry
-        self._keys = keys
+        self._keys = credentials.keys
         self._log = get_logger()
         self._life = _Life(time.time())
         self._metrics = metrics
         self._feed = Feed()
         self._fleet = Fleet()
         self._publisher = Publisher(
-            registry, options, self._feed, self._metrics, interval=settings.publish_interval_ms / 1000, keys=keys
+            registry,
+            options,
+            self._feed,
+            self._metrics,
+            interval=settings.publish_interval_ms / 1000,
+            keys=credentials,
         )
         around = Surroundings(
             feed=self._feed,
@@ -184,7 +214,8 @@ class _ControlPlane:
         )
         self._is_plain = around.tls is None
         self._ads = AdsServer(settings.xds_listen, around, server_options(settings))
-        self._http = HttpServer(build_app(self._status, self._metrics), settings.http_listen)
+        access = Access(settings, credentials, registry, self._publisher, self._fleet)
+        self._http = HttpServer(access.build_app(self._status, self._metrics), settings.http_listen)
         self._metrics.set_info(version=__version__, auth_mode=settings.auth_mode, cba_mode=settings.cba_mode.value)
 
     async def run(self) -> None:

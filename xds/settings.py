@@ -5,17 +5,18 @@ environment wins). Nothing else in the package reads the environment.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from xds.errors import SettingsError
 from xds.identities import NodeRule
+from xds.settingfaults import check_lines, fault_text
 from xds.settingvalues import (
     Address,
     CbaMode,
+    HttpAuth,
     TlsFiles,
     is_loopback,
     read_address,
@@ -23,6 +24,8 @@ from xds.settingvalues import (
     read_listeners,
     read_node_rules,
 )
+
+__all__ = ["Address", "CbaMode", "HttpAuth", "Settings", "TlsFiles"]
 
 
 class Settings(BaseSettings):
@@ -96,7 +99,7 @@ class Settings(BaseSettings):
     )
     http_listen: Annotated[Address, NoDecode] = Field(
         default=Address("0.0.0.0", 8080),  # noqa: S104 -- a server listens
-        description="Where /readyz, /statusz, /healthz, /metrics and /manage/cells are served.",
+        description="Where /readyz, /statusz, /metrics, /resolve, /token, /validate and /manage/cells are served.",
     )
     shutdown_seconds: float = Field(
         default=5,
@@ -172,7 +175,10 @@ class Settings(BaseSettings):
     )
     auth_cell_claim: str = Field(default="cell", min_length=1, description="The claim that binds a token to a cell.")
     auth_clock_skew_seconds: int = Field(
-        default=60, ge=0, le=600, description="How far a token's times may be off the edge's clock."
+        default=60,
+        ge=1,
+        le=600,
+        description="How far a token's times may be off the edge's clock. (Envoy takes 0 for 60.)",
     )
     cba_mode: CbaMode = Field(
         default=CbaMode.ENFORCE,
@@ -187,19 +193,58 @@ class Settings(BaseSettings):
     auth_operator_claim: str = Field(
         default="roles",
         min_length=1,
-        description="The claim that makes an operator, of whom /manage is: text or a list.",
+        description="The claim of an operator's token that has the roles: text or a list.",
     )
     auth_operator_role: str = Field(
-        default="operator", min_length=1, description="What that claim must be, or have among its values."
+        default="operator", min_length=1, description="The role of whom the edge lets through to /manage."
     )
     hide_suspended: bool = Field(
         default=False, description="yes: a suspended tenant gets the very answer of an unknown one; no: it is told."
+    )
+
+    http_auth: HttpAuth = Field(
+        default=HttpAuth.LOOPBACK,
+        description="Who needs an operator's token for /statusz, /resolve and /manage: token (everybody), loopback"
+        " (everybody but this machine), off (nobody).",
+    )
+    auth_read_role: str = Field(default="read", min_length=1, description="The role of who may look.")
+    auth_operate_role: str = Field(
+        default="operate", min_length=1, description="The role of who may look and change things."
+    )
+    metrics_public: bool = Field(default=True, description="Whether /metrics needs no operator's token.")
+    xds_signing_key_files: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(),
+        description="P-256 private keys in PEM, separated by commas: the first signs the tokens that API keys are"
+        " exchanged for, all verify. Unset: no exchange.",
+    )
+    token_issuer: str = Field(
+        default="https://alphaswarm-xds", min_length=1, description="The `iss` of the tokens that we sign."
+    )
+    token_life_seconds: int = Field(
+        default=300,
+        ge=5,
+        le=3600,
+        description="How long such a token lives. So long, and AUTH_CLOCK_SKEW_SECONDS, after an API key is revoked"
+        " its last token still works.",
+    )
+    token_requests_per_minute: int = Field(
+        default=120, ge=1, description="How often one client address, and one API key, may ask for a token."
+    )
+    validations_per_second: int = Field(
+        default=500, ge=1, description="How often one client address may ask /validate about a token."
     )
 
     edge_listeners: Annotated[dict[str, Address], NoDecode] = Field(
         default={"alphaswarm-edge": Address("0.0.0.0", 10000)},  # noqa: S104 -- the edge listens
         description="Node groups and where their Envoys listen: group=host:port, separated by commas."
         " A node's group is its `cluster`.",
+    )
+    edge_trusted_hops: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="Proxies in front of the edge whose x-forwarded-for is believed: 1 for a tunnel; 0: clients connect"
+        " to it themselves.",
     )
     grpc_node_group: str = Field(
         default="alphaswarm-grpc",
@@ -246,9 +291,21 @@ class Settings(BaseSettings):
     _groups = field_validator("edge_listeners", "internal_listeners", mode="before")(read_listeners)
 
     _lists = field_validator(
-        "auth_audience", "auth_algorithms", "xds_operator_identities", "internal_allowed_sans", mode="before"
+        "auth_audience",
+        "auth_algorithms",
+        "xds_operator_identities",
+        "internal_allowed_sans",
+        "xds_signing_key_files",
+        mode="before",
     )(read_items)
     _rules = field_validator("xds_node_identities", mode="before")(read_node_rules)
+
+    @field_validator("xds_signing_key_files", mode="before")
+    @classmethod
+    def _is_no_key(cls, value: object) -> object:
+        if "-----BEGIN" in str(value):
+            raise ValueError("expected the paths of files, got what looks like a key")  # which is quoted nowhere
+        return value
 
     @field_validator("client_upstream", "controller_upstream")
     @classmethod
@@ -276,6 +333,8 @@ class Settings(BaseSettings):
         ):
             if self.grpc_node_group in listeners:
                 raise ValueError(f"GRPC_NODE_GROUP: {self.grpc_node_group} is a group of {variable}; expected another")
+        if self.token_issuer == self.auth_issuer:
+            raise ValueError(f"TOKEN_ISSUER: {self.token_issuer} is AUTH_ISSUER; whoever signs has a name of its own")
         return self
 
     @model_validator(mode="after")
@@ -315,11 +374,11 @@ class Settings(BaseSettings):
         if file is not None and not file.is_file():
             raise SettingsError((f"settings file {file}: no such file",))
         if file is not None:
-            _check_lines(file)
+            check_lines(file)
         try:
             return cls(_env_file=file)  # type: ignore[call-arg]  # pydantic-settings adds the parameter
         except ValidationError as error:
-            raise SettingsError(tuple(_fault(fault) for fault in error.errors())) from None
+            raise SettingsError(tuple(fault_text(fault) for fault in error.errors())) from None
 
     def require_channel(self) -> TlsFiles | None:
         """The files of TLS, None for plain text; raises `SettingsError` where plain text is not allowed."""
@@ -332,29 +391,3 @@ class Settings(BaseSettings):
             " or listen on 127.0.0.1, or set XDS_ALLOW_PLAINTEXT=yes"
         )
         raise SettingsError((f"XDS_LISTEN: refusing to serve plain text on {self.xds_listen}: {ways}",))
-
-
-def _check_lines(file: Path) -> None:
-    # pydantic-settings skips a line that it cannot read, which would leave a default in force unnoticed.
-    try:
-        with file.open(encoding="utf-8") as stream:
-            lines = [
-                read.original.line for read in parse_stream(stream) if read.error or (read.key and read.value is None)
-            ]
-    except OSError as error:
-        raise SettingsError((f"settings file {file}: {error.strerror}",)) from None
-    except UnicodeDecodeError:
-        raise SettingsError((f"settings file {file}: expected UTF-8 text",)) from None
-    if lines:
-        raise SettingsError(tuple(f"settings file {file}, line {line}: expected NAME=value" for line in lines))
-
-
-def _fault(fault: Any) -> str:  # noqa: ANN401 -- pydantic's error dictionary
-    name = ".".join(str(part) for part in fault["loc"]).upper()
-    message = fault["msg"].removeprefix("Value error, ")
-    if not name:
-        return str(message)
-    if fault["type"] == "extra_forbidden":
-        return f"{name}: no such setting"
-    says_value = name == "DATABASE_URL" or ", got " in message
-    return f"{name}: {message}" if says_value else f"{name}: {message} (got {fault['input']!r})"

@@ -23,6 +23,14 @@ class CbaMode(StrEnum):
     OFF = "off"
 
 
+class HttpAuth(StrEnum):
+    """From whom an operator's token is asked on the HTTP side: all, all but this machine, or nobody."""
+
+    TOKEN = "token"  # noqa: S105 -- a mode
+    LOOPBACK = "loopback"
+    OFF = "off"
+
+
 class Address(NamedTuple):
     """A host and a port, written `host:port`; port 0 lets the system choose."""
 

@@ -42,6 +42,7 @@ def test_every_setting_of_the_edge_reaches_the_translation() -> None:
             client_upstream=Address("client", 80),
             grpc_node_group="programs",
             cell_health_path="/live",
+            edge_trusted_hops=1,
             cba_grace_seconds=60,
             hide_suspended=True,
             auth_operator_claim="aud",
@@ -66,6 +67,7 @@ def test_every_setting_of_the_edge_reaches_the_translation() -> None:
     assert options.client == ("client", 80)
     assert options.grpc_group == "programs"
     assert options.cluster.health_path == "/live"
+    assert options.connection.trusted_hops == 1
     assert options.tenants == TenantOptions(hides_suspended=True, grace=timedelta(seconds=60))
     assert options.operators == OperatorOptions(claim=("aud",), role="ops", controller=("controller", 81))
     assert options.internal == InternalOptions(

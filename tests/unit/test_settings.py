@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from xds.errors import SettingsError
 from xds.identities import NodeRule
 from xds.settings import Settings
-from xds.settingvalues import Address, CbaMode, TlsFiles
+from xds.settingvalues import Address, CbaMode, HttpAuth, TlsFiles
 
 _PASSWORD = "open-sesame"
 _TLS = {"XDS_TLS_CERT_FILE": "a.pem", "XDS_TLS_KEY_FILE": "a.key", "XDS_TLS_CLIENT_CA_FILE": "ca.pem"}
@@ -70,11 +70,21 @@ def test_every_setting_is_documented() -> None:
         ("AUTH_WEBSOCKET_COOKIE", "a b"),
         ("AUTH_TOKEN_BYTES", "100"),
         ("AUTH_CLOCK_SKEW_SECONDS", "601"),
+        ("AUTH_CLOCK_SKEW_SECONDS", "0"),  # which Envoy takes for 60
+        ("HTTP_AUTH", "on"),
+        ("METRICS_PUBLIC", "perhaps"),
+        ("TOKEN_LIFE_SECONDS", "4"),
+        ("TOKEN_LIFE_SECONDS", "3601"),
+        ("TOKEN_REQUESTS_PER_MINUTE", "0"),
+        ("VALIDATIONS_PER_SECOND", "0"),
+        ("XDS_SIGNING_KEY_FILES", "-----BEGIN PRIVATE KEY-----,x"),
         ("CBA_MODE", "Enforce!"),
         ("EDGE_LISTENERS", "0.0.0.0:10000"),
         ("EDGE_LISTENERS", "edge=0.0.0.0"),
         ("EDGE_LISTENERS", "edge=a:1,edge=b:2"),
         ("EDGE_LISTENERS", " , "),
+        ("EDGE_TRUSTED_HOPS", "-1"),
+        ("EDGE_TRUSTED_HOPS", "all"),
         ("XDS_NODE_IDENTITIES", "edge-1"),
         ("XDS_NODE_IDENTITIES", "edge-1=edge-1@e,spiffe://a/*=edge-*"),
         ("XDS_ALLOW_PLAINTEXT", "perhaps"),
@@ -322,3 +332,33 @@ def test_suspended_tenants_are_hidden_by_a_word(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("HIDE_SUSPENDED", word)
 
     assert Settings.read().hide_suspended is hides
+
+
+# Tokens of our own, and operators
+
+
+def test_signing_keys_are_files_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDS_SIGNING_KEY_FILES", "/keys/new.pem, /keys/old.pem,")
+
+    assert Settings.read().xds_signing_key_files == (Path("/keys/new.pem"), Path("/keys/old.pem"))
+
+
+def test_a_key_in_place_of_its_file_is_quoted_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDS_SIGNING_KEY_FILES", f"-----BEGIN PRIVATE KEY-----\n{_PASSWORD}")
+
+    with pytest.raises(SettingsError) as refused:
+        Settings.read()
+
+    assert refused.value.faults == ("XDS_SIGNING_KEY_FILES: expected the paths of files, got what looks like a key",)
+
+
+def test_who_signs_for_us_is_not_the_identity_provider() -> None:
+    with pytest.raises(ValidationError, match="TOKEN_ISSUER: https://idp is AUTH_ISSUER"):
+        Settings(auth_issuer="https://idp", token_issuer="https://idp")
+
+
+def test_operators_need_tokens_but_on_this_machine_unless_it_is_said() -> None:
+    settings = Settings.read()
+
+    assert (settings.http_auth, settings.metrics_public) == (HttpAuth.LOOPBACK, True)
+    assert settings.xds_signing_key_files == ()

@@ -43,6 +43,21 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option("--admin-port", type=click.IntRange(0, 65535), default=9901, show_default=True, help="On loopback only.")
 @click.option("--variant", type=click.Choice(["delta", "sotw"]), default="delta", show_default=True)
+@click.option(
+    "--max-connections",
+    type=click.IntRange(min=1),
+    default=50_000,
+    show_default=True,
+    help="Clients' connections at most: less than half of the file descriptors that Envoy may have.",
+)
+@click.option(
+    "--max-heap-bytes",
+    type=click.IntRange(min=1),
+    default=2 * 1024**3,
+    show_default="2 GiB",
+    help="The heap's limit: at 95 % memory is given back, from 92 % on the streams that hold most are reset, at 98 %"
+    " requests are refused.",
+)
 @click.option("--tls-ca", type=_FILE, help="The CA of this server's certificate, a file on Envoy's machine.")
 @click.option("--tls-cert", type=_FILE, help="Envoy's certificate, which says which node it is; there, too.")
 @click.option("--tls-key", type=_FILE, help="The private key of that certificate.")
@@ -64,6 +79,8 @@ def bootstrap(
     server: Address,
     admin_port: int,
     variant: Literal["delta", "sotw"],
+    max_connections: int,
+    max_heap_bytes: int,
     tls_ca: Path | None,
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -93,6 +110,8 @@ def bootstrap(
         server=server,
         admin_port=admin_port,
         variant=variant,
+        max_connections=max_connections,
+        max_heap_bytes=max_heap_bytes,
         region=region,
         zone=zone,
         tls=tls,

@@ -59,6 +59,11 @@ class Publisher:
             return ()
         return tuple(sorted((cell.id, cell.state) for cell in self._translation.topology.cells.values()))
 
+    @property
+    def published(self) -> Translation | None:
+        """What is published now; None until there is something."""
+        return self._published
+
     async def run(self) -> None:
         """Publish until cancelled."""
         async with asyncio.TaskGroup() as tasks:

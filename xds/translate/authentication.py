@@ -38,6 +38,9 @@ from xds.translate.options import AuthMode, AuthOptions, CellBound, IssuerOption
 from xds.translate.places import HEADER, Place, places
 
 HEADER_PREFIX = "x-alphaswarm-"
+ENVOYS_PREFIX = "x-envoy-"
+"""Envoy's own. Those that it acts upon it drops itself; upstreams may trust the others."""
+
 TENANT_HEADER = "x-alphaswarm-tenant"
 CELL_HEADER = "x-alphaswarm-cell"
 SUBJECT_HEADER = "x-alphaswarm-subject"
@@ -66,16 +69,15 @@ _CACHED_TOKENS = 10_000
 
 
 def strip_headers(auth: AuthOptions) -> EarlyHeaderMutation:
-    """Drop every header of ours that a client sent, and make the request that of whoever needs no token."""
+    """Drop every header of ours and Envoy's that a client sent, and make it the request of whoever needs no token."""
     return EarlyHeaderMutation(
         mutations=[
             HeaderMutation(
-                remove_on_match=HeaderMutationRemoveOnMatch(
-                    key_matcher=StringMatcher(prefix=HEADER_PREFIX, ignore_case=True)
-                )
-            ),
-            HeaderMutation(append=overwrite(TENANT_HEADER, auth.public_tenant or PUBLIC_TENANT)),
+                remove_on_match=HeaderMutationRemoveOnMatch(key_matcher=StringMatcher(prefix=prefix, ignore_case=True))
+            )
+            for prefix in (HEADER_PREFIX, ENVOYS_PREFIX)
         ]
+        + [HeaderMutation(append=overwrite(TENANT_HEADER, auth.public_tenant or PUBLIC_TENANT))]
     )
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from xds.names import NodeGroup, NodeId
 from xds.translate.channel import ChannelTls, transport_socket
+from xds.translate.overload import overload_manager
 
 XDS_CLUSTER = "alphaswarm-xds"
 
@@ -27,6 +28,10 @@ class BootstrapOptions:
     region: str = ""
     zone: str = ""
     max_connections: int = 50_000
+    """Of all clients together: less than half of the file descriptors that the process may have."""
+
+    max_heap_bytes: int = 2 * 1024**3
+    """Below what the machine, or the container, gives it: Envoy's scopes of a million tenants take 1.4 GB."""
     tls: ChannelTls | None = None
 
 
@@ -38,7 +43,8 @@ def bootstrap(options: BootstrapOptions) -> dict[str, object]:
             "cluster": options.node_group,
             "locality": {"region": options.region, "zone": options.zone},
         },
-        "admin": {"address": _address("127.0.0.1", options.admin_port)},
+        # It answers, and so the Envoy is seen to be alive, although clients hold every connection there may be.
+        "admin": {"address": _address("127.0.0.1", options.admin_port), "ignore_global_conn_limit": True},
         "dynamic_resources": {
             "ads_config": {
                 "api_type": "DELTA_GRPC" if options.variant == "delta" else "GRPC",
@@ -50,18 +56,9 @@ def bootstrap(options: BootstrapOptions) -> dict[str, object]:
             "lds_config": _over_ads(),
         },
         "static_resources": {"clusters": [_xds_cluster(options)]},
-        "overload_manager": {
-            "resource_monitors": [
-                {
-                    "name": "envoy.resource_monitors.global_downstream_max_connections",
-                    "typed_config": {
-                        "@type": "type.googleapis.com/envoy.extensions.resource_monitors"
-                        ".downstream_connections.v3.DownstreamConnectionsConfig",
-                        "max_active_downstream_connections": options.max_connections,
-                    },
-                }
-            ]
-        },
+        "overload_manager": overload_manager(
+            max_connections=options.max_connections, max_heap_bytes=options.max_heap_bytes
+        ),
     }
 
 

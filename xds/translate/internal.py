@@ -5,7 +5,6 @@ subject for whom they call. No token is asked for. Knows nothing about tenants.
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
 
 from envoy_data_plane.envoy.config.core.v3 import (
     DataSource,
@@ -19,7 +18,6 @@ from envoy_data_plane.envoy.config.route.v3 import (
     HeaderMatcher,
     RetryPolicy,
     Route,
-    RouteAction,
     RouteConfiguration,
     RouteMatch,
     VirtualHost,
@@ -46,7 +44,7 @@ from xds.names import NodeGroup
 from xds.snapshot import field
 from xds.translate.authentication import CELL_HEADER, overwrite
 from xds.translate.listeners import local_replies
-from xds.translate.messages import over_ads, pack, socket_address
+from xds.translate.messages import over_ads, pack, socket_address, unlimited
 from xds.translate.naming import INTERNAL_LISTENER, INTERNAL_ROUTES, cell_cluster
 from xds.translate.options import EdgeOptions, InternalOptions
 from xds.translate.refusals import RETRY_AFTER_SECONDS, direct
@@ -82,10 +80,8 @@ def cell_routes(cell: Cell, options: EdgeOptions) -> bytes:
         )
         return field(_ROUTES_FIELD, bytes(refusal))
     limits = options.connection
-    websocket = RouteAction(
-        cluster=cell_cluster(cell.id), timeout=timedelta(0), idle_timeout=limits.connection_idle_timeout
-    )
-    request = RouteAction(cluster=cell_cluster(cell.id), timeout=limits.route_timeout)
+    websocket = unlimited(cell_cluster(cell.id), limits.connection_idle_timeout)
+    request = unlimited(cell_cluster(cell.id), limits.silence_timeout)
     routes = [
         Route(match=_named(cell, RouteMatch(path_separated_prefix="/ws")), route=websocket),
         Route(match=_named(cell, RouteMatch(prefix="/")), route=request),

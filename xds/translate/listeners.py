@@ -51,6 +51,8 @@ from xds.translate.privacy import privacy_filter
 from xds.translate.refusals import unknown_tenant
 
 STAT_PREFIX = "ingress_http"
+SERVER_NAME = "alphaswarm-edge"
+"""What every answer says in `server`, whatever the upstream said."""
 
 
 def edge(address: tuple[str, int], options: EdgeOptions) -> Listener:
@@ -86,14 +88,18 @@ def _connection_manager(options: EdgeOptions) -> HttpConnectionManager:
         upgrade_configs=[HttpConnectionManagerUpgradeConfig(upgrade_type="websocket")],
         local_reply_config=local_replies(options),
         use_remote_address=True,
+        xff_num_trusted_hops=limits.trusted_hops,
+        server_name=SERVER_NAME,
         normalize_path=True,
         merge_slashes=True,
         path_with_escaped_slashes_action=HttpConnectionManagerPathWithEscapedSlashesAction.UNESCAPE_AND_REDIRECT,
         max_request_headers_kb=-(-options.auth.token_bytes // 1024) + limits.other_headers_kb,
         request_headers_timeout=limits.request_headers_timeout,
+        request_timeout=limits.request_timeout,
         stream_idle_timeout=limits.stream_idle_timeout,
         common_http_protocol_options=HttpProtocolOptions(
             idle_timeout=limits.connection_idle_timeout,
+            max_headers_count=limits.max_headers,
             # Backends that fold "_" into "-" would take x_alphaswarm_cell for ours.
             headers_with_underscores_action=HttpProtocolOptionsHeadersWithUnderscoresAction.REJECT_REQUEST,
         ),

@@ -5,7 +5,7 @@ suspended. The filter that makes it so is asleep but for requests that come for 
 """
 
 from envoy_data_plane.envoy.config.common.mutation_rules.v3 import HeaderMutation
-from envoy_data_plane.envoy.config.route.v3 import FilterConfig, Route, RouteAction, RouteMatch
+from envoy_data_plane.envoy.config.route.v3 import FilterConfig, Route, RouteMatch
 from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import HeaderMutation as HeaderMutationFilter
 from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import HeaderMutationPerRoute, Mutations
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
@@ -14,7 +14,7 @@ from envoy_data_plane.google.protobuf import Any
 from xds.names import PUBLIC_TENANT
 from xds.translate.authentication import MANAGE, TENANT_HEADER, overwrite
 from xds.translate.claims import is_or_has
-from xds.translate.messages import pack
+from xds.translate.messages import pack, unlimited
 from xds.translate.naming import CONTROLLER_CLUSTER
 from xds.translate.options import EdgeOptions
 from xds.translate.refusals import OPERATORS_ONLY, answer, direct
@@ -47,15 +47,19 @@ def manage(options: EdgeOptions) -> list[Route]:
     if operators.controller is None:
         granted.direct_response = direct(404, "there is no controller")
     else:
-        timeout = options.connection.route_timeout
-        granted.route = RouteAction(cluster=CONTROLLER_CLUSTER, timeout=timeout)
-    return [granted, refused()]
+        granted.route = unlimited(CONTROLLER_CLUSTER, options.connection.silence_timeout)
+    return [granted, _waking()]
 
 
-def refused() -> Route:
-    """Any table's route for /manage.
+def refused(options: EdgeOptions) -> Route:
+    """Every other table's route for /manage."""
+    return _waking() if options.auth.admits_anonymous else answer(MANAGE, 403, OPERATORS_ONLY)
 
-    The first route of such a request, chosen before its token is known, is this one: it must wake the filter.
+
+def _waking() -> Route:
+    """A refusal that may be the first route of such a request, chosen before its token is known: it wakes the filter.
+
+    That is the public table's, or the anonymous tenant's.
     """
     route = answer(MANAGE, 403, OPERATORS_ONLY)
     route.typed_per_filter_config = _awake(Mutations())

@@ -103,6 +103,8 @@ class ClusterOptions:
     sends on one that is just being closed answers 503."""
 
     buffer_bytes: int = 32 * 1024
+    stream_window_bytes: int = 64 * 1024
+    connection_window_bytes: int = 1024 * 1024
     health_path: str = "/healthz"
     health_interval: timedelta = timedelta(seconds=5)
     health_jitter_percent: int = 20
@@ -125,13 +127,23 @@ class ClusterOptions:
 class ConnectionOptions:
     """How Envoys treat clients: Envoy's own guide for an edge proxy, less what websockets can't live with."""
 
+    trusted_hops: int = 0
+    """How many proxies of ours are in front, each of which has added its peer to `x-forwarded-for`."""
+
+    max_headers: int = 100
     other_headers_kb: int = 24
     """What a request's headers may come to beside the largest token."""
 
     request_headers_timeout: timedelta = timedelta(seconds=10)
     stream_idle_timeout: timedelta = timedelta(minutes=5)
     connection_idle_timeout: timedelta = timedelta(hours=1)
-    route_timeout: timedelta = timedelta(seconds=60)
+    silence_timeout: timedelta = timedelta(seconds=60)
+    """For how long neither side of a request may say anything; the only limit of an answer, a stream of events say."""
+
+    request_timeout: timedelta = timedelta(hours=1)
+    """For how long a request may be sent: long for any upload, but not for ever. A websocket's is short: it ends before
+    the answer begins."""
+
     max_concurrent_streams: int = 100
     stream_window_bytes: int = 64 * 1024
     connection_window_bytes: int = 1024 * 1024

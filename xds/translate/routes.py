@@ -4,13 +4,10 @@ A cell's table exists in every state of the cell, so that a change of state is o
 no tenant's scope. Answers of Envoy's own are short texts here; the listener makes JSON of them.
 """
 
-from datetime import timedelta
-
 from envoy_data_plane.envoy.config.route.v3 import (
     HeaderMatcher,
     RetryPolicy,
     Route,
-    RouteAction,
     RouteConfiguration,
     RouteMatch,
     VirtualHost,
@@ -21,6 +18,7 @@ from xds.model import Cell
 from xds.names import CellId, ResourceName
 from xds.translate.authentication import CELL_HEADER, for_routes_alone, name_anonymous, overwrite
 from xds.translate.cellbound import guarded
+from xds.translate.messages import unlimited
 from xds.translate.naming import (
     CLIENT_CLUSTER,
     PUBLIC_ROUTES,
@@ -48,7 +46,7 @@ def of_cell(cell: Cell, options: EdgeOptions, *, previous: CellId | None = None)
         return refusing(name, 503, UNAVAILABLE, options)
     known = (cell.id,) if previous is None else (cell.id, previous)
     routes = [each for route in _to_cell(cell, options) for each in guarded(route, known, options.auth)]
-    table = _table(name, [*routes, refused()], options)
+    table = _table(name, [*routes, refused(options)], options)
     table.virtual_hosts[0].name = cell.id  # what Envoy counts is a cell's, in grace or not
     table.request_headers_to_add = [overwrite(CELL_HEADER, cell.id)]
     table.request_headers_to_remove = for_routes_alone(options.auth)
@@ -69,7 +67,7 @@ def shared(options: EdgeOptions) -> tuple[RouteConfiguration, ...]:
 def refusing(name: ResourceName, status: int, text: str, options: EdgeOptions) -> RouteConfiguration:
     """A table that answers everything behind a token with one refusal."""
     routes = [answer(path, status, text) for path in _TENANTS_PATHS]
-    return _table(name, [*routes, refused()], options)
+    return _table(name, [*routes, refused(options)], options)
 
 
 def _public(options: EdgeOptions) -> RouteConfiguration:
@@ -86,15 +84,11 @@ def _to_cell(cell: Cell, options: EdgeOptions) -> list[Route]:
     cluster = cell_cluster(cell.id)
     api = Route(
         match=RouteMatch(path_separated_prefix="/api"),
-        route=RouteAction(cluster=cluster, timeout=options.connection.route_timeout),
+        route=unlimited(cluster, options.connection.silence_timeout),
     )
     websocket = Route(
         match=RouteMatch(path_separated_prefix="/ws"),
-        route=RouteAction(
-            cluster=cluster,
-            timeout=timedelta(0),
-            idle_timeout=options.connection.connection_idle_timeout,
-        ),
+        route=unlimited(cluster, options.connection.connection_idle_timeout),
     )
     return [api, websocket]
 
@@ -104,8 +98,7 @@ def _table(name: ResourceName, routes: list[Route], options: EdgeOptions) -> Rou
     if options.client is None:
         rest = Route(match=everything_else, direct_response=direct(404, "not found"))
     else:
-        timeout = options.connection.route_timeout
-        rest = Route(match=everything_else, route=RouteAction(cluster=CLIENT_CLUSTER, timeout=timeout))
+        rest = Route(match=everything_else, route=unlimited(CLIENT_CLUSTER, options.connection.silence_timeout))
     health = Route(match=RouteMatch(path="/healthz"), direct_response=direct(200, "ok"))
     host = VirtualHost(name=name, domains=["*"], routes=[*routes, health, rest])
     host.retry_policy = RetryPolicy(retry_on=_RETRY_ON, num_retries=options.cluster.retries)

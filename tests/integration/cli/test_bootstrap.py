@@ -41,7 +41,26 @@ def validate(bootstrap: dict[str, object], file: Path) -> None:
 
 def test_the_admin_interface_is_on_loopback_only() -> None:
     admin = printed("--admin-port", "9999")["admin"]
-    assert admin == {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 9999}}}
+    assert isinstance(admin, dict)
+    assert admin["address"] == {"socket_address": {"address": "127.0.0.1", "port_value": 9999}}
+
+
+def test_the_limits_of_an_envoy_are_the_operators() -> None:
+    usual, given = (
+        json.dumps(printed(*options)["overload_manager"])
+        for options in ((), ("--max-connections", "77", "--max-heap-bytes", "88888888"))
+    )
+    assert '"max_active_downstream_connections": 50000' in usual
+    assert '"max_heap_size_bytes": 2147483648' in usual
+    assert '"max_active_downstream_connections": 77' in given
+    assert '"max_heap_size_bytes": 88888888' in given
+
+
+@pytest.mark.parametrize("option", ["--max-connections", "--max-heap-bytes"])
+def test_a_limit_of_nothing_is_refused(option: str) -> None:
+    result = CliRunner().invoke(program, ["bootstrap", option, "0"])
+    assert result.exit_code == 2
+    assert option in result.output
 
 
 def test_an_envoy_without_config_stays_unready() -> None:

@@ -160,10 +160,13 @@ async def test_a_registry_that_is_down_at_the_start_is_told_and_waited_for(publi
         assert await running.failed() == str(GONE)
         assert (running.latest, running.publisher.status.published_at) == (0, None)
         assert running.publisher.cells == ()
+        assert running.publisher.published is None
 
         registry.fault = None
         registry.wake()
         await running.published(1)
+        assert running.publisher.published is not None
+        assert set(running.publisher.published.topology.tenants) == {"acme"}
         assert running.publisher.status.error == ""
 
 

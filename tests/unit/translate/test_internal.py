@@ -109,7 +109,7 @@ def test_a_cell_in_service_is_reached_by_its_exact_name(state: CellState) -> Non
     assert websocket.route is not None
     assert request.route is not None
     assert websocket.route.cluster == request.route.cluster == "cell-0-api"
-    assert (websocket.route.timeout, request.route.timeout) == (timedelta(0), timedelta(seconds=60))
+    assert (websocket.route.timeout, request.route.timeout) == (timedelta(0), timedelta(0)), "long answers may live"
 
 
 @pytest.mark.parametrize("state", [CellState.PROVISIONING, CellState.RETIRED])

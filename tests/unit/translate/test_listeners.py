@@ -8,18 +8,22 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v
 
 from tests.support.edge import cell, edge_options, tenant, topology
 from xds.names import TenantId
-from xds.translate import AuthMode, EdgeOptions, TenantOptions, translate
+from xds.translate import AuthMode, ConnectionOptions, EdgeOptions, TenantOptions, translate
 from xds.translate.listeners import edge
 
 
-def listener(options: EdgeOptions | None = None, **auth: Any) -> Listener:
+def listener(
+    options: EdgeOptions | None = None, *, connection: ConnectionOptions | None = None, **auth: Any
+) -> Listener:
     """The listener, as Envoy would read it."""
-    held = options or edge_options()
+    held = replace(options or edge_options(), connection=connection or ConnectionOptions())
     return Listener.parse(bytes(edge(("127.0.0.1", 10000), replace(held, auth=replace(held.auth, **auth)))))
 
 
-def manager(options: EdgeOptions | None = None, **auth: Any) -> HttpConnectionManager:
-    (chain,) = listener(options, **auth).filter_chains
+def manager(
+    options: EdgeOptions | None = None, *, connection: ConnectionOptions | None = None, **auth: Any
+) -> HttpConnectionManager:
+    (chain,) = listener(options, connection=connection, **auth).filter_chains
     (hcm,) = chain.filters
     assert hcm.typed_config is not None
     return HttpConnectionManager.parse(hcm.typed_config.value)
@@ -76,7 +80,7 @@ def test_an_anonymous_request_says_whose_it_is(mode: AuthMode, *, is_there: bool
 
 @pytest.mark.parametrize("place", ["websocket_query", "websocket_cookie"])
 def test_a_websockets_token_is_hidden_after_it_was_checked(place: str) -> None:
-    names = [each.name for each in manager(None, **{place: "access_token"}).http_filters]
+    names = [each.name for each in manager(None, connection=None, **{place: "access_token"}).http_filters]
 
     assert names.index("envoy.filters.http.jwt_authn") < names.index("envoy.filters.http.lua") < len(names) - 1
 
@@ -157,6 +161,30 @@ def test_it_limits_what_one_client_can_take() -> None:
     assert held.request_headers_timeout == timedelta(seconds=10)
     assert held.stream_idle_timeout == timedelta(minutes=5)
     assert listener().per_connection_buffer_limit_bytes == 32 * 1024
+    assert held.max_request_headers_kb == 32
+    assert held.common_http_protocol_options is not None
+    assert held.common_http_protocol_options.max_headers_count == 100
+
+
+def test_nothing_ends_an_answer_or_a_websocket_that_goes_on() -> None:
+    held = manager()
+
+    assert held.common_http_protocol_options is not None
+    assert held.common_http_protocol_options.max_stream_duration is None
+    assert held.common_http_protocol_options.max_connection_duration is None
+    assert held.request_timeout == timedelta(hours=1), "it ends when the answer, or the websocket, begins"
+
+
+@pytest.mark.parametrize("hops", [0, 1])
+def test_a_client_is_who_connects_but_for_the_proxies_in_front(hops: int) -> None:
+    held = manager(connection=ConnectionOptions(trusted_hops=hops))
+
+    assert (held.use_remote_address, held.xff_num_trusted_hops) == (True, hops)
+
+
+def test_every_answer_names_the_same_server() -> None:
+    assert manager().server_name == "alphaswarm-edge"
+    assert manager().server_header_transformation.name == "OVERWRITE"
 
 
 def test_no_cell_and_no_tenant_is_named_in_it() -> None:

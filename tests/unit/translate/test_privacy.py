@@ -1,39 +1,45 @@
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from envoy_data_plane.envoy.config.common.mutation_rules.v3 import HeaderMutation as Mutation
-from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import (
-    HeaderMutation,
-    HeaderMutationPerRoute,
-)
+from envoy_data_plane.envoy.config.common.mutation_rules.v3 import HeaderMutation
+from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import HeaderMutation as HeaderMutationFilter
+from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import HeaderMutationPerRoute, Mutations
 
 from xds.translate.privacy import PRIVACY_FILTER, privacy_filter, telling
 
 
-def removed(mutations: Iterable[Mutation]) -> list[str]:
-    """The prefixes, in whatever case, of the headers that are removed."""
-    matchers = [each.remove_on_match.key_matcher for each in mutations if each.remove_on_match]
-    assert all(matcher is not None and matcher.ignore_case for matcher in matchers)
-    return [matcher.prefix or "" for matcher in matchers if matcher]
+def mutations() -> Mutations:
+    """What the filter does, as Envoy would read it."""
+    config = privacy_filter().typed_config
+    assert config is not None
+    held = HeaderMutationFilter.parse(config.value).mutations
+    assert held is not None
+    return held
 
 
-def test_no_internal_header_or_trailer_of_an_answer_gets_out() -> None:
-    held = privacy_filter()
-
-    assert (held.name, held.disabled) == (PRIVACY_FILTER, False)
-    assert held.typed_config is not None
-    mutations = HeaderMutation.parse(held.typed_config.value).mutations
-    assert mutations is not None
-    for part in (mutations.response_mutations, mutations.response_trailers_mutations):
-        assert removed(part) == ["x-alphaswarm-", "x-envoy-"]
+def removed(given: Sequence[HeaderMutation]) -> list[tuple[str | None, bool]]:
+    """The prefixes that are removed, and whether in whatever case."""
+    matchers = [each.remove_on_match.key_matcher for each in given if each.remove_on_match]
+    return [(matcher.prefix, matcher.ignore_case) for matcher in matchers if matcher]
 
 
-def test_no_header_of_ours_gets_in_by_the_trailers() -> None:
-    held = privacy_filter()
+def test_no_internal_header_leaves_in_an_answer_or_its_trailers() -> None:
+    internal = [("x-alphaswarm-", True), ("x-envoy-", True)]
 
-    assert held.typed_config is not None
-    mutations = HeaderMutation.parse(held.typed_config.value).mutations
-    assert mutations is not None
-    assert removed(mutations.request_trailers_mutations) == ["x-alphaswarm-"]
+    assert removed(mutations().response_mutations) == internal
+    assert removed(mutations().response_trailers_mutations) == internal
+
+
+def test_no_internal_header_enters_in_a_requests_trailers() -> None:
+    assert removed(mutations().request_trailers_mutations) == [("x-alphaswarm-", True), ("x-envoy-", True)]
+
+
+def test_a_websocket_names_no_header_as_hop_by_hop() -> None:
+    (only,) = mutations().request_mutations
+
+    assert only.append is not None
+    assert only.append.header is not None
+    assert (only.append.header.key, only.append.header.value) == ("connection", "Upgrade")
+    assert only.append.append_action.name == "OVERWRITE_IF_EXISTS", "no other request has such a header any more"
 
 
 def test_a_route_may_tell_one_thing_all_the_same() -> None:
