@@ -83,13 +83,13 @@ class Settings(BaseSettings):
         default=False, description="yes: Envoys may be served in plain text on other addresses than loopback."
     )
     xds_streams_per_second: float = Field(
-        default=250,
+        default=500,
         gt=0,
         allow_inf_nan=False,
         description="New streams served per second; more wait their turn, and after 10 s are told to come back.",
     )
     xds_stream_burst: int = Field(
-        default=250, ge=1, description="New streams that are served at once, before that rate counts."
+        default=500, ge=1, description="New streams that are served at once, before that rate counts."
     )
     xds_stream_max_age_seconds: float = Field(
         default=0,
