@@ -293,7 +293,7 @@ def _may_open(files: int) -> None:
 def main() -> None:
     """Read the arguments, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--streams", type=int, default=2500)
+    parser.add_argument("--streams", type=int, default=5000)
     parser.add_argument("--cells", type=int, default=250, help="each is a cluster, an assignment, a table and a scope")
     parser.add_argument("--processes", type=int, default=4, help="of clients")
     parser.add_argument("--pushes", type=int, default=5)

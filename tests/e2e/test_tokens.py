@@ -1,4 +1,4 @@
-"""Tokens through real Envoys: keys that rotate under traffic, bad tokens, modes, and where a websocket's may stand."""
+"""Tokens through real Envoys: keys that rotate under traffic, bad tokens, and where a websocket's may stand."""
 
 import asyncio
 import base64
@@ -12,45 +12,17 @@ from typing import Any, cast
 
 import pytest
 import pytest_asyncio
-from aiohttp import web
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.e2e.conftest import Variant
+from tests.e2e.issued import OVERLAP, running
 from tests.e2e.watching import Traffic, execute, is_answered, statusz, until
-from tests.support.issuing import JwksEndpoint, jwks_endpoint
-from xds.demo.cell_api import make_app
+from tests.support.issuing import JwksEndpoint
 from xds.demo.client import EdgeClient
-from xds.demo.idp import AUDIENCE, IdentityProvider
-from xds.demo.plan import Plan
-from xds.demo.ports import LOOPBACK, free_port
+from xds.demo.idp import AUDIENCE
 from xds.demo.stack import Stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-OTHER = IdentityProvider(issuer="https://other.example", audience=AUDIENCE, key_id="other-1")
-CLAIM = "https://other.example/tenant"
-OVERLAP = 3.0
-
-
-@asynccontextmanager
-async def running(variant: Variant, **environment: str) -> AsyncIterator[tuple[Stack, JwksEndpoint]]:
-    """A system whose control plane fetches the keys of its issuer over HTTP, twice a second."""
-    stacks: list[Stack] = []
-
-    def jwks() -> str:
-        return stacks[0].idp.jwks()
-
-    async with jwks_endpoint(jwks) as endpoint:
-        settings = {
-            "AUTH_JWKS_FILE": "",
-            "AUTH_JWKS_URL": endpoint.url,
-            "AUTH_JWKS_REFRESH_SECONDS": "0.5",
-            "AUTH_JWKS_OVERLAP_SECONDS": str(OVERLAP),
-            **environment,
-        }
-        stacks.append(Stack(Plan(variant=variant, tenants=6, environment=settings)))
-        async with stacks[0] as stack:
-            yield stack, endpoint
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["delta", "sotw"])
@@ -273,119 +245,6 @@ async def test_elsewhere_a_token_stands_in_the_header_only(stack: Stack) -> None
         assert (await client.get(f"/api/x?access_token={token}")).status == 401
         assert (await client.get("/api/x", headers={"cookie": f"session={token}"})).status == 401
         assert (await client.get("/ws/x?access_token=")).status == 401
-
-
-# Modes, and several issuers
-
-
-async def test_without_a_token_a_request_is_the_anonymous_tenants_if_tokens_are_optional() -> None:
-    port = free_port()
-    anonymous = {"AUTH_MODE": "optional", "AUTH_ANONYMOUS_TENANT": "globex"}
-    async with (
-        serving(make_app("controller"), port),
-        running("delta", **anonymous, CONTROLLER_UPSTREAM=f"{LOOPBACK}:{port}") as (stack, _),
-    ):
-        for edge in stack.clients:
-            assert (await stack.get(edge, "/manage/x")).status == 401
-            nobody = await stack.get(edge, "/api/x", headers={"x-alphaswarm-tenant": "acme"})
-            assert (nobody.cell, nobody.saw("x-alphaswarm-tenant")) == (stack.placements["globex"], "globex")
-            acme = await stack.get(edge, "/api/x", token=stack.idp.mint("acme"))
-            assert (acme.cell, acme.saw("x-alphaswarm-tenant")) == (stack.placements["acme"], "acme")
-            for bad in ("a.b.c", stack.idp.mint("acme", forged=True), stack.idp.mint("acme", expires_in=-3600)):
-                assert (await stack.get(edge, "/api/x", token=bad)).status == 401
-            for sub in ("ann", ...):
-                for path in ("/api/x", "/ws/x"):
-                    nameless = stack.idp.mint("acme", tenant_id=..., sub=sub)
-                    assert (await stack.get(edge, path, token=nameless)).status == 403, "and not the anonymous one's"
-            assert acme.saw("x-alphaswarm-issuer") is acme.saw("x-alphaswarm-cell-claim") is None
-            for tenant, told in (("acme", "acme"), (..., None)):
-                operators = stack.idp.mint("acme", tenant_id=tenant, roles="operator")
-                answer = await stack.get(edge, "/manage/x", token=operators)
-                assert (answer.cell, answer.saw("x-alphaswarm-tenant")) == ("controller", told)
-            assert (await stack.get(edge, "/manage/x", token=stack.idp.mint("acme"))).status == 403
-        assert json.loads((await stack.control_plane.ask("/readyz"))[1])["auth_mode"] == "optional"
-        assert "AUTH_MODE=optional" in (await statusz(stack))["warnings"][0]
-        assert '"server.warned"' in stack.control_plane.child.log.read_text()
-        assert "alphaswarm_xds_tokens_required 0.0" in (await stack.control_plane.ask("/metrics"))[1]
-
-
-async def test_with_nobody_anonymous_an_optional_token_is_needed_all_the_same() -> None:
-    async with running("sotw", AUTH_MODE="optional") as (stack, _):
-        for edge in stack.clients:
-            assert (await stack.get(edge, "/api/x")).status == 401
-            assert (await stack.get(edge, "/api/x", headers={"x-alphaswarm-tenant": "acme"})).status == 401
-            assert (await stack.get(edge, "/api/x", token=stack.idp.mint("acme"))).status == 200
-
-
-async def test_with_no_token_looked_at_every_request_is_the_anonymous_tenants() -> None:
-    async with running("delta", AUTH_MODE="off", AUTH_ANONYMOUS_TENANT="globex") as (stack, endpoint):
-        for edge in stack.clients:
-            for token in ("", "a.b.c", stack.idp.mint("acme")):
-                answer = await stack.get(edge, "/api/x", token=token, headers={"x-alphaswarm-tenant": "acme"})
-                assert (answer.cell, answer.saw("x-alphaswarm-tenant")) == (stack.placements["globex"], "globex")
-        assert endpoint.asked == 0
-        assert "AUTH_MODE=off" in (await statusz(stack))["warnings"][0]
-
-
-async def test_each_issuer_has_its_own_keys_audience_and_claims(tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = tmp_path_factory.mktemp("issuers")
-    (folder / "other.json").write_text(OTHER.jwks())
-    async with jwks_endpoint(OTHER.jwks) as endpoint:
-        mine = IdentityProvider()
-        (folder / "mine.json").write_text(mine.jwks())
-        issuers = [
-            {"issuer": mine.issuer, "audiences": [AUDIENCE], "jwks_file": str(folder / "mine.json")},
-            {
-                "issuer": OTHER.issuer,
-                "audiences": ["theirs"],
-                "jwks_url": endpoint.url,
-                "tenant_claim": f"/org/{CLAIM.replace('/', '~1')}",
-                "cell_claim": "home.cell",
-            },
-        ]
-        (folder / "issuers.json").write_text(json.dumps(issuers))
-        environment = {
-            **dict.fromkeys(("AUTH_ISSUER", "AUTH_AUDIENCE", "AUTH_JWKS_FILE", "AUTH_JWKS_URL"), ""),
-            "AUTH_ISSUERS_FILE": str(folder / "issuers.json"),
-        }
-        async with Stack(Plan(tenants=6, environment=environment)) as stack:
-            theirs = OTHER.mint("acme", audience="theirs", org={CLAIM: "globex"})
-            for edge in stack.clients:
-                assert (await stack.get(edge, "/api/x", token=mine.mint("acme"))).saw("x-alphaswarm-tenant") == "acme"
-                assert (await stack.get(edge, "/api/x", token=theirs)).saw("x-alphaswarm-tenant") == "globex"
-                for home, status in ((stack.placements["globex"], 200), ("cell-gone", 401)):
-                    bound = OTHER.mint("acme", audience="theirs", org={CLAIM: "globex"}, home={"cell": home})
-                    assert (await stack.get(edge, "/api/x", token=bound)).status == status, "by its own cell claim"
-                    mine_is_not = mine.mint("acme", home={"cell": home})
-                    assert (await stack.get(edge, "/api/x", token=mine_is_not)).status == 200
-                unbound = OTHER.mint("acme", audience="theirs", org={CLAIM: "globex"}, cell="cell-gone")
-                assert (await stack.get(edge, "/api/x", token=unbound)).status == 200, "it is the other's claim"
-                assert (await stack.get(edge, "/api/x", token=mine.mint("acme", cell="cell-gone"))).status == 401
-                crossed = OTHER.mint("acme", audience=AUDIENCE, issuer=mine.issuer)
-                assert (await stack.get(edge, "/api/x", token=crossed)).status == 401
-                assert (await stack.get(edge, "/api/x", token=OTHER.mint("acme"))).status == 403, "the other's audience"
-                unnamed = OTHER.mint("acme", audience="theirs")
-                assert (await stack.get(edge, "/api/x", token=unnamed)).status == 403, "by another's claim"
-            later = IdentityProvider()
-            (folder / "mine.json").write_text(later.jwks())
-
-            async def is_followed() -> bool:
-                return all(
-                    [(await stack.get(e, "/api/x", token=later.mint("acme"))).status == 200 for e in stack.clients]
-                )
-
-            await until(is_followed, "a file that changes is followed")
-
-
-@asynccontextmanager
-async def serving(app: web.Application, port: int) -> AsyncIterator[None]:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, LOOPBACK, port).start()
-    try:
-        yield
-    finally:
-        await runner.cleanup()
 
 
 async def has_keys(stack: Stack, **counts: int) -> bool:

@@ -84,8 +84,7 @@ def _without_kid(payload: Mapping[str, object], key: Any, algorithm: str) -> str
     return sign_text(json.dumps(payload).encode(), key, algorithm, {"alg": algorithm})
 
 
-def _tokens() -> dict[str, str]:
-    now = int(time.time())
+def _of_signatures() -> dict[str, str]:
     good = sign(claims())
     head, body, signature = good.split(".")
     none = _base64(b'{"alg":"none"}')
@@ -114,6 +113,13 @@ def _tokens() -> dict[str, str]:
         "alg that is no text": sign_text(json.dumps(claims()).encode(), head={"kid": "p256", "alg": ["ES256"]}),
         "another's signature": f"{head}.{body}.{sign(claims(sub='v')).split('.')[2]}",
         "another's claims": f"{head}.{_base64(json.dumps(claims(tenant_id='globex')).encode())}.{signature}",
+    }
+
+
+def _of_shapes() -> dict[str, str]:
+    good = sign(claims())
+    head, body, signature = good.split(".")
+    return {
         "half a signature": good[:-40],
         "no signature": f"{head}.{body}.",
         "two parts": f"{head}.{body}",
@@ -124,6 +130,12 @@ def _tokens() -> dict[str, str]:
         "claims with NaN": sign_text(json.dumps(claims()).encode()[:-1] + b', "exp": NaN}'),
         "claims in UTF-16": sign_text(json.dumps(claims()).encode("utf-16")),
         "a header that is no JSON": f"{_base64(b'{')}.{body}.{signature}",
+    }
+
+
+def _of_times() -> dict[str, str]:
+    now = int(time.time())
+    return {
         "expired": sign(claims(exp=now - SKEW - 5)),
         "expired within the skew": sign(claims(exp=now - SKEW + 20)),
         "no expiry": sign(claims(exp=None)),
@@ -139,6 +151,12 @@ def _tokens() -> dict[str, str]:
         "nbf that is text": sign(claims(nbf="now")),
         "issued in the future": sign(claims(iat=now + 3600)),
         "iat that is text": sign(claims(iat="now")),
+    }
+
+
+def _of_names() -> dict[str, str]:
+    now = int(time.time())
+    return {
         "another issuer": sign(claims(iss="https://elsewhere.example")),
         "the issuer with a slash": sign(claims(iss=ISSUER + "/")),
         "no issuer": sign(claims(iss=None)),
@@ -157,6 +175,11 @@ def _tokens() -> dict[str, str]:
         "a subject that is a number": sign(claims(sub=7)),
         "a token id that is a number": sign(claims(jti=7)),
         "longer than what Envoy keeps in its cache": sign(claims(pad="x" * 5_000)),
+    }
+
+
+def _of_tenants_and_cells() -> dict[str, str]:
+    return {
         "no tenant": sign(claims(tenant_id=None)),
         "an unknown tenant": sign(claims(tenant_id="nobody")),
         "the public tenant": sign(claims(tenant_id="-")),
@@ -173,7 +196,7 @@ def _tokens() -> dict[str, str]:
     }
 
 
-TOKENS = _tokens()
+TOKENS = {**_of_signatures(), **_of_shapes(), **_of_times(), **_of_names(), **_of_tenants_and_cells()}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -26,7 +26,7 @@ def edge(given: Settings) -> EdgeOptions:
     return edge_options(given, [issuer_options(each) for each in read_issuers(given)])
 
 
-def test_every_setting_of_the_edge_reaches_the_translation() -> None:
+def test_every_setting_of_tokens_reaches_the_translation() -> None:
     options = edge(
         settings(
             auth_mode="optional",
@@ -37,22 +37,12 @@ def test_every_setting_of_the_edge_reaches_the_translation() -> None:
             auth_tenant_claim="org.tenant",
             auth_cell_claim="home",
             auth_clock_skew_seconds=5,
-            cba_mode=CbaMode.MONITOR,
-            edge_listeners={"a": Address("127.0.0.1", 1), "b": Address("127.0.0.1", 2)},
-            client_upstream=Address("client", 80),
-            grpc_node_group="programs",
-            cell_health_path="/live",
-            edge_trusted_hops=1,
-            cba_grace_seconds=60,
-            hide_suspended=True,
             auth_operator_claim="aud",
             auth_operator_role="ops",
+            cba_mode=CbaMode.MONITOR,
+            cba_grace_seconds=60,
+            hide_suspended=True,
             controller_upstream=Address("controller", 81),
-            internal_listeners={"b": Address("127.0.0.1", 3)},
-            internal_tls_cert_file="cert",
-            internal_tls_key_file="key",
-            internal_tls_ca_file="ca",
-            internal_allowed_sans=("spiffe://x",),
         )
     )
     (issuer,) = options.auth.issuers
@@ -63,13 +53,30 @@ def test_every_setting_of_the_edge_reaches_the_translation() -> None:
     assert options.auth.token_bytes == 4096
     assert options.auth.clock_skew_seconds == 5
     assert options.auth.cell_bound is CellBound.MONITOR
+    assert options.tenants == TenantOptions(hides_suspended=True, grace=timedelta(seconds=60))
+    assert options.operators == OperatorOptions(claim=("aud",), role="ops", controller=("controller", 81))
+
+
+def test_every_setting_of_listeners_and_upstreams_reaches_the_translation() -> None:
+    options = edge(
+        settings(
+            edge_listeners={"a": Address("127.0.0.1", 1), "b": Address("127.0.0.1", 2)},
+            edge_trusted_hops=1,
+            client_upstream=Address("client", 80),
+            grpc_node_group="programs",
+            cell_health_path="/live",
+            internal_listeners={"b": Address("127.0.0.1", 3)},
+            internal_tls_cert_file="cert",
+            internal_tls_key_file="key",
+            internal_tls_ca_file="ca",
+            internal_allowed_sans=("spiffe://x",),
+        )
+    )
     assert options.listeners == {"a": ("127.0.0.1", 1), "b": ("127.0.0.1", 2)}
+    assert options.connection.trusted_hops == 1
     assert options.client == ("client", 80)
     assert options.grpc_group == "programs"
     assert options.cluster.health_path == "/live"
-    assert options.connection.trusted_hops == 1
-    assert options.tenants == TenantOptions(hides_suspended=True, grace=timedelta(seconds=60))
-    assert options.operators == OperatorOptions(claim=("aud",), role="ops", controller=("controller", 81))
     assert options.internal == InternalOptions(
         listeners={NodeGroup("b"): ("127.0.0.1", 3)},
         certificate_file="cert",

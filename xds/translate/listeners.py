@@ -45,7 +45,7 @@ from xds.translate.authentication import ANONYMOUS_FILTER, JWT_FILTER, TENANT_HE
 from xds.translate.messages import over_ads, pack, socket_address
 from xds.translate.naming import EDGE_LISTENER, TENANT_SCOPES
 from xds.translate.operators import operators_filter
-from xds.translate.options import AuthMode, AuthOptions, EdgeOptions
+from xds.translate.options import AuthMode, AuthOptions, ConnectionOptions, EdgeOptions
 from xds.translate.places import hide_tokens
 from xds.translate.privacy import privacy_filter
 from xds.translate.refusals import unknown_tenant
@@ -97,18 +97,26 @@ def _connection_manager(options: EdgeOptions) -> HttpConnectionManager:
         request_headers_timeout=limits.request_headers_timeout,
         request_timeout=limits.request_timeout,
         stream_idle_timeout=limits.stream_idle_timeout,
-        common_http_protocol_options=HttpProtocolOptions(
-            idle_timeout=limits.connection_idle_timeout,
-            max_headers_count=limits.max_headers,
-            # Backends that fold "_" into "-" would take x_alphaswarm_cell for ours.
-            headers_with_underscores_action=HttpProtocolOptionsHeadersWithUnderscoresAction.REJECT_REQUEST,
-        ),
-        http2_protocol_options=Http2ProtocolOptions(
-            max_concurrent_streams=limits.max_concurrent_streams,
-            initial_stream_window_size=limits.stream_window_bytes,
-            initial_connection_window_size=limits.connection_window_bytes,
-            allow_connect=True,
-        ),
+        common_http_protocol_options=_of_every_protocol(limits),
+        http2_protocol_options=_of_http2(limits),
+    )
+
+
+def _of_every_protocol(limits: ConnectionOptions) -> HttpProtocolOptions:
+    return HttpProtocolOptions(
+        idle_timeout=limits.connection_idle_timeout,
+        max_headers_count=limits.max_headers,
+        # Backends that fold "_" into "-" would take x_alphaswarm_cell for ours.
+        headers_with_underscores_action=HttpProtocolOptionsHeadersWithUnderscoresAction.REJECT_REQUEST,
+    )
+
+
+def _of_http2(limits: ConnectionOptions) -> Http2ProtocolOptions:
+    return Http2ProtocolOptions(
+        max_concurrent_streams=limits.max_concurrent_streams,
+        initial_stream_window_size=limits.stream_window_bytes,
+        initial_connection_window_size=limits.connection_window_bytes,
+        allow_connect=True,
     )
 
 
