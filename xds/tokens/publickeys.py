@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import jwt
 from jwt.algorithms import AllowedKeys, ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-RSA_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+from xds.tokens.algorithms import algorithms_of
 
-_OF_CURVE = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "Ed25519": "EdDSA"}
 _READERS = {"RSA": RSAAlgorithm.from_jwk, "EC": ECAlgorithm.from_jwk, "OKP": OKPAlgorithm.from_jwk}
 
 
@@ -56,8 +55,8 @@ def _read(jwk: object) -> PublicKey | None:
 
 def _algorithms(jwk: Mapping[str, object]) -> tuple[str, ...]:
     """What the key may be used with: a curve has one algorithm, an RSA key the one that it names, or any."""
-    kind, named = jwk.get("kty"), jwk.get("alg")
-    possible: tuple[str, ...] = RSA_ALGORITHMS if kind == "RSA" else ()
-    if kind in ("EC", "OKP"):
-        possible = tuple(filter(None, (_OF_CURVE.get(str(jwk.get("crv"))),)))
-    return tuple(each for each in possible if named in (None, "", each))
+    try:
+        possible = algorithms_of(jwk)
+    except ValueError:
+        return ()
+    return tuple(each for each in possible if jwk.get("alg") in (None, "", each))

@@ -1,6 +1,6 @@
 """Tenants to scopes: which route table a tenant's requests are matched against.
 
-There are as many scopes as tenants, so they are joined from bytes: 2 µs instead of 570 each. A test holds
+There are as many scopes as tenants, so they are joined from bytes, which is far cheaper. A test holds
 them against envoy-data-plane's own encoding.
 """
 
