@@ -22,7 +22,7 @@ from tests.support.edge import cell, edge_options, endpoint, resources, tenant, 
 from xds.model import Cell, CellState, Tenant, Topology, UpstreamProtocol
 from xds.names import NodeGroup, TypeUrl
 from xds.snapshot import Resource, ResourceTable
-from xds.translate import CellBound, EdgeOptions, Translation, translate
+from xds.translate import CalloutOptions, CellBound, EdgeOptions, Translation, translate
 
 FOLDER = Path(__file__).parent
 CASES = sorted(path.parent.name for path in FOLDER.glob("*/topology.yaml"))
@@ -60,6 +60,7 @@ def given_options(given: Mapping[str, Yaml]) -> EdgeOptions:
         cell_bound=CellBound[options.get("cell_bound", "enforce").upper()],
         client=_address(options["client"]) if "client" in options else None,
         listeners=listeners or None,
+        callout=CalloutOptions(address=_address(options["callout"])) if "callout" in options else None,
     )
     return replace(envoys, grpc_group=NodeGroup(options["grpc_group"])) if "grpc_group" in options else envoys
 

@@ -38,10 +38,11 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v
 from envoy_data_plane.google.protobuf import Struct
 
 from xds.translate.authentication import JWT_FILTER, TENANT_HEADER, check_tokens, strip_headers
+from xds.translate.callout import callout_filter, let_opaque_pass, unanswered
 from xds.translate.cellbound import RBAC_FILTER
 from xds.translate.messages import over_ads, pack, socket_address
 from xds.translate.naming import EDGE_LISTENER, TENANT_SCOPES
-from xds.translate.options import EdgeOptions
+from xds.translate.options import AuthOptions, EdgeOptions
 
 STAT_PREFIX = "ingress_http"
 
@@ -70,14 +71,14 @@ def _connection_manager(options: EdgeOptions) -> HttpConnectionManager:
             )
         ],
         http_filters=[
-            HttpFilter(name=JWT_FILTER, typed_config=pack(check_tokens(options.auth))),
+            *_token_filters(options.auth),
             HttpFilter(name=RBAC_FILTER, typed_config=pack(Rbac())),
             HttpFilter(name="envoy.filters.http.router", typed_config=pack(Router(suppress_envoy_headers=True))),
         ],
         # Not on the /ws routes: whether a request may upgrade is decided by its first route, and that is the
         # public tenant's, before its token is looked at.
         upgrade_configs=[HttpConnectionManagerUpgradeConfig(upgrade_type="websocket")],
-        local_reply_config=_local_replies(),
+        local_reply_config=_local_replies(options.auth),
         use_remote_address=True,
         normalize_path=True,
         merge_slashes=True,
@@ -98,6 +99,13 @@ def _connection_manager(options: EdgeOptions) -> HttpConnectionManager:
     )
 
 
+def _token_filters(auth: AuthOptions) -> list[HttpFilter]:
+    """Who sets the tenant: the check of tokens, and the callout if there is one."""
+    check = let_opaque_pass(check_tokens(auth), auth.callout)
+    asked = [callout_filter(auth.callout)] if auth.callout else []
+    return [HttpFilter(name=JWT_FILTER, typed_config=pack(check)), *asked]
+
+
 def _scoped_routes() -> ScopedRoutes:
     # With no separator and index 0, the whole header is the key: a comma in it can't choose another tenant.
     whole_value = ScopedRoutesScopeKeyBuilderFragmentBuilderHeaderValueExtractor(name=TENANT_HEADER, index=0)
@@ -111,7 +119,7 @@ def _scoped_routes() -> ScopedRoutes:
     )
 
 
-def _local_replies() -> LocalReplyConfig:
+def _local_replies(auth: AuthOptions) -> LocalReplyConfig:
     """Every answer of Envoy's own is JSON; a tenant that has no scope is unknown, and refused."""
     unknown = ResponseMapper(
         filter=AccessLogFilter(response_flag_filter=ResponseFlagFilter(flags=["NR"])),
@@ -130,7 +138,7 @@ def _local_replies() -> LocalReplyConfig:
         body_format_override=_json(status="%LOCAL_REPLY_BODY%"),
     )
     return LocalReplyConfig(
-        mappers=[unknown, healthy],
+        mappers=[unknown, healthy, *([unanswered()] if auth.callout else [])],
         body_format=_json(status="%RESPONSE_CODE%", error="%LOCAL_REPLY_BODY%", request_id="%REQ(X-REQUEST-ID)%"),
     )
 

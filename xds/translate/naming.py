@@ -18,6 +18,9 @@ UNAVAILABLE_ROUTES = ResourceName("unavailable")
 CLIENT_CLUSTER = ResourceName("alphaswarm-client")
 """The cluster of the web client, which serves /static and /."""
 
+CALLOUT_CLUSTER = ResourceName("alphaswarm-tenant-router")
+"""The cluster of whoever resolves session tokens, if it is not where the Envoys have their config from."""
+
 EDGE_LISTENER = ResourceName("edge")
 """The listener that faces the users."""
 

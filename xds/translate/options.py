@@ -20,6 +20,14 @@ class CellBound(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalloutOptions:
+    """Whom Envoys ask about session tokens that are no JWT; None: the server that they have their config from."""
+
+    address: tuple[str, int] | None = None
+    timeout: timedelta = timedelta(milliseconds=200)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuthOptions:
     """How tokens are checked. All of it is required: Envoy does not check what is left empty."""
 
@@ -30,6 +38,8 @@ class AuthOptions:
     cell_claim: str = "cell"
     clock_skew_seconds: int = 60
     cell_bound: CellBound = CellBound.ENFORCE
+    callout: CalloutOptions | None = None
+    """None: a token that is no JWT is refused."""
 
     def __post_init__(self) -> None:
         if not (self.issuer and self.audiences and self.jwks):

@@ -12,6 +12,7 @@ from xds.snapshot import Ref, Resource, ResourceTable, Snapshot, encode_resource
 from xds.translate import clusters, listeners, routes, scopes
 from xds.translate.cells import CellResources, is_cell_id, translate_cell
 from xds.translate.naming import (
+    CALLOUT_CLUSTER,
     CLIENT_CLUSTER,
     EDGE_LISTENER,
     PUBLIC_ROUTES,
@@ -115,15 +116,22 @@ def _fixed(options: EdgeOptions) -> dict[TypeUrl, list[Resource]]:
     body = scopes.scope(public, PUBLIC_ROUTES, PUBLIC_TENANT)
     scope = encode_resource(public, body, awaits=(Ref(TypeUrl.ROUTE, PUBLIC_ROUTES),))
     fixed = {TypeUrl.ROUTE: tables, TypeUrl.SCOPE: [scope, *map(scopes.anchor, tables)]}
+    fixed[TypeUrl.CLUSTER] = []
     if options.client is not None:
         cluster = clusters.web_client(options.client, options.cluster)
-        fixed[TypeUrl.CLUSTER] = [encode_resource(CLIENT_CLUSTER, bytes(cluster))]
+        fixed[TypeUrl.CLUSTER].append(encode_resource(CLIENT_CLUSTER, bytes(cluster)))
+    callout = options.auth.callout
+    if callout is not None and callout.address is not None:
+        cluster = clusters.tenant_router(callout.address, options.cluster)
+        fixed[TypeUrl.CLUSTER].append(encode_resource(CALLOUT_CLUSTER, bytes(cluster)))
     return fixed
 
 
 def _listener_table(address: tuple[str, int], options: EdgeOptions) -> ResourceTable:
     listener = listeners.edge(address, options)
-    return ResourceTable(TypeUrl.LISTENER, [encode_resource(EDGE_LISTENER, bytes(listener))])
+    callout = options.auth.callout
+    needs = (Ref(TypeUrl.CLUSTER, CALLOUT_CLUSTER),) if callout and callout.address else ()
+    return ResourceTable(TypeUrl.LISTENER, [encode_resource(EDGE_LISTENER, bytes(listener), needs=needs)])
 
 
 def _put_cells(

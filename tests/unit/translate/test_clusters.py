@@ -9,7 +9,7 @@ from envoy_data_plane.envoy.type.v3 import CodecClientType
 from tests.support.edge import cell, endpoint
 from xds.model import Cell, UpstreamProtocol
 from xds.translate import ClusterOptions
-from xds.translate.clusters import cell_api, web_client
+from xds.translate.clusters import cell_api, tenant_router, web_client
 from xds.translate.endpoints import load_assignment
 
 BY_NAME = cell(endpoints=(endpoint("api.example:80"),))
@@ -124,3 +124,17 @@ def test_the_web_client_is_one_address_without_health_checks() -> None:
     # By all families, half of a name's addresses would be dead where the client listens on one, and none would know.
     assert cluster.dns_lookup_family is ClusterDnsLookupFamily.V4_PREFERRED
     assert b"client.example" in bytes(cluster)
+
+
+def test_the_tenant_router_speaks_http2_and_a_dead_connection_to_it_is_noticed() -> None:
+    cluster = Cluster.parse(bytes(tenant_router(("router.example", 18000), ClusterOptions())))
+
+    assert (cluster.name, cluster.type) == ("alphaswarm-tenant-router", ClusterDiscoveryType.STRICT_DNS)
+    assert b"router.example" in bytes(cluster)
+    explicit = protocol(cluster).explicit_http_config
+    assert explicit is not None
+    assert explicit.http2_protocol_options is not None
+    keepalive = explicit.http2_protocol_options.connection_keepalive
+    assert keepalive is not None
+    assert (keepalive.interval, keepalive.timeout) == (timedelta(seconds=10), timedelta(seconds=2))
+    assert protocol(cluster).common_http_protocol_options is None  # it is not closed for being idle
