@@ -6,24 +6,28 @@ The only module that knows all of them.
 import asyncio
 import signal
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 
 from xds import __version__
+from xds.callout import Endpoint, Expected, Introspector, Resolver, TokenFile
 from xds.errors import RegistryError
 from xds.http import HttpServer, build_app
 from xds.names import NodeGroup
 from xds.operations.status import SystemStatus
 from xds.publish import Feed, Publisher
 from xds.registry import PostgresRegistry
-from xds.server import AdsServer, Fleet, ServerOptions, Surroundings
+from xds.server import AdsServer, Authorization, Fleet, ServerOptions, Surroundings
 from xds.session import Limits
-from xds.settings import CbaMode, Settings
+from xds.settings import CbaMode, Settings, TenantResolution
 from xds.snapshot import Frames
 from xds.telemetry import Metrics, get_logger
-from xds.translate import AuthOptions, CellBound, ClusterOptions, EdgeOptions
+from xds.translate import AuthOptions, CalloutOptions, CellBound, ClusterOptions, EdgeOptions
 
 _CHANGE_LOG_SECONDS = 7 * 24 * 3600
 _PRUNE_SECONDS = 3600
+_CALLOUT_SHARE = 0.9
 
 
 def edge_options(settings: Settings, jwks: str) -> EdgeOptions:
@@ -37,11 +41,51 @@ def edge_options(settings: Settings, jwks: str) -> EdgeOptions:
             cell_claim=settings.auth_cell_claim,
             clock_skew_seconds=settings.auth_clock_skew_seconds,
             cell_bound=_CELL_BOUND[settings.cba_mode],
+            callout=callout_options(settings),
         ),
         listeners={NodeGroup(group): address for group, address in settings.edge_listeners.items()},
         client=settings.client_upstream,
         grpc_group=NodeGroup(settings.grpc_node_group),
         cluster=ClusterOptions(health_path=settings.cell_health_path),
+    )
+
+
+def callout_options(settings: Settings) -> CalloutOptions | None:
+    """The settings of the callout as the translation wants them; None if Envoys are to ask nobody."""
+    if settings.tenant_resolution is not TenantResolution.CALLOUT:
+        return None
+    return CalloutOptions(address=settings.callout_address, timeout=timedelta(milliseconds=settings.callout_timeout_ms))
+
+
+def resolver(settings: Settings, metrics: Metrics) -> Resolver | None:
+    """Who answers callouts; None if nobody is to. Raises `SettingsError` if the file of tokens can't be used."""
+    if settings.tenant_resolution is not TenantResolution.CALLOUT:
+        return None
+    file, url = settings.callout_tokens_file, settings.callout_introspection_url
+    return Resolver(
+        metrics,
+        file=TokenFile(file) if file else None,
+        introspector=_introspector(settings) if url else None,
+        cache_seconds=settings.callout_cache_seconds,
+    )
+
+
+def _introspector(settings: Settings) -> Introspector:
+    endpoint = Endpoint(
+        url=settings.callout_introspection_url,
+        client_id=settings.callout_introspection_client_id,
+        client_secret=settings.callout_introspection_client_secret.get_secret_value(),
+        # Less than Envoy waits: so it is told, instead of giving up.
+        timeout_seconds=settings.callout_timeout_ms / 1000 * _CALLOUT_SHARE,
+    )
+    is_bound = settings.cba_mode is CbaMode.ENFORCE
+    return Introspector(
+        endpoint,
+        Expected(
+            audiences=settings.auth_audience,
+            tenant_claim=tuple(settings.auth_tenant_claim.split(".")),
+            cell_claim=tuple(settings.auth_cell_claim.split(".")) if is_bound else None,
+        ),
     )
 
 
@@ -102,7 +146,9 @@ class _ControlPlane:
         around = Surroundings(
             feed=self._feed, fleet=self._fleet, metrics=self._metrics, limits=Limits(), frames=Frames()
         )
-        self._ads = AdsServer(settings.xds_listen, around, server_options(settings))
+        self._resolver = resolver(settings, self._metrics)
+        authorization = Authorization(self._resolver.resolve) if self._resolver else None
+        self._ads = AdsServer(settings.xds_listen, around, server_options(settings), authorization)
         self._http = HttpServer(build_app(self._status, self._metrics), settings.http_listen)
         self._metrics.set_info(version=__version__, auth_mode=settings.auth_mode, cba_mode=settings.cba_mode.value)
 
@@ -111,7 +157,7 @@ class _ControlPlane:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
-        async with self._http:
+        async with self._http, self._resolver or nullcontext():
             xds = await self._ads.start()
             self._log.info("server.started", version=__version__, xds=str(xds), http=str(self._http.address))
             async with asyncio.TaskGroup() as tasks:
@@ -120,6 +166,8 @@ class _ControlPlane:
                     tasks.create_task(self._announce()),
                     tasks.create_task(self._prune()),
                 ]
+                if self._resolver:
+                    running.append(tasks.create_task(self._resolver.watch()))
                 await stopping.wait()
                 await self._stop()
                 for task in running:
@@ -159,4 +207,5 @@ class _ControlPlane:
             publish=self._publisher.status,
             nodes=self._fleet.nodes(),
             cells=self._publisher.cells,
+            tenant_resolution=self._settings.tenant_resolution.value,
         )

@@ -7,8 +7,10 @@ environment wins). Nothing else in the package reads the environment.
 import json
 import re
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
+from urllib.parse import urlsplit
 
 from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -17,6 +19,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from xds.errors import SettingsError
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?")  # a name, IPv4 or IPv6: no URL, no space
+_PRIVATE = {"DATABASE_URL", "CALLOUT_INTROSPECTION_URL", "CALLOUT_INTROSPECTION_CLIENT_SECRET"}
+"""Whose values no message shows."""
+
 _PORT = re.compile(r"[0-9]{1,5}")
 
 
@@ -26,6 +31,13 @@ class CbaMode(StrEnum):
     ENFORCE = "enforce"
     MONITOR = "monitor"
     OFF = "off"
+
+
+class TenantResolution(StrEnum):
+    """Who tells whose a token is: Envoy alone, or Envoy and, of tokens that are no JWT, this process."""
+
+    ENVOY = "envoy"
+    CALLOUT = "callout"
 
 
 class Address(NamedTuple):
@@ -142,6 +154,37 @@ class Settings(BaseSettings):
         description="Cell-bound tokens used in another cell: enforce (403), monitor (count only) or off.",
     )
 
+    tenant_resolution: TenantResolution = Field(
+        default=TenantResolution.ENVOY,
+        description="envoy: tokens are JWTs, and Envoys resolve them. callout: of a bearer token that is no JWT Envoys"
+        " ask this process, which looks it up.",
+    )
+    callout_address: Annotated[Address | None, NoDecode] = Field(
+        default=None,
+        description="host:port at which Envoys ask; unset: the server that they have their config from.",
+    )
+    callout_timeout_ms: int = Field(
+        default=200, ge=10, le=10_000, description="How long a callout may take; then the request is answered 503."
+    )
+    callout_tokens_file: Path | None = Field(
+        default=None,
+        description="Session tokens: JSON, or CSV if it ends so, with sha256 (of the token, hexadecimal), tenant and"
+        " expires. Followed when it changes.",
+    )
+    callout_introspection_url: str = Field(
+        default="",
+        description="A token introspection endpoint (RFC 7662) to ask about tokens that are not in the file: https, or"
+        " http on this machine.",
+    )
+    callout_introspection_client_id: str = Field(default="", description="Who we are at that endpoint.")
+    callout_introspection_client_secret: SecretStr = Field(default=SecretStr(""), description="The secret of that.")
+    callout_cache_seconds: float = Field(
+        default=30,
+        ge=0,
+        le=3600,
+        description="How long its answer is good, unless the token ends sooner; a refusal at most 5 s.",
+    )
+
     edge_listeners: Annotated[dict[str, Address], NoDecode] = Field(
         default={"alphaswarm-edge": Address("0.0.0.0", 10000)},  # noqa: S104 -- the edge listens
         description="Node groups and where their Envoys listen: group=host:port, separated by commas."
@@ -167,7 +210,9 @@ class Settings(BaseSettings):
         default="auto", description="json, console, or auto: console on a terminal, json elsewhere."
     )
 
-    _addresses = field_validator("xds_listen", "http_listen", "client_upstream", mode="before")(_address)
+    _addresses = field_validator("xds_listen", "http_listen", "client_upstream", "callout_address", mode="before")(
+        _address
+    )
     _groups = field_validator("edge_listeners", mode="before")(_listeners)
 
     @field_validator("auth_audience", mode="before")
@@ -175,11 +220,24 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(filter(None, (v.strip() for v in value.split(",")))) if isinstance(value, str) else value
 
-    @field_validator("client_upstream")
+    @field_validator("client_upstream", "callout_address")
     @classmethod
     def _has_port(cls, value: Address | None) -> Address | None:
         if value is not None and not value.port:
             raise ValueError(f"expected host:port with a port of 1 to 65535, got {str(value)!r}")
+        return value
+
+    @field_validator("callout_introspection_url")
+    @classmethod
+    def _keeps_tokens_private(cls, value: str) -> str:
+        if not value:
+            return value
+        # The value is not shown: it may hold a password.
+        url = urlsplit(value)
+        if url.scheme not in ("https", "http") or not url.hostname or url.username is not None or url.fragment:
+            raise ValueError("expected an https:// URL without a user, a password or a fragment")
+        if url.scheme == "http" and not _is_loopback(url.hostname):
+            raise ValueError("expected https://, since tokens are sent there; http:// only on this machine")
         return value
 
     @field_validator("database_url")
@@ -195,6 +253,18 @@ class Settings(BaseSettings):
             raise ValueError("EDGE_LISTENERS: expected at least one group=host:port")
         if self.grpc_node_group in self.edge_listeners:
             raise ValueError(f"GRPC_NODE_GROUP: {self.grpc_node_group} is a group of EDGE_LISTENERS; expected another")
+        return self
+
+    @model_validator(mode="after")
+    def _can_resolve(self) -> Self:
+        if self.tenant_resolution is TenantResolution.CALLOUT and not (
+            self.callout_tokens_file or self.callout_introspection_url
+        ):
+            raise ValueError("TENANT_RESOLUTION: callout needs CALLOUT_TOKENS_FILE or CALLOUT_INTROSPECTION_URL")
+        if bool(self.callout_introspection_client_id) != bool(self.callout_introspection_client_secret):
+            raise ValueError(
+                "CALLOUT_INTROSPECTION_CLIENT_ID: expected with CALLOUT_INTROSPECTION_CLIENT_SECRET, or neither of them"
+            )
         return self
 
     @classmethod
@@ -228,6 +298,13 @@ class Settings(BaseSettings):
         return _read_jwks(self.auth_jwks_file)
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _check_lines(file: Path) -> None:
     # pydantic-settings skips a line that it cannot read, which would leave a default in force unnoticed.
     try:
@@ -250,7 +327,7 @@ def _fault(fault: Any) -> str:  # noqa: ANN401 -- pydantic's error dictionary
         return str(message)
     if fault["type"] == "extra_forbidden":
         return f"{name}: no such setting"
-    says_value = name == "DATABASE_URL" or ", got " in message
+    says_value = name in _PRIVATE or ", got " in message
     return f"{name}: {message}" if says_value else f"{name}: {message} (got {fault['input']!r})"
 
 

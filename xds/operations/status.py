@@ -59,6 +59,7 @@ class SystemStatus:
     publish: PublishStatus
     nodes: tuple[NodeStatus, ...] = ()
     cells: tuple[tuple[CellId, CellState], ...] = ()
+    tenant_resolution: str = "envoy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
