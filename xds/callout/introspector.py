@@ -5,6 +5,7 @@ Knows what can go wrong on the way, not what an answer means. The token is in th
 
 import asyncio
 import time
+from base64 import b64encode
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -92,5 +93,5 @@ def _credentials(endpoint: Endpoint) -> dict[str, str]:
     """HTTP Basic, each half encoded as in a form (RFC 6749, section 2.3.1)."""
     if not endpoint.client_id:
         return {}
-    basic = aiohttp.BasicAuth(quote_plus(endpoint.client_id), quote_plus(endpoint.client_secret))
-    return {"Authorization": basic.encode()}
+    both = f"{quote_plus(endpoint.client_id)}:{quote_plus(endpoint.client_secret)}"
+    return {"Authorization": f"Basic {b64encode(both.encode()).decode()}"}

@@ -24,6 +24,7 @@ _ROOM = 100_000
 _REFUSED_SECONDS = 5.0
 """How long a refusal is remembered: a token may be asked about before its issuer knows it everywhere."""
 
+_QUIET_SECONDS = 10.0
 _FAILURES = 5
 _PAUSE_SECONDS = 1.0
 
@@ -55,6 +56,7 @@ class Resolver:
         self._refused = VerdictCache(_ROOM)
         self._flights: dict[Digest, _Flight] = {}
         self._circuit = Circuit(failures=_FAILURES, pause=_PAUSE_SECONDS)
+        self._quiet_until = 0.0
         self._exits = AsyncExitStack()
         self._log = get_logger()
 
@@ -120,6 +122,8 @@ class Resolver:
             return Undecided("the endpoint has failed, and is not asked for now")
         verdict = await introspector.ask(token)
         was_open = self._circuit.is_open
+        if isinstance(verdict, Undecided):
+            self._complain(verdict.reason)
         if isinstance(verdict, Undecided) and verdict.is_outage:
             self._circuit.failed(time.monotonic())
             if self._circuit.is_open and not was_open:
@@ -130,6 +134,12 @@ class Resolver:
                 self._log.info("callout.resumed")
         self._metrics.callout_suspended.set(self._circuit.is_open)
         return verdict
+
+    def _complain(self, reason: str) -> None:
+        """Say now and then what is the matter, however many requests meet it."""
+        if time.monotonic() >= self._quiet_until:
+            self._quiet_until = time.monotonic() + _QUIET_SECONDS
+            self._log.warning("callout.undecided", error=reason)
 
     def _remembered(self, key: Digest) -> Admitted | Refused | None:
         now = time.monotonic()

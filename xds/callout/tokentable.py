@@ -34,6 +34,8 @@ class TokenTable:
 
 def parse_csv(text: str) -> TokenTable:
     """Read CSV whose first line is the names of the fields, in any order; raises ValueError."""
+    if text and not text.endswith("\n"):
+        raise ValueError("the last line has no end: the file is cut short, and so perhaps a tenant's name")
     reader = csv.DictReader(StringIO(text, newline=""), strict=True)
     try:
         if reader.fieldnames is None:  # as while it is being written
