@@ -10,7 +10,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -234,9 +234,10 @@ class Settings(BaseSettings):
             return value
         # The value is not shown: it may hold a password.
         url = urlsplit(value)
-        if url.scheme not in ("https", "http") or not url.hostname or url.username is not None or url.fragment:
+        is_plain = url.hostname and url.username is None and not url.fragment and _has_good_port(url)
+        if url.scheme not in ("https", "http") or not is_plain:
             raise ValueError("expected an https:// URL without a user, a password or a fragment")
-        if url.scheme == "http" and not _is_loopback(url.hostname):
+        if url.scheme == "http" and not _is_loopback(url.hostname or ""):
             raise ValueError("expected https://, since tokens are sent there; http:// only on this machine")
         return value
 
@@ -296,6 +297,13 @@ class Settings(BaseSettings):
         if faults or self.auth_jwks_file is None:
             raise SettingsError(tuple(faults))
         return _read_jwks(self.auth_jwks_file)
+
+
+def _has_good_port(url: SplitResult) -> bool:
+    try:
+        return url.port != 0
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:

@@ -77,6 +77,21 @@ def test_every_setting_is_documented() -> None:
         ("EDGE_LISTENERS", "edge=0.0.0.0"),
         ("EDGE_LISTENERS", "edge=a:1,edge=b:2"),
         ("EDGE_LISTENERS", " , "),
+        ("TENANT_RESOLUTION", "both"),
+        ("TENANT_RESOLUTION", "callout"),  # with neither a file nor an endpoint
+        ("CALLOUT_ADDRESS", "router"),
+        ("CALLOUT_ADDRESS", "router:0"),
+        ("CALLOUT_TIMEOUT_MS", "0"),
+        ("CALLOUT_TIMEOUT_MS", "60000"),
+        ("CALLOUT_CACHE_SECONDS", "-1"),
+        ("CALLOUT_CACHE_SECONDS", "nan"),
+        ("CALLOUT_INTROSPECTION_URL", "idp.example/introspect"),
+        ("CALLOUT_INTROSPECTION_URL", "http://idp.example/introspect"),
+        ("CALLOUT_INTROSPECTION_URL", "http://localhost.example/introspect"),
+        ("CALLOUT_INTROSPECTION_URL", "https://"),
+        ("CALLOUT_INTROSPECTION_URL", "https://idp.example:port/"),
+        ("CALLOUT_INTROSPECTION_URL", "https://idp.example/#there"),
+        ("CALLOUT_INTROSPECTION_CLIENT_ID", "edge"),  # without its secret
         ("CLIENT_UPSTREAM", "http://alphaswarm-client:80"),
         ("CLIENT_UPSTREAM", "alphaswarm-client:0"),
         ("CELL_HEALTH_PATH", "healthz"),
@@ -287,3 +302,31 @@ def test_a_jwks_file_of_garbage_bytes_is_refused(tmp_path: Path) -> None:
 def test_grpc_clients_are_no_group_of_envoys() -> None:
     with pytest.raises(ValidationError, match="GRPC_NODE_GROUP: e is a group of EDGE_LISTENERS"):
         Settings(edge_listeners={"e": Address("h", 1)}, grpc_node_group="e")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://idp.example/introspect?x=1", "http://127.0.0.1:8000/", "http://[::1]/", "http://localhost/"]
+)
+def test_tokens_are_sent_in_private_or_to_this_machine(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("TENANT_RESOLUTION", "callout")
+    monkeypatch.setenv("CALLOUT_INTROSPECTION_URL", url)
+
+    assert Settings.read().callout_introspection_url == url
+
+
+def test_no_secret_of_the_callout_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLOUT_INTROSPECTION_URL", f"https://edge:{_PASSWORD}@idp.example/introspect")
+    with pytest.raises(SettingsError) as refused:
+        Settings.read()
+    assert _PASSWORD not in str(refused.value)
+
+    monkeypatch.setenv("CALLOUT_INTROSPECTION_URL", "https://idp.example/introspect")
+    monkeypatch.setenv("CALLOUT_INTROSPECTION_CLIENT_SECRET", _PASSWORD)
+    with pytest.raises(SettingsError, match=r"^CALLOUT_INTROSPECTION_CLIENT_ID: expected with") as refused:
+        Settings.read()
+    assert _PASSWORD not in str(refused.value)
+
+    monkeypatch.setenv("CALLOUT_INTROSPECTION_CLIENT_ID", "edge")
+    settings = Settings.read()
+    assert settings.callout_introspection_client_secret.get_secret_value() == _PASSWORD
+    assert _PASSWORD not in repr(settings)

@@ -60,6 +60,20 @@ def test_auth_required_with_one_part_missing_exits_with_one_line(auth: dict[str,
     assert missing in error
 
 
+def test_a_file_of_session_tokens_that_cannot_be_used_is_named_in_one_line(
+    auth: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "tokens.json"
+    file.write_text('[{"sha256": "hunter2"}]')
+    callout = {"TENANT_RESOLUTION": "callout", "CALLOUT_TOKENS_FILE": str(file)}
+    status, error = refusal(DATABASE_URL=NOWHERE, **auth, **callout)
+    assert status == 2
+    said = [line for line in error.splitlines() if not line.startswith("{")]
+    assert len(said) == 1, error
+    assert f"CALLOUT_TOKENS_FILE: cannot use {file}: entry 1: " in said[0]
+    assert "hunter2" not in error
+
+
 @pytest.mark.parametrize("variable", ["XDS_LISTEN", "HTTP_LISTEN"])
 def test_a_taken_port_is_named_in_one_line(auth: dict[str, str], variable: str) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
