@@ -106,7 +106,7 @@ class Way:
 
     def _cpu_seconds(self) -> float:
         times = [psutil.Process(pid).cpu_times() for pid in (self.envoy.child.pid, self.asked) if pid]
-        return sum(each.user + each.system for each in times)
+        return float(sum(each.user + each.system for each in times))
 
 
 async def wrk(port: int, token: str, seconds: int) -> tuple[float, int]:
