@@ -6,47 +6,85 @@ The only module that knows all of them.
 import asyncio
 import signal
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 
 from xds import __version__
+from xds.access import Access, Credentials, own_issuer
 from xds.callout import Endpoint, Expected, Introspector, Resolver, TokenFile
 from xds.errors import RegistryError
-from xds.http import HttpServer, build_app
-from xds.names import NodeGroup
+from xds.http import HttpServer
+from xds.identities import Access as ChannelAccess
+from xds.names import NodeGroup, TenantId
 from xds.operations.status import SystemStatus
 from xds.publish import Feed, Publisher
 from xds.registry import PostgresRegistry
-from xds.server import AdsServer, Authorization, Fleet, ServerOptions, Surroundings
+from xds.server import AdsServer, Authorization, Certificates, Fleet, ServerOptions, Surroundings, Tls
 from xds.session import Limits
 from xds.settings import CbaMode, Settings, TenantResolution
 from xds.snapshot import Frames
 from xds.telemetry import Metrics, get_logger
-from xds.translate import AuthOptions, CalloutOptions, CellBound, ClusterOptions, EdgeOptions
+from xds.tokens import Issuer, TrustedIssuer, read_issuers
+from xds.tokens.claims import claim_path
+from xds.tokens.keeping import Keys
+from xds.translate import (
+    AuthMode,
+    AuthOptions,
+    CalloutOptions,
+    CellBound,
+    ClusterOptions,
+    ConnectionOptions,
+    EdgeOptions,
+    IssuerOptions,
+)
 
 _CHANGE_LOG_SECONDS = 7 * 24 * 3600
 _PRUNE_SECONDS = 3600
 _CALLOUT_SHARE = 0.9
 
 
-def edge_options(settings: Settings, jwks: str) -> EdgeOptions:
-    """The settings as the translation wants them."""
+def edge_options(settings: Settings, issuers: Sequence[IssuerOptions]) -> EdgeOptions:
+    """The settings as the translation wants them, with these issuers."""
     return EdgeOptions(
         auth=AuthOptions(
-            issuer=settings.auth_issuer,
-            audiences=settings.auth_audience,
-            jwks=jwks,
-            tenant_claim=settings.auth_tenant_claim,
-            cell_claim=settings.auth_cell_claim,
+            issuers=tuple(issuers),
+            mode=_AUTH_MODE[settings.auth_mode],
+            anonymous_tenant=TenantId(settings.auth_anonymous_tenant) if settings.auth_anonymous_tenant else None,
             clock_skew_seconds=settings.auth_clock_skew_seconds,
             cell_bound=_CELL_BOUND[settings.cba_mode],
             callout=callout_options(settings),
+            websocket_query=settings.auth_websocket_query,
+            websocket_cookie=settings.auth_websocket_cookie,
+            token_bytes=settings.auth_token_bytes,
         ),
         listeners={NodeGroup(group): address for group, address in settings.edge_listeners.items()},
         client=settings.client_upstream,
         grpc_group=NodeGroup(settings.grpc_node_group),
         cluster=ClusterOptions(health_path=settings.cell_health_path),
+        connection=ConnectionOptions(trusted_hops=settings.edge_trusted_hops),
+    )
+
+
+def issuer_options(issuer: Issuer) -> IssuerOptions:
+    """An issuer as the translation wants it; its keys come later."""
+    return IssuerOptions(
+        issuer=issuer.issuer,
+        audiences=issuer.audiences,
+        tenant_claim=issuer.tenant_claim,
+        cell_claim=issuer.cell_claim,
+    )
+
+
+def own_options(issuer: TrustedIssuer) -> IssuerOptions:
+    """What signs our own tokens, as the translation wants it."""
+    return IssuerOptions(
+        issuer=issuer.issuer,
+        audiences=issuer.audiences,
+        jwks=issuer.jwks,
+        tenant_claim=claim_path(issuer.tenant_claim),
+        cell_claim=claim_path(issuer.cell_claim),
     )
 
 
@@ -57,7 +95,7 @@ def callout_options(settings: Settings) -> CalloutOptions | None:
     return CalloutOptions(address=settings.callout_address, timeout=timedelta(milliseconds=settings.callout_timeout_ms))
 
 
-def resolver(settings: Settings, metrics: Metrics) -> Resolver | None:
+def token_resolver(settings: Settings, issuers: Sequence[Issuer], metrics: Metrics) -> Resolver | None:
     """Who answers callouts; None if nobody is to. Raises `SettingsError` if the file of tokens can't be used."""
     if settings.tenant_resolution is not TenantResolution.CALLOUT:
         return None
@@ -65,12 +103,12 @@ def resolver(settings: Settings, metrics: Metrics) -> Resolver | None:
     return Resolver(
         metrics,
         file=TokenFile(file) if file else None,
-        introspector=_introspector(settings) if url else None,
+        introspector=_introspector(settings, issuers) if url else None,
         cache_seconds=settings.callout_cache_seconds,
     )
 
 
-def _introspector(settings: Settings) -> Introspector:
+def _introspector(settings: Settings, issuers: Sequence[Issuer]) -> Introspector:
     endpoint = Endpoint(
         url=settings.callout_introspection_url,
         client_id=settings.callout_introspection_client_id,
@@ -82,9 +120,9 @@ def _introspector(settings: Settings) -> Introspector:
     return Introspector(
         endpoint,
         Expected(
-            audiences=settings.auth_audience,
-            tenant_claim=tuple(settings.auth_tenant_claim.split(".")),
-            cell_claim=tuple(settings.auth_cell_claim.split(".")) if is_bound else None,
+            audiences=tuple(dict.fromkeys(each for issuer in issuers for each in issuer.audiences)),
+            tenant_claim=claim_path(settings.auth_tenant_claim),
+            cell_claim=claim_path(settings.auth_cell_claim) if is_bound else None,
         ),
     )
 
@@ -98,6 +136,14 @@ def server_options(settings: Settings) -> ServerOptions:
     )
 
 
+def tls(settings: Settings) -> Tls | None:
+    """The settings of the xDS channel as the ADS server wants them; raises `SettingsError`."""
+    files = settings.require_channel()
+    access = ChannelAccess(nodes=settings.xds_node_identities, operators=settings.xds_operator_identities)
+    return Tls(Certificates(files), access) if files else None
+
+
+_AUTH_MODE = {"required": AuthMode.REQUIRED, "optional": AuthMode.OPTIONAL, "off": AuthMode.OFF}
 _CELL_BOUND = {
     CbaMode.ENFORCE: CellBound.ENFORCE,
     CbaMode.MONITOR: CellBound.MONITOR,
@@ -108,17 +154,33 @@ _CELL_BOUND = {
 async def serve(settings: Settings) -> None:
     """Run the control plane until SIGTERM or SIGINT, then stop it gently.
 
-    Raises `SettingsError` if tokens can't be checked, and `LocalFailure` if a port is taken, before any Envoy
-    is served. A registry that is down is waited for.
+    Raises `SettingsError` if tokens can't be checked or the xDS channel can't be protected, and `LocalFailure` if
+    a port is taken, before any Envoy is served. A registry that is down is waited for, and so are keys that can't be
+    fetched.
     """
-    options = edge_options(settings, settings.require_auth())
+    issuers = read_issuers(settings)
+    signer = own_issuer(settings, issuers)
+    taken = [issuer_options(each) for each in issuers]
+    if taken and signer:
+        taken.append(own_options(signer.issuer))
+    metrics = Metrics()
+    keys = Keys(
+        issuers,
+        metrics,
+        refresh_seconds=settings.auth_jwks_refresh_seconds,
+        overlap_seconds=settings.auth_jwks_overlap_seconds,
+    )
+    keys.load_files()
+    resolver = token_resolver(settings, issuers, metrics)
+    credentials = Credentials(issuers, keys, signer, settings.auth_clock_skew_seconds)
     async with PostgresRegistry.open(
         settings.database_url.get_secret_value(),
         pool_size=settings.database_pool_size,
         timeout=settings.database_timeout_seconds,
         poll_seconds=settings.registry_poll_seconds,
     ) as registry:
-        await _ControlPlane(settings, options, registry).run()
+        options = edge_options(settings, taken)
+        await _ControlPlane(settings, options, registry, credentials, metrics, resolver).run()
 
 
 @dataclass(slots=True)
@@ -132,24 +194,45 @@ class _Life:
 class _ControlPlane:
     """Every part, wired."""
 
-    def __init__(self, settings: Settings, options: EdgeOptions, registry: PostgresRegistry) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        options: EdgeOptions,
+        registry: PostgresRegistry,
+        credentials: Credentials,
+        metrics: Metrics,
+        resolver: Resolver | None,
+    ) -> None:
         self._settings = settings
         self._registry = registry
+        self._keys = credentials.keys
         self._log = get_logger()
         self._life = _Life(time.time())
-        self._metrics = Metrics()
+        self._metrics = metrics
         self._feed = Feed()
         self._fleet = Fleet()
         self._publisher = Publisher(
-            registry, options, self._feed, self._metrics, interval=settings.publish_interval_ms / 1000
+            registry,
+            options,
+            self._feed,
+            self._metrics,
+            interval=settings.publish_interval_ms / 1000,
+            keys=credentials,
         )
         around = Surroundings(
-            feed=self._feed, fleet=self._fleet, metrics=self._metrics, limits=Limits(), frames=Frames()
+            feed=self._feed,
+            fleet=self._fleet,
+            metrics=self._metrics,
+            limits=Limits(),
+            frames=Frames(),
+            tls=tls(settings),
         )
-        self._resolver = resolver(settings, self._metrics)
-        authorization = Authorization(self._resolver.resolve) if self._resolver else None
+        self._is_plain = around.tls is None
+        self._resolver = resolver
+        authorization = Authorization(resolver.resolve) if resolver else None
         self._ads = AdsServer(settings.xds_listen, around, server_options(settings), authorization)
-        self._http = HttpServer(build_app(self._status, self._metrics), settings.http_listen)
+        access = Access(settings, credentials, registry, self._publisher, self._fleet)
+        self._http = HttpServer(access.build_app(self._status, self._metrics), settings.http_listen)
         self._metrics.set_info(version=__version__, auth_mode=settings.auth_mode, cba_mode=settings.cba_mode.value)
 
     async def run(self) -> None:
@@ -159,7 +242,10 @@ class _ControlPlane:
             loop.add_signal_handler(number, stopping.set)
         async with self._http, self._resolver or nullcontext():
             xds = await self._ads.start()
-            self._log.info("server.started", version=__version__, xds=str(xds), http=str(self._http.address))
+            listening = {"xds": str(xds), "plaintext": self._is_plain, "http": str(self._http.address)}
+            self._log.info("server.started", version=__version__, **listening)
+            for warning in self._status().warnings:
+                self._log.warning("server.warned", warning=warning)
             async with asyncio.TaskGroup() as tasks:
                 running = [
                     tasks.create_task(self._publisher.run()),
@@ -208,4 +294,5 @@ class _ControlPlane:
             nodes=self._fleet.nodes(),
             cells=self._publisher.cells,
             tenant_resolution=self._settings.tenant_resolution.value,
+            issuers=self._keys.status,
         )

@@ -9,6 +9,9 @@
     │   ├── RegistryUnavailable   cannot be reached now; retried, the last snapshot stays in force
     │   ├── ChangesPruned         its change log cannot tell what happened since a revision; load anew
     │   └── RegistryMismatch      its schema is not the one this version needs
+    ├── KeysError             the dependency: an issuer's keys
+    │   ├── KeysUnavailable   cannot be had now; retried, the last good ones stay in force
+    │   └── KeysUnusable      are there, and can't be used
     ├── InconsistentSnapshot  us: a snapshot that points at what it does not hold; never published
     └── LocalFailure          this machine: a port is taken, a binary cannot run
 
@@ -57,6 +60,18 @@ class ChangesPruned(RegistryError):
 
 class RegistryMismatch(RegistryError):
     """The registry answers, but its schema is not the one this version needs."""
+
+
+class KeysError(XdsError):
+    """The keys that an issuer's tokens are checked with are not to be had."""
+
+
+class KeysUnavailable(KeysError):
+    """The keys cannot be had now."""
+
+
+class KeysUnusable(KeysError):
+    """What came as a JWKS is none, or holds nothing that tokens can be checked with."""
 
 
 class InconsistentSnapshot(XdsError):

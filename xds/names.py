@@ -10,6 +10,7 @@ NodeId = NewType("NodeId", str)
 NodeGroup = NewType("NodeGroup", str)
 CellId = NewType("CellId", str)
 TenantId = NewType("TenantId", str)
+KeyId = NewType("KeyId", str)
 ResourceName = NewType("ResourceName", str)
 Version = NewType("Version", str)
 Nonce = NewType("Nonce", str)
@@ -23,18 +24,19 @@ class TypeUrl(StrEnum):
     """The kinds of resource, in the order in which a client must learn of them.
 
     xDS protocol, "Eventual consistency considerations": clusters, then endpoints, then listeners, then
-    routes; scopes name route tables and so come last.
+    routes; extensions are parts of listeners, and scopes name route tables and so come last.
     """
 
     CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
     ENDPOINT = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
     LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener"
+    EXTENSION = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
     ROUTE = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
     SCOPE = "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration"
 
     @property
     def label(self) -> str:
-        """The short name that metrics and tables use: cds, eds, lds, rds, srds."""
+        """The short name that metrics and tables use: cds, eds, lds, ecds, rds, srds."""
         return _LABELS[self]
 
 
@@ -42,6 +44,7 @@ _LABELS = {
     TypeUrl.CLUSTER: "cds",
     TypeUrl.ENDPOINT: "eds",
     TypeUrl.LISTENER: "lds",
+    TypeUrl.EXTENSION: "ecds",
     TypeUrl.ROUTE: "rds",
     TypeUrl.SCOPE: "srds",
 }

@@ -4,78 +4,37 @@ Read once, by the command line, from the environment and an optional file of `NA
 environment wins). Nothing else in the package reads the environment.
 """
 
-import json
-import re
-from enum import StrEnum
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
-from urllib.parse import SplitResult, urlsplit
+from typing import Annotated, Any, Literal, Self
 
 from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
+from xds.calloutsettings import CalloutSettings
 from xds.errors import SettingsError
+from xds.identities import NodeRule
+from xds.settingvalues import (
+    Address,
+    CbaMode,
+    HttpAuth,
+    TenantResolution,
+    TlsFiles,
+    as_address,
+    as_items,
+    as_listeners,
+    as_node_rules,
+    has_port,
+    is_loopback,
+)
 
-_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?")  # a name, IPv4 or IPv6: no URL, no space
+__all__ = ["Address", "CbaMode", "HttpAuth", "Settings", "TenantResolution", "TlsFiles"]
+
 _PRIVATE = {"DATABASE_URL", "CALLOUT_INTROSPECTION_URL", "CALLOUT_INTROSPECTION_CLIENT_SECRET"}
 """Whose values no message shows."""
 
-_PORT = re.compile(r"[0-9]{1,5}")
 
-
-class CbaMode(StrEnum):
-    """What becomes of a token that is bound to another cell: refused, only counted, or not looked at."""
-
-    ENFORCE = "enforce"
-    MONITOR = "monitor"
-    OFF = "off"
-
-
-class TenantResolution(StrEnum):
-    """Who tells whose a token is: Envoy alone, or Envoy and, of tokens that are no JWT, this process."""
-
-    ENVOY = "envoy"
-    CALLOUT = "callout"
-
-
-class Address(NamedTuple):
-    """A host and a port, written `host:port`; port 0 lets the system choose."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> "Address":
-        """Read `host:port` or `[v6]:port`; raises ValueError."""
-        host, _, port = text.rpartition(":")
-        host = host.removeprefix("[").removesuffix("]")
-        if not _HOST.fullmatch(host) or not _PORT.fullmatch(port) or int(port) > 65535:
-            raise ValueError(f"expected host:port with a port of 0 to 65535, got {text!r}")
-        return cls(host, int(port))
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def _address(value: object) -> object:
-    return Address.parse(value) if isinstance(value, str) else value
-
-
-def _listeners(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    listeners: dict[str, Address] = {}
-    for item in filter(None, (item.strip() for item in value.split(","))):
-        group, equals, address = item.partition("=")
-        if not equals or not group or group in listeners:
-            raise ValueError(f"expected group=host:port, each group once, separated by commas, got {item!r}")
-        listeners[group] = Address.parse(address)
-    return listeners
-
-
-class Settings(BaseSettings):
+class Settings(CalloutSettings):
     """The settings of `alphaswarm-xds`; each field's variable is its name in capitals."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True, env_ignore_empty=True)
@@ -107,14 +66,36 @@ class Settings(BaseSettings):
         default=Address("0.0.0.0", 18000),  # noqa: S104 -- a server listens
         description="Where Envoys reach the ADS server.",
     )
+    xds_tls_cert_file: Path | None = Field(
+        default=None,
+        description="The server's certificate and its chain, in PEM; followed on disk. With it, TLS 1.3 is spoken"
+        " and every client must show a certificate. Needs the next two.",
+    )
+    xds_tls_key_file: Path | None = Field(default=None, description="The private key of that certificate, in PEM.")
+    xds_tls_client_ca_file: Path | None = Field(
+        default=None, description="The CA, or several, that clients' certificates must be of, in PEM."
+    )
+    xds_node_identities: Annotated[tuple[NodeRule, ...], NoDecode] = Field(
+        default=(),
+        description="Which certificate may be which node: SAN=node-id@group, * for any text, separated by commas;"
+        " the SAN is a URI or a DNS name. Unset: a SAN must be the node id itself, in any group.",
+    )
+    xds_operator_identities: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="SANs, * for any text, separated by commas, whose certificates may ask for client status and"
+        " reflection. Unset: none.",
+    )
+    xds_allow_plaintext: bool = Field(
+        default=False, description="yes: Envoys may be served in plain text on other addresses than loopback."
+    )
     xds_streams_per_second: float = Field(
-        default=500,
+        default=250,
         gt=0,
         allow_inf_nan=False,
         description="New streams served per second; more wait their turn, and after 10 s are told to come back.",
     )
     xds_stream_burst: int = Field(
-        default=500, ge=1, description="New streams that are served at once, before that rate counts."
+        default=250, ge=1, description="New streams that are served at once, before that rate counts."
     )
     xds_stream_max_age_seconds: float = Field(
         default=0,
@@ -124,7 +105,7 @@ class Settings(BaseSettings):
     )
     http_listen: Annotated[Address, NoDecode] = Field(
         default=Address("0.0.0.0", 8080),  # noqa: S104 -- a server listens
-        description="Where /readyz, /statusz, /healthz, /metrics and /manage/cells are served.",
+        description="Where /readyz, /statusz, /metrics, /resolve, /token, /validate and /manage/cells are served.",
     )
     shutdown_seconds: float = Field(
         default=5,
@@ -133,62 +114,129 @@ class Settings(BaseSettings):
         description="Over how long streams are ended on shutdown, and how long it may take.",
     )
 
-    auth_mode: Literal["required"] = Field(
+    auth_mode: Literal["required", "optional", "off"] = Field(
         default="required",
-        description="required: every request to a cell needs a valid token. (The only mode so far.)",
+        description="required: every request to a cell needs a valid token; optional: one without is"
+        " AUTH_ANONYMOUS_TENANT's, if that is set; off: all are, and no token is looked at.",
+    )
+    auth_anonymous_tenant: str = Field(
+        default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,127})?$", description="Whose a request without a token is."
     )
     auth_issuer: str = Field(default="", description="The `iss` that tokens must carry. Required.")
     auth_audience: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="The `aud` values that tokens may carry, separated by commas. Required."
     )
-    auth_jwks_file: Path | None = Field(
-        default=None, description="A JWKS file with the issuer's public keys. Required."
+    auth_jwks_url: str = Field(
+        default="", description="Where the issuer publishes its public keys, its `jwks_uri`. Required, or the file."
     )
-    auth_tenant_claim: str = Field(default="tenant_id", min_length=1, description="The claim that names the tenant.")
+    auth_jwks_file: Path | None = Field(
+        default=None, description="A JWKS file with the issuer's public keys; followed when it changes."
+    )
+    auth_issuers_file: Path | None = Field(
+        default=None,
+        description="Several issuers, instead of the variables above: a JSON list of objects with issuer, audiences,"
+        " jwks_url or jwks_file and, if they differ from the variables, tenant_claim, cell_claim, algorithms.",
+    )
+    auth_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("RS256", "ES256"),
+        description="The algorithms that tokens may be signed by, separated by commas: of RS256, RS384, RS512, PS256,"
+        " PS384, PS512, ES256, ES384, ES512, EdDSA.",
+    )
+    auth_jwks_refresh_seconds: float = Field(
+        default=60,
+        gt=0,
+        le=86400,
+        allow_inf_nan=False,
+        description="How often keys are fetched; sooner if their Cache-Control says so.",
+    )
+    auth_jwks_overlap_seconds: float = Field(
+        default=3600,
+        ge=0,
+        allow_inf_nan=False,
+        description="How long a key is still accepted after its issuer has withdrawn it; as long as a token lives.",
+    )
+    auth_jwks_insecure: bool = Field(
+        default=False, description="Whether keys may be fetched by http:// from other machines, too."
+    )
+    auth_websocket_query: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9_.-]{0,64}$",
+        description="A query parameter that may carry the token to /ws, access_token say; the cell does not see it.",
+    )
+    auth_websocket_cookie: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9_.-]{0,64}$",
+        description="A cookie that may carry the token to /ws; the cell does not see it.",
+    )
+    auth_token_bytes: int = Field(
+        default=8192,
+        ge=1024,
+        le=65536,
+        description="The largest token: larger ones are not cached, and a request's headers may have 24 KiB more.",
+    )
+    auth_tenant_claim: str = Field(
+        default="tenant_id",
+        min_length=1,
+        description="The claim that names the tenant: a.b for a claim in another, or a JSON pointer.",
+    )
     auth_cell_claim: str = Field(default="cell", min_length=1, description="The claim that binds a token to a cell.")
     auth_clock_skew_seconds: int = Field(
-        default=60, ge=0, le=600, description="How far a token's times may be off the edge's clock."
+        default=60,
+        ge=1,
+        le=600,
+        description="How far a token's times may be off the edge's clock. (Envoy takes 0 for 60.)",
     )
     cba_mode: CbaMode = Field(
         default=CbaMode.ENFORCE,
         description="Cell-bound tokens used in another cell: enforce (403), monitor (count only) or off.",
     )
 
-    tenant_resolution: TenantResolution = Field(
-        default=TenantResolution.ENVOY,
-        description="envoy: tokens are JWTs, and Envoys resolve them. callout: of a bearer token that is no JWT Envoys"
-        " ask this process, which looks it up.",
+    http_auth: HttpAuth = Field(
+        default=HttpAuth.LOOPBACK,
+        description="Who needs an operator's token for /statusz, /resolve and /manage: token (everybody), loopback"
+        " (everybody but this machine), off (nobody).",
     )
-    callout_address: Annotated[Address | None, NoDecode] = Field(
-        default=None,
-        description="host:port at which Envoys ask; unset: the server that they have their config from.",
+    auth_operator_claim: str = Field(
+        default="roles", min_length=1, description="The claim of an operator's token that has the roles."
     )
-    callout_timeout_ms: int = Field(
-        default=200, ge=10, le=10_000, description="How long a callout may take; then the request is answered 503."
+    auth_read_role: str = Field(default="read", min_length=1, description="The role of who may look.")
+    auth_operate_role: str = Field(
+        default="operate", min_length=1, description="The role of who may look and change things."
     )
-    callout_tokens_file: Path | None = Field(
-        default=None,
-        description="Session tokens: JSON, or CSV if it ends so, with sha256 (of the token, hexadecimal), tenant and"
-        " expires. Followed when it changes.",
+    metrics_public: bool = Field(default=True, description="Whether /metrics needs no operator's token.")
+    xds_signing_key_files: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(),
+        description="P-256 private keys in PEM, separated by commas: the first signs the tokens that API keys are"
+        " exchanged for, all verify. Unset: no exchange.",
     )
-    callout_introspection_url: str = Field(
-        default="",
-        description="A token introspection endpoint (RFC 7662) to ask about tokens that are not in the file: https, or"
-        " http on this machine.",
+    token_issuer: str = Field(
+        default="https://alphaswarm-xds", min_length=1, description="The `iss` of the tokens that we sign."
     )
-    callout_introspection_client_id: str = Field(default="", description="Who we are at that endpoint.")
-    callout_introspection_client_secret: SecretStr = Field(default=SecretStr(""), description="The secret of that.")
-    callout_cache_seconds: float = Field(
-        default=30,
-        ge=0,
+    token_life_seconds: int = Field(
+        default=300,
+        ge=5,
         le=3600,
-        description="How long its answer is good, unless the token ends sooner; a refusal at most 5 s.",
+        description="How long such a token lives. So long, and AUTH_CLOCK_SKEW_SECONDS, after an API key is revoked"
+        " its last token still works.",
+    )
+    token_requests_per_minute: int = Field(
+        default=120, ge=1, description="How often one client address, and one API key, may ask for a token."
+    )
+    validations_per_second: int = Field(
+        default=500, ge=1, description="How often one client address may ask /validate about a token."
     )
 
     edge_listeners: Annotated[dict[str, Address], NoDecode] = Field(
         default={"alphaswarm-edge": Address("0.0.0.0", 10000)},  # noqa: S104 -- the edge listens
         description="Node groups and where their Envoys listen: group=host:port, separated by commas."
         " A node's group is its `cluster`.",
+    )
+    edge_trusted_hops: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="Proxies in front of the edge whose x-forwarded-for is believed: 1 for a tunnel; 0: clients connect"
+        " to it themselves.",
     )
     grpc_node_group: str = Field(
         default="alphaswarm-grpc",
@@ -210,35 +258,20 @@ class Settings(BaseSettings):
         default="auto", description="json, console, or auto: console on a terminal, json elsewhere."
     )
 
-    _addresses = field_validator("xds_listen", "http_listen", "client_upstream", "callout_address", mode="before")(
-        _address
-    )
-    _groups = field_validator("edge_listeners", mode="before")(_listeners)
+    _addresses = field_validator("xds_listen", "http_listen", "client_upstream", mode="before")(as_address)
+    _ports = field_validator("client_upstream")(has_port)
+    _groups = field_validator("edge_listeners", mode="before")(as_listeners)
 
-    @field_validator("auth_audience", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return tuple(filter(None, (v.strip() for v in value.split(",")))) if isinstance(value, str) else value
+    _lists = field_validator(
+        "auth_audience", "auth_algorithms", "xds_operator_identities", "xds_signing_key_files", mode="before"
+    )(as_items)
+    _rules = field_validator("xds_node_identities", mode="before")(as_node_rules)
 
-    @field_validator("client_upstream", "callout_address")
+    @field_validator("xds_signing_key_files", mode="before")
     @classmethod
-    def _has_port(cls, value: Address | None) -> Address | None:
-        if value is not None and not value.port:
-            raise ValueError(f"expected host:port with a port of 1 to 65535, got {str(value)!r}")
-        return value
-
-    @field_validator("callout_introspection_url")
-    @classmethod
-    def _keeps_tokens_private(cls, value: str) -> str:
-        if not value:
-            return value
-        # The value is not shown: it may hold a password.
-        url = urlsplit(value)
-        is_plain = url.hostname and url.username is None and not url.fragment and _has_good_port(url)
-        if url.scheme not in ("https", "http") or not is_plain:
-            raise ValueError("expected an https:// URL without a user, a password or a fragment")
-        if url.scheme == "http" and not _is_loopback(url.hostname or ""):
-            raise ValueError("expected https://, since tokens are sent there; http:// only on this machine")
+    def _is_no_key(cls, value: object) -> object:
+        if "-----BEGIN" in str(value):
+            raise ValueError("expected the paths of files, got what looks like a key")  # which is quoted nowhere
         return value
 
     @field_validator("database_url")
@@ -252,19 +285,34 @@ class Settings(BaseSettings):
     def _has_groups(self) -> Self:
         if not self.edge_listeners:
             raise ValueError("EDGE_LISTENERS: expected at least one group=host:port")
+        if self.auth_mode == "off" and not self.auth_anonymous_tenant:
+            raise ValueError("AUTH_ANONYMOUS_TENANT: must be set while AUTH_MODE=off; every request is that tenant's")
+        if self.auth_mode == "off" and self.tenant_resolution is TenantResolution.CALLOUT:
+            raise ValueError("TENANT_RESOLUTION: callout has nothing to resolve while AUTH_MODE=off")
         if self.grpc_node_group in self.edge_listeners:
             raise ValueError(f"GRPC_NODE_GROUP: {self.grpc_node_group} is a group of EDGE_LISTENERS; expected another")
+        if self.token_issuer == self.auth_issuer:
+            raise ValueError(f"TOKEN_ISSUER: {self.token_issuer} is AUTH_ISSUER; whoever signs has a name of its own")
         return self
 
     @model_validator(mode="after")
-    def _can_resolve(self) -> Self:
-        if self.tenant_resolution is TenantResolution.CALLOUT and not (
-            self.callout_tokens_file or self.callout_introspection_url
-        ):
-            raise ValueError("TENANT_RESOLUTION: callout needs CALLOUT_TOKENS_FILE or CALLOUT_INTROSPECTION_URL")
-        if bool(self.callout_introspection_client_id) != bool(self.callout_introspection_client_secret):
+    def _has_whole_tls(self) -> Self:
+        files = {
+            "XDS_TLS_CERT_FILE": self.xds_tls_cert_file,
+            "XDS_TLS_KEY_FILE": self.xds_tls_key_file,
+            "XDS_TLS_CLIENT_CA_FILE": self.xds_tls_client_ca_file,
+        }
+        unset = [name for name, file in files.items() if not file]
+        if 0 < len(unset) < len(files):
+            raise ValueError(f"{unset[0]}: must be set: TLS needs all of {', '.join(files)}")
+        rules = {
+            "XDS_NODE_IDENTITIES": self.xds_node_identities,
+            "XDS_OPERATOR_IDENTITIES": self.xds_operator_identities,
+        }
+        idle = [name for name, value in rules.items() if value and unset]
+        if idle:
             raise ValueError(
-                "CALLOUT_INTROSPECTION_CLIENT_ID: expected with CALLOUT_INTROSPECTION_CLIENT_SECRET, or neither of them"
+                f"{idle[0]}: is about certificates, and in plain text there are none: set {', '.join(files)}"
             )
         return self
 
@@ -280,37 +328,17 @@ class Settings(BaseSettings):
         except ValidationError as error:
             raise SettingsError(tuple(_fault(fault) for fault in error.errors())) from None
 
-    def require_auth(self) -> str:
-        """The JWKS as JSON text; raises `SettingsError` unless tokens can be checked in full.
-
-        Envoy does not check an empty issuer or audience, so serving without one would let any token in.
-        """
-        faults = [
-            f"{name}: must be set while AUTH_MODE=required; refusing to serve an edge that cannot check tokens"
-            for name, value in (
-                ("AUTH_ISSUER", self.auth_issuer),
-                ("AUTH_AUDIENCE", self.auth_audience),
-                ("AUTH_JWKS_FILE", self.auth_jwks_file),
-            )
-            if not value
-        ]
-        if faults or self.auth_jwks_file is None:
-            raise SettingsError(tuple(faults))
-        return _read_jwks(self.auth_jwks_file)
-
-
-def _has_good_port(url: SplitResult) -> bool:
-    try:
-        return url.port != 0
-    except ValueError:
-        return False
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    def require_channel(self) -> TlsFiles | None:
+        """The files of TLS, None for plain text; raises `SettingsError` where plain text is not allowed."""
+        if self.xds_tls_cert_file and self.xds_tls_key_file and self.xds_tls_client_ca_file:
+            return TlsFiles(self.xds_tls_cert_file, self.xds_tls_key_file, self.xds_tls_client_ca_file)
+        if self.xds_allow_plaintext or is_loopback(self.xds_listen.host):
+            return None
+        ways = (
+            "set XDS_TLS_CERT_FILE, XDS_TLS_KEY_FILE and XDS_TLS_CLIENT_CA_FILE,"
+            " or listen on 127.0.0.1, or set XDS_ALLOW_PLAINTEXT=yes"
+        )
+        raise SettingsError((f"XDS_LISTEN: refusing to serve plain text on {self.xds_listen}: {ways}",))
 
 
 def _check_lines(file: Path) -> None:
@@ -337,22 +365,3 @@ def _fault(fault: Any) -> str:  # noqa: ANN401 -- pydantic's error dictionary
         return f"{name}: no such setting"
     says_value = name in _PRIVATE or ", got " in message
     return f"{name}: {message}" if says_value else f"{name}: {message} (got {fault['input']!r})"
-
-
-def _read_jwks(path: Path) -> str:
-    try:
-        text = path.read_text()
-        keys = json.loads(text)["keys"]
-    except OSError as error:
-        raise SettingsError((f"AUTH_JWKS_FILE: cannot read {path}: {error.strerror}",)) from None
-    except (ValueError, KeyError, TypeError):
-        raise SettingsError((f'AUTH_JWKS_FILE: {path} is not a JWKS: expected JSON with "keys"',)) from None
-    usable = isinstance(keys, list) and any(
-        isinstance(key, dict) and key.get("kty") in ("RSA", "EC", "OKP") for key in keys
-    )
-    if not usable:
-        raise SettingsError((f"AUTH_JWKS_FILE: {path} holds no RSA, EC or OKP public key",))
-    private = [key for key in keys if isinstance(key, dict) and ("d" in key or key.get("kty") == "oct")]
-    if private:
-        raise SettingsError((f"AUTH_JWKS_FILE: {path} holds a private or symmetric key; it is sent to every Envoy",))
-    return text

@@ -30,6 +30,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROOT = Path(__file__).parents[2]
 CELL, OVER_HTTP1 = "cell-shared-std-local", "cell-shared-std-eu"
 NODE_GROUP = "alphaswarm-grpc"
+PLAIN_TEXT = {"type": "insecure"}
 QUICK = 2.0
 """Seconds. A client that is told nothing waits for 15."""
 
@@ -101,11 +102,13 @@ class Client:
 
 
 @asynccontextmanager
-async def grpc_client(stack: Stack, node_id: str) -> AsyncIterator[Client]:
+async def grpc_client(
+    stack: Stack, node_id: str, credentials: Mapping[str, object] = PLAIN_TEXT
+) -> AsyncIterator[Client]:
     bootstrap = stack.folder / f"{node_id}.json"
     server = {
         "server_uri": stack.control_plane.server,
-        "channel_creds": [{"type": "insecure"}],
+        "channel_creds": [credentials],
         "server_features": ["xds_v3"],
     }
     bootstrap.write_text(json.dumps({"xds_servers": [server], "node": {"id": node_id, "cluster": NODE_GROUP}}))

@@ -14,6 +14,7 @@ from typing import Any, cast
 import yaml
 from betterproto2 import Casing, Message
 from envoy_data_plane.envoy.config.cluster.v3 import Cluster
+from envoy_data_plane.envoy.config.core.v3 import TypedExtensionConfig
 from envoy_data_plane.envoy.config.endpoint.v3 import ClusterLoadAssignment
 from envoy_data_plane.envoy.config.listener.v3 import Listener
 from envoy_data_plane.envoy.config.route.v3 import RouteConfiguration, ScopedRouteConfiguration
@@ -30,6 +31,7 @@ CASES = sorted(path.parent.name for path in FOLDER.glob("*/topology.yaml"))
 FILES: Mapping[str, tuple[TypeUrl, type[Message]]] = {
     "clusters": (TypeUrl.CLUSTER, Cluster),
     "endpoints": (TypeUrl.ENDPOINT, ClusterLoadAssignment),
+    "extensions": (TypeUrl.EXTENSION, TypedExtensionConfig),
     "listeners": (TypeUrl.LISTENER, Listener),
     "routes": (TypeUrl.ROUTE, RouteConfiguration),
     "scopes": (TypeUrl.SCOPE, ScopedRouteConfiguration),

@@ -5,26 +5,40 @@ from pathlib import Path
 
 import pytest
 
-from xds.app import edge_options, resolver
-from xds.callout import Expected
+from xds.app import edge_options, issuer_options, token_resolver
+from xds.callout import Expected, Resolver
 from xds.errors import SettingsError
 from xds.settings import Address, CbaMode, Settings, TenantResolution
 from xds.telemetry import Metrics
-from xds.translate import CellBound
+from xds.tokens import read_issuers
+from xds.translate import AuthMode, CellBound, EdgeOptions
 
 
 def settings(**values: object) -> Settings:
     return Settings(
         auth_issuer="https://idp.example",
         auth_audience=("alphaswarm", "other"),
-        auth_jwks_file=Path("jwks.json"),
+        auth_jwks_url="https://idp.example/jwks",
         **values,  # type: ignore[arg-type]  # pydantic checks them
     )
 
 
+def edge(given: Settings) -> EdgeOptions:
+    return edge_options(given, [issuer_options(each) for each in read_issuers(given)])
+
+
+def resolver(given: Settings) -> Resolver | None:
+    return token_resolver(given, read_issuers(given), Metrics())
+
+
 def test_every_setting_of_the_edge_reaches_the_translation() -> None:
-    options = edge_options(
+    options = edge(
         settings(
+            auth_mode="optional",
+            auth_anonymous_tenant="acme",
+            auth_websocket_query="access_token",
+            auth_websocket_cookie="session",
+            auth_token_bytes=4096,
             auth_tenant_claim="org.tenant",
             auth_cell_claim="home",
             auth_clock_skew_seconds=5,
@@ -33,29 +47,32 @@ def test_every_setting_of_the_edge_reaches_the_translation() -> None:
             client_upstream=Address("client", 80),
             grpc_node_group="programs",
             cell_health_path="/live",
-        ),
-        '{"keys":[]}',
+            edge_trusted_hops=1,
+        )
     )
-    assert options.auth.issuer == "https://idp.example"
-    assert options.auth.audiences == ("alphaswarm", "other")
-    assert options.auth.jwks == '{"keys":[]}'
-    assert (options.auth.tenant_claim, options.auth.cell_claim) == ("org.tenant", "home")
+    (issuer,) = options.auth.issuers
+    assert (issuer.issuer, issuer.audiences, issuer.jwks) == ("https://idp.example", ("alphaswarm", "other"), "")
+    assert (issuer.tenant_claim, issuer.cell_claim) == (("org", "tenant"), ("home",))
+    assert (options.auth.mode, options.auth.anonymous_tenant) == (AuthMode.OPTIONAL, "acme")
+    assert (options.auth.websocket_query, options.auth.websocket_cookie) == ("access_token", "session")
+    assert options.auth.token_bytes == 4096
     assert options.auth.clock_skew_seconds == 5
     assert options.auth.cell_bound is CellBound.MONITOR
     assert options.listeners == {"a": ("127.0.0.1", 1), "b": ("127.0.0.1", 2)}
     assert options.client == ("client", 80)
     assert options.grpc_group == "programs"
     assert options.cluster.health_path == "/live"
+    assert options.connection.trusted_hops == 1
 
 
 @pytest.mark.parametrize(("mode", "bound"), list(zip(CbaMode, CellBound, strict=True)))
 def test_each_cba_mode_has_its_meaning(mode: CbaMode, bound: CellBound) -> None:
-    assert edge_options(settings(cba_mode=mode), "{}").auth.cell_bound is bound
+    assert edge(settings(cba_mode=mode)).auth.cell_bound is bound
 
 
 def test_without_being_told_to_nobody_is_asked() -> None:
-    assert edge_options(settings(callout_tokens_file=Path("tokens.json")), "{}").auth.callout is None
-    assert resolver(settings(callout_tokens_file=Path("tokens.json")), Metrics()) is None
+    assert edge(settings(callout_tokens_file=Path("tokens.json"))).auth.callout is None
+    assert resolver(settings(callout_tokens_file=Path("tokens.json"))) is None
 
 
 def test_every_setting_of_the_callout_reaches_whom_it_concerns(tmp_path: Path) -> None:
@@ -73,10 +90,10 @@ def test_every_setting_of_the_callout_reaches_whom_it_concerns(tmp_path: Path) -
         auth_tenant_claim="org.tenant",
         auth_cell_claim="home",
     )
-    callout = edge_options(given, "{}").auth.callout
+    callout = edge(given).auth.callout
     assert callout is not None
     assert (callout.address, callout.timeout) == (("router", 1), timedelta(milliseconds=100))
-    made = resolver(given, Metrics())
+    made = resolver(given)
     assert made is not None
     assert made._file is not None
     assert made._introspector is not None
@@ -98,7 +115,7 @@ def test_a_session_that_is_bound_to_a_cell_is_refused_only_where_that_is_enforce
     given = settings(
         tenant_resolution=TenantResolution.CALLOUT, callout_introspection_url="https://idp.example/", cba_mode=mode
     )
-    made = resolver(given, Metrics())
+    made = resolver(given)
     assert made is not None
     assert made._introspector is not None
     assert made._introspector._expected.cell_claim is None
@@ -106,6 +123,6 @@ def test_a_session_that_is_bound_to_a_cell_is_refused_only_where_that_is_enforce
 
 def test_an_edge_that_cannot_check_tokens_is_never_built() -> None:
     with pytest.raises(SettingsError):
-        Settings().require_auth()
-    with pytest.raises(ValueError, match="must not be empty"):
-        edge_options(Settings(), "{}")
+        read_issuers(Settings())
+    with pytest.raises(ValueError, match="there must be one"):
+        edge_options(Settings(), [])

@@ -70,12 +70,17 @@ class Ledger:
     pages: dict[str, Page] = field(default_factory=dict)
     breaches: list[str] = field(default_factory=list)
 
-    def reads(self, type_url: str, names: set[str], *, star: bool, asked: set[str]) -> None:
-        """The session reads a request, by which the client subscribes to these names; `asked` are told anew."""
+    def reads(self, type_url: str, names: set[str], *, star: bool, asked: set[str], told: list[Resource]) -> None:
+        """The session reads a request, by which the client subscribes to these names; `asked` are told anew.
+
+        By it the client is known to hold what is `told`.
+        """
         page = self._page(type_url)
         asked = asked | (names - page.names)
         page.is_begun, page.names, page.star = True, names, star
         page.acked = {name: each for name, each in page.acked.items() if page.covers(name)}
+        page.acked.update({each.name: each for each in told})
+        page.is_bound = page.is_bound or bool(told)
         if asked and not page.is_bound and not self.is_delta:
             page.rejected.clear()  # a client that has accepted nothing is told everything, or nothing
         for name in asked:
@@ -83,12 +88,6 @@ class Ledger:
             self._allow(page, ResourceName(name))
             for awaited in held.awaits if held else ():
                 self._allow(self._page(awaited.type_url), awaited.name)
-
-    def holds(self, type_url: str, resources: list[Resource]) -> None:
-        """The client told what it holds, and these are the contents that are known."""
-        page = self.pages[type_url]
-        page.acked.update({each.name: each for each in resources})
-        page.is_bound = page.is_bound or bool(resources)
 
     def answered(self, output: Acked | Nacked) -> None:
         """The session took note of an acknowledgement."""

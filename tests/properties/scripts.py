@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tests.support.builders import (
     CDS,
+    ECDS,
     EDS,
     LDS,
     RDS,
@@ -15,6 +16,8 @@ from tests.support.builders import (
     cluster,
     eds_cluster,
     endpoints,
+    extension,
+    filtered_listener,
     listener,
     route,
     scope,
@@ -31,6 +34,7 @@ NAMES: dict[TypeUrl, tuple[str, ...]] = {
     CDS: CLUSTERS,
     EDS: CLUSTERS,
     LDS: ("l", "m"),
+    ECDS: ("m",),
     RDS: TABLES,
     SRDS: ("-/r", "-/s", *TENANTS),
 }
@@ -41,6 +45,13 @@ class Publish:
     """A newer snapshot comes."""
 
     items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """The control plane goes back to a snapshot from before; 1: to the last but one."""
+
+    back: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +99,7 @@ class Reconnect:
     """The stream breaks, with all that is under way on it, and the client comes back on a new one."""
 
 
-Step = Publish | Ask | Drop | Deliver | Read | Exchange | Elapse | Reconnect
+Step = Publish | Return | Ask | Drop | Deliver | Read | Exchange | Elapse | Reconnect
 
 
 @st.composite
@@ -108,7 +119,11 @@ def contents(draw: st.DrawFn, *, may_be_bad: bool) -> tuple[Item, ...]:
         items += [route(name, named, f"{draw(content)}:{','.join(named)}"), anchor(name, draw(content))]
     for name in sorted(draw(st.sets(st.sampled_from(TENANTS)))) if tables else ():
         items.append(scope(name, draw(st.sampled_from(sorted(tables))), draw(content)))
-    items += [listener(name, draw(content)) for name in sorted(draw(st.sets(st.sampled_from(NAMES[LDS]))))]
+    for name in sorted(draw(st.sets(st.sampled_from(NAMES[LDS])))):
+        if name in NAMES[ECDS]:
+            items += [filtered_listener(name, draw(content)), extension(name, draw(content))]
+        else:
+            items.append(listener(name, draw(content)))
     return tuple(items)
 
 
@@ -126,6 +141,7 @@ def scripts(*, follows: bool, may_elapse: bool = True) -> st.SearchStrategy[list
     step: list[st.SearchStrategy[Step]] = [
         publish,
         publish,
+        st.integers(1, 2).map(Return),
         st.just(Deliver()),
         st.just(Read()),
         st.integers(1, 3).map(Exchange),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from tests.properties.ledger import WHOLE, Changes, Ledger
 from tests.properties.scripts import BAD, Ask, Deliver, Drop, Elapse, Exchange, Publish, Read, Reconnect, Return, Step
-from tests.support.builders import CDS, EDS, RDS, SRDS, Item, snapshot
+from tests.support.builders import CDS, ECDS, EDS, LDS, RDS, SRDS, Item, snapshot
 from tests.support.conversation import NOTHING, Heard, Variant, hear_delta, hear_sotw
 from xds.names import ResourceName, TypeUrl
 from xds.session import (
@@ -28,7 +28,7 @@ from xds.session import (
 from xds.snapshot import Frames, Resource, encode_resource
 from xds.snapshot import field as wire_field
 
-FOLLOWED = {CDS: EDS, SRDS: RDS}
+FOLLOWED = {CDS: EDS, LDS: ECDS, SRDS: RDS}
 """What a client that behaves like Envoy asks for, because of what it holds."""
 
 PATIENCE = 400
@@ -115,6 +115,10 @@ class World:
             self._resources[type_url, resource.body.decode()] = resource
         self.ledger.publishes(self.snapshot)
         return self._perform(self.session.publish(self.snapshot, self._now))
+
+    def expire(self) -> None:
+        """The session is told the time."""
+        self._perform(self.session.expire(self._now))
 
     def wanted(self, type_url: TypeUrl) -> dict[str, str]:
         """What the client should hold: its subscription ∩ the newest snapshot, names and contents."""
@@ -267,9 +271,13 @@ class World:
                 self.ledger.answered(output)
         is_void = self.variant == "sotw" and any(isinstance(output, Ignored) for output in outputs)
         if asked and not is_void:
-            type_url = asked.request.type_url
-            self.ledger.reads(type_url, set(asked.names), star=asked.star, asked=set(asked.anew))
-            self.ledger.holds(type_url, list(self._told(asked)))
+            self.ledger.reads(
+                asked.request.type_url,
+                set(asked.names),
+                star=asked.star,
+                asked=set(asked.anew),
+                told=list(self._told(asked)),
+            )
         for output in outputs:
             if isinstance(output, Respond):
                 self.ledger.sends(output, self._changes(output))

@@ -9,13 +9,13 @@ from typing import NamedTuple
 from xds.names import NodeGroup, ResourceName, Revision, TypeUrl
 from xds.snapshot import Ref, Resource, ResourceTable, Snapshot, encode_resource
 
-CDS, EDS, LDS, RDS, SRDS = TypeUrl
+CDS, EDS, LDS, ECDS, RDS, SRDS = TypeUrl
 
 
 class Item(NamedTuple):
     """A resource and its type."""
 
-    type_url: TypeUrl
+    type_url: str
     resource: Resource
 
 
@@ -39,6 +39,16 @@ def listener(name: str, content: object = 1) -> Item:
     return Item(LDS, _encode(name, content))
 
 
+def filtered_listener(name: str, content: object = 1) -> Item:
+    """A listener that awaits the extension of its name."""
+    return Item(LDS, _encode(name, content, awaits=(ref(ECDS, name),)))
+
+
+def extension(name: str, content: object = 1) -> Item:
+    """The config of an extension."""
+    return Item(ECDS, _encode(name, content))
+
+
 def route(name: str, clusters: Iterable[str] = (), content: object = 1) -> Item:
     """A route table that needs these clusters."""
     needs = tuple(ref(CDS, each) for each in clusters)
@@ -55,23 +65,31 @@ def scope(name: str, table: str, content: object = 1) -> Item:
     return Item(SRDS, _encode(name, f"{table}.{content}", needs=(ref(RDS, table),)))
 
 
-def ref(type_url: TypeUrl, name: str) -> Ref:
+def ref(type_url: str, name: str) -> Ref:
     """Names a resource."""
     return Ref(type_url, ResourceName(name))
 
 
-def table(type_url: TypeUrl, *items: Item) -> ResourceTable:
+def item(
+    type_url: str, name: str, content: object = 1, *, needs: tuple[Ref, ...] = (), awaits: tuple[Ref, ...] = ()
+) -> Item:
+    """A resource of any type."""
+    return Item(type_url, _encode(name, content, needs=needs, awaits=awaits))
+
+
+def table(type_url: str, *items: Item) -> ResourceTable:
     """A table of the items of that type."""
-    return ResourceTable(type_url, (item.resource for item in items if item.type_url is type_url))
+    return ResourceTable(type_url, (item.resource for item in items if item.type_url == type_url))
 
 
 def snapshot(*items: Item, number: int = 1) -> Snapshot:
-    """A snapshot of all five types."""
+    """A snapshot of our own types, and of others that are among the items."""
+    types = (each.type_url for each in items)
     return Snapshot(
         number=number,
         revision=Revision(number),
         group=NodeGroup("edge"),
-        tables={type_url: table(type_url, *items) for type_url in TypeUrl},
+        tables={type_url: table(type_url, *items) for type_url in dict.fromkeys([*TypeUrl, *types])},
     )
 
 

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from xds.model import Cell, CellState, Endpoint, Tenant, TenantState, Topology, UpstreamProtocol
 from xds.names import CellId, NodeGroup, Revision, TenantId
 from xds.snapshot import Resource
-from xds.translate import AuthOptions, CalloutOptions, CellBound, ClusterOptions, EdgeOptions, Translation
+from xds.translate import (
+    AuthOptions,
+    CalloutOptions,
+    CellBound,
+    ClusterOptions,
+    EdgeOptions,
+    IssuerOptions,
+    Translation,
+)
 
 ISSUER = "https://idp.test.example"
 AUDIENCE = "alphaswarm-test"
@@ -49,7 +57,11 @@ def edge_options(
 ) -> EdgeOptions:
     """Options for one node group, unless others are named."""
     return EdgeOptions(
-        auth=AuthOptions(issuer=issuer, audiences=(AUDIENCE,), jwks=jwks, cell_bound=cell_bound, callout=callout),
+        auth=AuthOptions(
+            issuers=(IssuerOptions(issuer=issuer, audiences=(AUDIENCE,), jwks=jwks),),
+            cell_bound=cell_bound,
+            callout=callout,
+        ),
         listeners=listeners or {GROUP: ("127.0.0.1", 10000)},
         client=client,
         cluster=cluster or ClusterOptions(),

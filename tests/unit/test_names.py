@@ -6,7 +6,7 @@ from xds.names import PUBLIC_TENANT, TypeUrl
 
 
 def test_types_are_in_the_order_in_which_a_client_must_learn_of_them() -> None:
-    assert [type_url.label for type_url in TypeUrl] == ["cds", "eds", "lds", "rds", "srds"]
+    assert [type_url.label for type_url in TypeUrl] == ["cds", "eds", "lds", "ecds", "rds", "srds"]
 
 
 @pytest.mark.parametrize("type_url", TypeUrl)

@@ -1,6 +1,5 @@
 """Each setting is read, checked and, if wrong, refused by the name of its variable."""
 
-import json
 import os
 from pathlib import Path
 
@@ -8,10 +7,11 @@ import pytest
 from pydantic import ValidationError
 
 from xds.errors import SettingsError
-from xds.settings import Address, CbaMode, Settings
+from xds.identities import NodeRule
+from xds.settings import Address, CbaMode, HttpAuth, Settings, TlsFiles
 
 _PASSWORD = "open-sesame"
-_PUBLIC_KEY = {"kty": "RSA", "kid": "1", "n": "AQAB", "e": "AQAB"}
+_TLS = {"XDS_TLS_CERT_FILE": "a.pem", "XDS_TLS_KEY_FILE": "a.key", "XDS_TLS_CLIENT_CA_FILE": "ca.pem"}
 
 
 @pytest.fixture(autouse=True)
@@ -24,16 +24,6 @@ def _no_settings_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "settings.env"
-
-
-def _jwks(path: Path, *keys: object) -> Path:
-    path.write_text(json.dumps({"keys": keys}))
-    return path
-
-
-def _stamped(jwks: Path, **given: object) -> Settings:
-    stamp = {"auth_issuer": "https://idp", "auth_audience": "api", "auth_jwks_file": jwks}
-    return Settings.model_validate(stamp | given)
 
 
 def test_the_defaults_are_the_runbooks() -> None:
@@ -70,28 +60,33 @@ def test_every_setting_is_documented() -> None:
         ("HTTP_LISTEN", "localhost:٨٠"),
         ("SHUTDOWN_SECONDS", "-0.1"),
         ("SHUTDOWN_SECONDS", "inf"),
-        ("AUTH_MODE", "off"),
+        ("AUTH_MODE", "none"),
+        ("AUTH_ANONYMOUS_TENANT", "-"),
+        ("AUTH_JWKS_REFRESH_SECONDS", "0"),
+        ("AUTH_JWKS_OVERLAP_SECONDS", "-1"),
+        ("AUTH_JWKS_INSECURE", "perhaps"),
+        ("AUTH_WEBSOCKET_QUERY", 'a"b'),
+        ("AUTH_WEBSOCKET_COOKIE", "a b"),
+        ("AUTH_TOKEN_BYTES", "100"),
         ("AUTH_CLOCK_SKEW_SECONDS", "601"),
+        ("AUTH_CLOCK_SKEW_SECONDS", "0"),  # which Envoy takes for 60
+        ("HTTP_AUTH", "on"),
+        ("METRICS_PUBLIC", "perhaps"),
+        ("TOKEN_LIFE_SECONDS", "4"),
+        ("TOKEN_LIFE_SECONDS", "3601"),
+        ("TOKEN_REQUESTS_PER_MINUTE", "0"),
+        ("VALIDATIONS_PER_SECOND", "0"),
+        ("XDS_SIGNING_KEY_FILES", "-----BEGIN PRIVATE KEY-----,x"),
         ("CBA_MODE", "Enforce!"),
         ("EDGE_LISTENERS", "0.0.0.0:10000"),
         ("EDGE_LISTENERS", "edge=0.0.0.0"),
         ("EDGE_LISTENERS", "edge=a:1,edge=b:2"),
         ("EDGE_LISTENERS", " , "),
-        ("TENANT_RESOLUTION", "both"),
-        ("TENANT_RESOLUTION", "callout"),  # with neither a file nor an endpoint
-        ("CALLOUT_ADDRESS", "router"),
-        ("CALLOUT_ADDRESS", "router:0"),
-        ("CALLOUT_TIMEOUT_MS", "0"),
-        ("CALLOUT_TIMEOUT_MS", "60000"),
-        ("CALLOUT_CACHE_SECONDS", "-1"),
-        ("CALLOUT_CACHE_SECONDS", "nan"),
-        ("CALLOUT_INTROSPECTION_URL", "idp.example/introspect"),
-        ("CALLOUT_INTROSPECTION_URL", "http://idp.example/introspect"),
-        ("CALLOUT_INTROSPECTION_URL", "http://localhost.example/introspect"),
-        ("CALLOUT_INTROSPECTION_URL", "https://"),
-        ("CALLOUT_INTROSPECTION_URL", "https://idp.example:port/"),
-        ("CALLOUT_INTROSPECTION_URL", "https://idp.example/#there"),
-        ("CALLOUT_INTROSPECTION_CLIENT_ID", "edge"),  # without its secret
+        ("EDGE_TRUSTED_HOPS", "-1"),
+        ("EDGE_TRUSTED_HOPS", "all"),
+        ("XDS_NODE_IDENTITIES", "edge-1"),
+        ("XDS_NODE_IDENTITIES", "edge-1=edge-1@e,spiffe://a/*=edge-*"),
+        ("XDS_ALLOW_PLAINTEXT", "perhaps"),
         ("CLIENT_UPSTREAM", "http://alphaswarm-client:80"),
         ("CLIENT_UPSTREAM", "alphaswarm-client:0"),
         ("CELL_HEALTH_PATH", "healthz"),
@@ -238,65 +233,12 @@ def test_settings_are_taken_as_values_too() -> None:
     assert settings.client_upstream == Address("c", 2)
 
 
-@pytest.mark.parametrize("unset", [("auth_issuer",), ("auth_audience",), ("auth_issuer", "auth_audience")])
-def test_serving_without_an_issuer_or_audience_is_refused(tmp_path: Path, unset: tuple[str, ...]) -> None:
-    settings = _stamped(_jwks(tmp_path / "jwks", _PUBLIC_KEY), **dict.fromkeys(unset, ""))
+def test_with_no_token_looked_at_every_request_is_somebodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTH_MODE", "off")
 
-    with pytest.raises(SettingsError) as refused:
-        settings.require_auth()
-
-    assert [fault.partition(":")[0] for fault in refused.value.faults] == [name.upper() for name in unset]
-    assert all("AUTH_MODE=required" in fault for fault in refused.value.faults)
-
-
-def test_serving_with_nothing_stamped_names_all_that_is_missing() -> None:
-    with pytest.raises(SettingsError) as refused:
-        Settings.read().require_auth()
-
-    names = [fault.partition(":")[0] for fault in refused.value.faults]
-    assert names == ["AUTH_ISSUER", "AUTH_AUDIENCE", "AUTH_JWKS_FILE"]
-
-
-def test_an_audience_of_separators_only_is_no_audience(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="AUTH_AUDIENCE"):
-        _stamped(_jwks(tmp_path / "jwks", _PUBLIC_KEY), auth_audience=" , ").require_auth()
-
-
-@pytest.mark.parametrize("kty", ["RSA", "EC", "OKP"])
-def test_a_jwks_of_public_keys_is_handed_on_as_it_is(tmp_path: Path, kty: str) -> None:
-    jwks = _jwks(tmp_path / "jwks", {**_PUBLIC_KEY, "kty": kty})
-
-    assert _stamped(jwks, auth_audience="api, admin").require_auth() == jwks.read_text()
-
-
-@pytest.mark.parametrize("secret", [{**_PUBLIC_KEY, "d": _PASSWORD}, {"kty": "oct", "k": _PASSWORD}])
-def test_a_jwks_with_a_private_or_symmetric_key_is_refused(tmp_path: Path, secret: dict[str, str]) -> None:
-    settings = _stamped(_jwks(tmp_path / "jwks", _PUBLIC_KEY, secret))
-
-    with pytest.raises(SettingsError, match=r"^AUTH_JWKS_FILE: .* private or symmetric key") as refused:
-        settings.require_auth()
-
-    assert _PASSWORD not in str(refused.value)
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "1", "{}", '{"keys": 1}', '{"keys": []}', '{"keys": [{"kty": "x"}]}'])
-def test_a_file_that_is_no_jwks_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / "jwks").write_text(text)
-
-    with pytest.raises(SettingsError, match=r"^AUTH_JWKS_FILE: "):
-        _stamped(tmp_path / "jwks").require_auth()
-
-
-def test_a_jwks_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"AUTH_JWKS_FILE: cannot read .*: Is a directory"):
-        _stamped(tmp_path).require_auth()
-
-
-def test_a_jwks_file_of_garbage_bytes_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "jwks").write_bytes(b"\xff\xfe")
-
-    with pytest.raises(SettingsError, match="is not a JWKS"):
-        _stamped(tmp_path / "jwks").require_auth()
+    with pytest.raises(SettingsError, match=r"^AUTH_ANONYMOUS_TENANT: must be set while AUTH_MODE=off"):
+        Settings.read()
+    assert Settings(auth_mode="off", auth_anonymous_tenant="acme").auth_anonymous_tenant == "acme"
 
 
 def test_grpc_clients_are_no_group_of_envoys() -> None:
@@ -304,29 +246,101 @@ def test_grpc_clients_are_no_group_of_envoys() -> None:
         Settings(edge_listeners={"e": Address("h", 1)}, grpc_node_group="e")
 
 
-@pytest.mark.parametrize(
-    "url", ["https://idp.example/introspect?x=1", "http://127.0.0.1:8000/", "http://[::1]/", "http://localhost/"]
-)
-def test_tokens_are_sent_in_private_or_to_this_machine(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    monkeypatch.setenv("TENANT_RESOLUTION", "callout")
-    monkeypatch.setenv("CALLOUT_INTROSPECTION_URL", url)
-
-    assert Settings.read().callout_introspection_url == url
+# The xDS channel
 
 
-def test_no_secret_of_the_callout_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CALLOUT_INTROSPECTION_URL", f"https://edge:{_PASSWORD}@idp.example/introspect")
+def _set(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_rules_are_read_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = {"XDS_NODE_IDENTITIES": "a=b@c, d*=e*@*,", "XDS_OPERATOR_IDENTITIES": "spiffe://x/*, ops.internal"}
+    _set(monkeypatch, **_TLS, **rules)
+
+    settings = Settings.read()
+
+    assert settings.xds_node_identities == (NodeRule("a", "b", "c"), NodeRule("d*", "e*", "*"))
+    assert settings.xds_operator_identities == ("spiffe://x/*", "ops.internal")
+
+
+@pytest.mark.parametrize("unset", list(_TLS))
+def test_half_a_tls_is_refused_by_what_is_missing(monkeypatch: pytest.MonkeyPatch, unset: str) -> None:
+    _set(monkeypatch, **{**_TLS, unset: ""})
+
     with pytest.raises(SettingsError) as refused:
         Settings.read()
-    assert _PASSWORD not in str(refused.value)
 
-    monkeypatch.setenv("CALLOUT_INTROSPECTION_URL", "https://idp.example/introspect")
-    monkeypatch.setenv("CALLOUT_INTROSPECTION_CLIENT_SECRET", _PASSWORD)
-    with pytest.raises(SettingsError, match=r"^CALLOUT_INTROSPECTION_CLIENT_ID: expected with") as refused:
+    (fault,) = refused.value.faults
+    assert fault.startswith(f"{unset}: must be set: TLS needs all of XDS_TLS_CERT_FILE, ")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("XDS_NODE_IDENTITIES", "a=b@c"), ("XDS_OPERATOR_IDENTITIES", "ops.internal")]
+)
+def test_rules_that_no_certificate_can_meet_are_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    _set(monkeypatch, **{variable: value})
+
+    with pytest.raises(SettingsError, match=f"^{variable}: is about certificates, and in plain text there are none"):
         Settings.read()
-    assert _PASSWORD not in str(refused.value)
 
-    monkeypatch.setenv("CALLOUT_INTROSPECTION_CLIENT_ID", "edge")
+
+def test_with_tls_any_address_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    _set(monkeypatch, **_TLS)
+
+    assert Settings.read().require_channel() == TlsFiles(Path("a.pem"), Path("a.key"), Path("ca.pem"))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "[::1]", "localhost"])
+def test_plain_text_is_served_on_loopback(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    _set(monkeypatch, XDS_LISTEN=f"{host}:18000")
+
+    assert Settings.read().require_channel() is None
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "10.0.0.1", "xds.internal", "localhost.evil", "128.0.0.1"])
+def test_plain_text_is_served_elsewhere_only_by_the_operators_word(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    _set(monkeypatch, XDS_LISTEN=f"{host}:18000")
+
+    with pytest.raises(SettingsError) as refused:
+        Settings.read().require_channel()
+
+    (fault,) = refused.value.faults
+    assert fault == (
+        f"XDS_LISTEN: refusing to serve plain text on {host}:18000: set XDS_TLS_CERT_FILE, XDS_TLS_KEY_FILE and"
+        " XDS_TLS_CLIENT_CA_FILE, or listen on 127.0.0.1, or set XDS_ALLOW_PLAINTEXT=yes"
+    )
+    _set(monkeypatch, XDS_ALLOW_PLAINTEXT="yes")
+    assert Settings.read().require_channel() is None
+
+
+# Tokens of our own, and operators
+
+
+def test_signing_keys_are_files_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDS_SIGNING_KEY_FILES", "/keys/new.pem, /keys/old.pem,")
+
+    assert Settings.read().xds_signing_key_files == (Path("/keys/new.pem"), Path("/keys/old.pem"))
+
+
+def test_a_key_in_place_of_its_file_is_quoted_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDS_SIGNING_KEY_FILES", f"-----BEGIN PRIVATE KEY-----\n{_PASSWORD}")
+
+    with pytest.raises(SettingsError) as refused:
+        Settings.read()
+
+    assert refused.value.faults == ("XDS_SIGNING_KEY_FILES: expected the paths of files, got what looks like a key",)
+
+
+def test_who_signs_for_us_is_not_the_identity_provider() -> None:
+    with pytest.raises(ValidationError, match="TOKEN_ISSUER: https://idp is AUTH_ISSUER"):
+        Settings(auth_issuer="https://idp", token_issuer="https://idp")
+
+
+def test_operators_need_tokens_but_on_this_machine_unless_it_is_said() -> None:
     settings = Settings.read()
-    assert settings.callout_introspection_client_secret.get_secret_value() == _PASSWORD
-    assert _PASSWORD not in repr(settings)
+
+    assert (settings.http_auth, settings.metrics_public) == (HttpAuth.LOOPBACK, True)
+    assert settings.xds_signing_key_files == ()

@@ -2,6 +2,8 @@
 
 import json
 import socket
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
 import click
@@ -10,6 +12,7 @@ from xds.names import NodeGroup, NodeId
 from xds.settings import Address
 from xds.translate.bootstrap import BootstrapOptions
 from xds.translate.bootstrap import bootstrap as make_bootstrap
+from xds.translate.channel import ChannelTls, secrets
 
 
 class AddressType(click.ParamType[Address]):
@@ -25,6 +28,9 @@ class AddressType(click.ParamType[Address]):
             self.fail(str(error), param, ctx)
 
 
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
 @click.command()
 @click.option(
     "--node-id", default=socket.gethostname, show_default="host name", help="The Envoy's name; must be unique."
@@ -37,33 +43,99 @@ class AddressType(click.ParamType[Address]):
 )
 @click.option("--admin-port", type=click.IntRange(0, 65535), default=9901, show_default=True, help="On loopback only.")
 @click.option("--variant", type=click.Choice(["delta", "sotw"]), default="delta", show_default=True)
+@click.option(
+    "--max-connections",
+    type=click.IntRange(min=1),
+    default=50_000,
+    show_default=True,
+    help="Clients' connections at most: less than half of the file descriptors that Envoy may have.",
+)
+@click.option(
+    "--max-heap-bytes",
+    type=click.IntRange(min=1),
+    default=2 * 1024**3,
+    show_default="2 GiB",
+    help="The heap's limit: at 95 % memory is given back, from 92 % on the streams that hold most are reset, at 98 %"
+    " requests are refused.",
+)
+@click.option("--tls-ca", type=_FILE, help="The CA of this server's certificate, a file on Envoy's machine.")
+@click.option("--tls-cert", type=_FILE, help="Envoy's certificate, which says which node it is; there, too.")
+@click.option("--tls-key", type=_FILE, help="The private key of that certificate.")
+@click.option(
+    "--tls-secrets",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder: two files are written to it, and read by Envoy at the same place. With them, Envoy follows the"
+    " three files above as they change.",
+)
+@click.option(
+    "--server-name", default="", help="The name that this server's certificate must carry. [default: the server's host]"
+)
 @click.option("--region", default="", help="The Envoy's region.")
 @click.option("--zone", default="", help="The Envoy's zone.")
 def bootstrap(
+    *,
     node_id: str,
     node_group: str,
     server: Address,
     admin_port: int,
     variant: Literal["delta", "sotw"],
+    max_connections: int,
+    max_heap_bytes: int,
+    tls_ca: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    tls_secrets: Path | None,
+    server_name: str,
     region: str,
     zone: str,
 ) -> None:
     """Print a ready Envoy bootstrap for this server, as JSON.
 
-    The Envoy subscribes over ADS, and stays unready until it has its whole config.
+    The Envoy subscribes over ADS, and stays unready until it has its whole config. Over TLS with --tls-ca, --tls-cert
+    and --tls-key; what changes these files must do it by a rename (as Kubernetes does).
 
     \b
     Example:
-      alphaswarm-xds bootstrap --server xds.internal:18000 > envoy.json
+      alphaswarm-xds bootstrap --server xds.internal:18000 --tls-ca /tls/ca.pem --tls-cert /tls/edge.pem \\
+        --tls-key /tls/edge.key --tls-secrets /etc/envoy > envoy.json
       envoy -c envoy.json
     """  # noqa: D301 -- click reads the \b
+    files = (tls_ca, tls_cert, tls_key)
+    if not all(files) and (any(files) or tls_secrets or server_name):
+        raise click.UsageError("TLS needs all of --tls-ca, --tls-cert and --tls-key")
+    tls = _tls(tls_ca, tls_cert, tls_key, tls_secrets, server_name or server.host)
     options = BootstrapOptions(
         node_id=NodeId(node_id),
         node_group=NodeGroup(node_group),
         server=server,
         admin_port=admin_port,
         variant=variant,
+        max_connections=max_connections,
+        max_heap_bytes=max_heap_bytes,
         region=region,
         zone=zone,
+        tls=tls,
     )
+    if tls and tls_secrets:
+        _write(tls_secrets, secrets(tls))
     click.echo(json.dumps(make_bootstrap(options), indent=2))
+
+
+def _tls(
+    ca: Path | None, certificate: Path | None, key: Path | None, folder: Path | None, server_name: str
+) -> ChannelTls | None:
+    if ca and certificate and key:
+        # Envoy looks a relative path up from wherever it is started.
+        ca, certificate, key = ca.absolute(), certificate.absolute(), key.absolute()
+        found = folder.absolute() if folder else None
+        return ChannelTls(ca=ca, certificate=certificate, key=key, server_name=server_name, secrets=found)
+    return None
+
+
+def _write(folder: Path, files: Mapping[str, object]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (folder / name).write_text(json.dumps(content, indent=2))
+    except OSError as error:
+        raise click.UsageError(f"--tls-secrets: cannot write to {folder}: {error.strerror}") from None

@@ -5,13 +5,14 @@ Knows the commands and their settings, nothing of what they do inside.
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import aiohttp
 
 from xds.demo.environment import clean_environment
 from xds.demo.envoy import Json
+from xds.demo.plan import node_id
 from xds.demo.ports import LOOPBACK
 from xds.demo.processes import Child, run
 from xds.errors import LocalFailure
@@ -96,9 +97,11 @@ class ControlPlane:
         await run(command, timeout=_COMMAND_SECONDS)
         return output.read_text()
 
-    async def bootstrap(self, group: str, *, admin_port: int, variant: str) -> dict[str, Json]:
-        """The bootstrap of the first Envoy of a node group, from the command that prints one."""
-        node = ("--node-id", f"{group}-1", "--node-group", group)
+    async def bootstrap(
+        self, group: str, *, admin_port: int, variant: str, options: Sequence[str] = ()
+    ) -> dict[str, Json]:
+        """The bootstrap of the only Envoy of a node group, from the command that prints one."""
+        node = ("--node-id", node_id(group), "--node-group", group, *options)
         where = ("--server", self.server, "--admin-port", str(admin_port), "--variant", variant)
         printed = await self.run("bootstrap", *node, *where)
         try:

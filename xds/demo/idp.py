@@ -1,6 +1,6 @@
-"""A demo identity provider: one RSA key, tokens signed with it, and its public half as a JWKS.
+"""A demo identity provider: RSA keys, tokens signed with the newest, and their public halves as a JWKS.
 
-The private key is never written anywhere. Knows nothing about who checks the tokens.
+A private key is never written anywhere. Knows nothing about who checks the tokens.
 """
 
 import json
@@ -22,14 +22,25 @@ class IdentityProvider:
         self.issuer = issuer
         self.audience = audience
         self.key_id = key_id
-        self._key = _new_key()
+        """The key that tokens are signed with."""
+        self._keys = {key_id: _new_key()}
         self._forgers_key = _new_key()
 
     def jwks(self) -> str:
-        """The public key, as JSON text."""
-        key = RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
-        public = {"kty": key["kty"], "n": key["n"], "e": key["e"]}
-        return json.dumps({"keys": [{**public, "kid": self.key_id, "alg": "RS256", "use": "sig"}]})
+        """The public keys, as JSON text."""
+        return json.dumps({"keys": [_public(key_id, key) for key_id, key in self._keys.items()]})
+
+    def publish_key(self, key_id: str) -> None:
+        """Have one more key in the JWKS; nothing is signed with it yet."""
+        self._keys[key_id] = _new_key()
+
+    def withdraw_key(self, key_id: str) -> rsa.RSAPrivateKey:
+        """Have a key in the JWKS no more; gives it to whoever may still use it."""
+        return self._keys.pop(key_id)
+
+    def public_key(self) -> rsa.RSAPublicKey:
+        """The one that tokens are checked with now."""
+        return self._keys[self.key_id].public_key()
 
     def mint(
         self,
@@ -40,7 +51,7 @@ class IdentityProvider:
         issuer: str | None = None,
         audience: str | None = None,
         forged: bool = False,
-        **claims: str,
+        **claims: object,
     ) -> str:
         """A token for `tenant`, bound to `cell` if one is named.
 
@@ -51,10 +62,10 @@ class IdentityProvider:
             issuer: Another `iss` than ours.
             audience: Another `aud` than ours.
             forged: Sign with a key that the JWKS does not hold, under the key id that it does.
-            claims: Further claims, which win over all others.
+            claims: Further claims, which win over all others; `...` takes one away.
         """
         now = int(time.time())
-        payload: dict[str, str | int] = {
+        payload: dict[str, object] = {
             "iss": issuer or self.issuer,
             "aud": audience or self.audience,
             "sub": f"user@{tenant}",
@@ -64,8 +75,21 @@ class IdentityProvider:
         }
         if cell is not None:
             payload["cell"] = cell
-        key = self._forgers_key if forged else self._key
-        return jwt.encode({**payload, **claims}, key, algorithm="RS256", headers={"kid": self.key_id})
+        key = self._forgers_key if forged else self._keys[self.key_id]
+        said = {name: value for name, value in {**payload, **claims}.items() if value is not ...}
+        return jwt.encode(said, key, algorithm="RS256", headers={"kid": self.key_id})
+
+
+def _public(key_id: str, key: rsa.RSAPrivateKey) -> dict[str, str]:
+    public = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    return {
+        "kty": public["kty"],
+        "n": public["n"],
+        "e": public["e"],
+        "kid": key_id,
+        "alg": "RS256",
+        "use": "sig",
+    }
 
 
 def _new_key() -> rsa.RSAPrivateKey:

@@ -27,6 +27,7 @@ class Plan:
         variant: The protocol variant that the Envoys speak.
         environment: Further settings of the control plane.
         envoy: Another Envoy than the packaged one.
+        tls: Whether the xDS channel has certificates, instead of plain text on loopback.
     """
 
     cells: tuple[str, ...] = seed.CELLS
@@ -37,6 +38,12 @@ class Plan:
     variant: Variant = "delta"
     environment: Mapping[str, str] = field(default_factory=dict)
     envoy: Path | None = None
+    tls: bool = False
+
+
+def node_id(edge: str) -> str:
+    """The node id of an edge's only Envoy."""
+    return f"{edge}-1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

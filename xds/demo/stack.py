@@ -15,11 +15,12 @@ from typing import Self
 import asyncpg
 
 from xds.demo import envoy, seed
+from xds.demo.channel import Channel
 from xds.demo.client import Answer, EdgeClient
 from xds.demo.control_plane import ControlPlane
 from xds.demo.envoy import EnvoyProcess
 from xds.demo.idp import IdentityProvider
-from xds.demo.plan import Plan, Ports
+from xds.demo.plan import Plan, Ports, node_id
 from xds.demo.ports import LOOPBACK
 from xds.demo.postgres import Postgres
 from xds.demo.processes import Child
@@ -92,6 +93,7 @@ class Stack:
         with self.parts.starting("demo identity provider"):
             self.idp = IdentityProvider()
             (self.folder / "jwks.json").write_text(self.idp.jwks())
+        self.channel = Channel(self.folder / "tls", map(node_id, self.plan.edges)) if self.plan.tls else None
         with self.parts.starting("Envoy binary"):
             self.envoy_binary = self.plan.envoy or envoy.packaged_binary()
             self.envoy_version = await envoy.version(self.envoy_binary, logs=self.folder)
@@ -128,6 +130,7 @@ class Stack:
             "AUTH_JWKS_FILE": str(self.folder / "jwks.json"),
             "EDGE_LISTENERS": self.ports.listeners(),
             "LOG_FORMAT": "json",
+            **(self.channel.settings() if self.channel else {}),
             **self.plan.environment,
         }
         self.control_plane = ControlPlane(
@@ -144,7 +147,12 @@ class Stack:
             self._exits.push_async_callback(self.control_plane.stop)
             self.control_plane.begin()
             bootstraps = {
-                edge: await self.control_plane.bootstrap(edge, admin_port=admin, variant=self.plan.variant)
+                edge: await self.control_plane.bootstrap(
+                    edge,
+                    admin_port=admin,
+                    variant=self.plan.variant,
+                    options=self.channel.options(node_id(edge)) if self.channel else (),
+                )
                 for edge, admin in self.ports.admins.items()
             }
             await self.control_plane.ready()

@@ -6,7 +6,15 @@ Pure: the time that ages are counted from is the status' own.
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from xds.operations.status import NodeStatus, PublishStatus, RegistryStatus, SystemStatus, TypeStatus, readiness
+from xds.operations.status import (
+    IssuerStatus,
+    NodeStatus,
+    PublishStatus,
+    RegistryStatus,
+    SystemStatus,
+    TypeStatus,
+    readiness,
+)
 
 
 def to_statusz(status: SystemStatus) -> dict[str, object]:
@@ -23,6 +31,8 @@ def to_statusz(status: SystemStatus) -> dict[str, object]:
         "now": _time(status.now),
         "started_at": _time(status.started_at),
         "uptime_seconds": _age(status.now, status.started_at),
+        "warnings": list(status.warnings),
+        "issuers": [_issuer(each, status.now) for each in status.issuers],
         "registry": _registry(status.registry, status.publish.revision, status.now),
         "snapshot": _snapshot(status.publish, status.now),
         "nodes": [_node(node, status.now) for node in status.nodes],
@@ -37,6 +47,18 @@ def _registry(registry: RegistryStatus, revision: int, now: float) -> dict[str, 
         "error": registry.error,
         "since": _time(registry.since),
         "since_seconds": _age(now, registry.since),
+    }
+
+
+def _issuer(issuer: IssuerStatus, now: float) -> dict[str, object]:
+    fetched = issuer.fetched_at
+    return {
+        "issuer": issuer.issuer,
+        "present": issuer.keys,
+        "retiring": issuer.retiring,
+        "fetched_at": None if fetched is None else _time(fetched),
+        "age_seconds": None if fetched is None else _age(now, fetched),
+        "error": issuer.error,
     }
 
 

@@ -8,8 +8,14 @@ from typing import Literal
 
 from xds.model import CellState
 from xds.names import CellId, NodeGroup, NodeId
+from xds.telemetry.status import IssuerStatus as IssuerStatus
 from xds.telemetry.status import PublishStatus as PublishStatus
 from xds.telemetry.status import RegistryStatus as RegistryStatus
+
+_LOOSE_MODES = {
+    "optional": "a request needs no token (AUTH_MODE=optional)",
+    "off": "no token is checked (AUTH_MODE=off)",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +66,14 @@ class SystemStatus:
     nodes: tuple[NodeStatus, ...] = ()
     cells: tuple[tuple[CellId, CellState], ...] = ()
     tenant_resolution: str = "envoy"
+    issuers: tuple[IssuerStatus, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What works, and should not stay so."""
+        mode = _LOOSE_MODES.get(self.auth_mode)
+        late = (f"issuer {each.issuer}: keys not refreshed: {each.error}" for each in self.issuers if each.error)
+        return (*((mode,) if mode else ()), *late)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Wake, read the registry, translate, check, publish; for as long as the process runs.
 
 A registry that cannot be read, or a snapshot that does not hold together, changes nothing: what is published
-stays published. Knows nothing about where wake-ups come from.
+stays published, and so are keys that can't be had. Knows nothing about where wake-ups come from.
 """
 
 import asyncio
@@ -10,26 +10,34 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
-from xds.errors import ChangesPruned, InconsistentSnapshot, RegistryError
+from xds.errors import ChangesPruned, InconsistentSnapshot, KeysError, RegistryError
 from xds.model import CellState, Changes, Topology
 from xds.names import CellId, TypeUrl
 from xds.publish.feed import Feed
 from xds.publish.pacer import Pacer
-from xds.publish.source import Registry
+from xds.publish.source import Keys, NoKeys, Registry
 from xds.snapshot import dangling
 from xds.telemetry import Metrics, get_logger
 from xds.telemetry.status import PublishStatus
-from xds.translate import EdgeOptions, Translation, retranslate, translate
+from xds.translate import EdgeOptions, Translation, retranslate, translate, with_keys
 
 
 class Publisher:
     """Turns the registry into snapshots and hands them to the feed."""
 
     def __init__(
-        self, registry: Registry, options: EdgeOptions, feed: Feed, metrics: Metrics, *, interval: float
+        self,
+        registry: Registry,
+        options: EdgeOptions,
+        feed: Feed,
+        metrics: Metrics,
+        *,
+        interval: float,
+        keys: Keys | None = None,
     ) -> None:
         self._registry = registry
         self._options = options
+        self._keys = keys or NoKeys()
         self._feed = feed
         self._metrics = metrics
         self._pacer = Pacer(interval)
@@ -48,10 +56,16 @@ class Publisher:
             return ()
         return tuple(sorted((cell.id, cell.state) for cell in self._translation.topology.cells.values()))
 
+    @property
+    def published(self) -> Translation | None:
+        """What is published now; None until there is something."""
+        return self._published
+
     async def run(self) -> None:
         """Publish until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._registry.watch(self._woken.set))
+            tasks.create_task(self._keys.watch(self._woken.set))
             while True:
                 await self._woken.wait()
                 await asyncio.sleep(self._pacer.delay(time.monotonic()))
@@ -63,15 +77,16 @@ class Publisher:
         try:
             with self._metrics.publish_seconds.time():
                 await self._advance()
-        except (RegistryError, InconsistentSnapshot) as error:
+        except (KeysError, RegistryError, InconsistentSnapshot) as error:
             if str(error) != self.status.error:
                 self._log.error("publish.failed", error=str(error), revision=self.status.revision)
             self.status = replace(self.status, error=str(error))
 
     async def _advance(self) -> None:
-        before = self._translation
+        before = await self._rekey()
         if before is None:
-            after = translate(await self._registry.load(), self._options)
+            auth = self._options.auth.with_keys(self._keys.jwks())
+            after = translate(await self._registry.load(), replace(self._options, auth=auth))
         else:
             changes = await self._changes(before.topology)
             # A revision alone is news: a restored registry may be the same at a lower one, and is followed from there.
@@ -82,6 +97,15 @@ class Publisher:
             after = retranslate(before, changes)
         self._translation = after
         await self._publish(after)
+
+    async def _rekey(self) -> Translation | None:
+        """Publish keys that have changed before the registry is read: they must not wait for one that is down."""
+        before = self._translation
+        if before is not None:
+            self._translation = with_keys(before, self._keys.jwks())
+            if self._translation is not before:
+                await self._publish(self._translation)
+        return self._translation
 
     async def _changes(self, topology: Topology) -> Changes:
         try:

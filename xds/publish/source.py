@@ -1,9 +1,9 @@
-"""What the publisher needs of a registry.
+"""What the publisher needs of a registry, and of whoever knows the issuers' keys.
 
-Owned here, by its consumer; `xds.registry` fulfils it, and any other source may.
+Owned here, by its consumer; `xds.registry` and `xds.tokens` fulfil it, and any other source may.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from xds.model import Changes, Topology
@@ -28,3 +28,26 @@ class Registry(Protocol):
         called too, since notifications may have been missed.
         """
         ...
+
+
+class Keys(Protocol):
+    """The keys that tokens are checked with."""
+
+    def jwks(self) -> Mapping[str, str]:
+        """Each issuer's JWKS, the last good one; raises `KeysUnavailable` as long as one has none."""
+        ...
+
+    async def watch(self, wake: Callable[[], None]) -> None:
+        """Call `wake` whenever they may have changed; runs until cancelled."""
+        ...
+
+
+class NoKeys:
+    """No keys that could change: every issuer's are among the options."""
+
+    def jwks(self) -> Mapping[str, str]:
+        """None."""
+        return {}
+
+    async def watch(self, wake: Callable[[], None]) -> None:
+        """Never calls `wake`."""

@@ -7,5 +7,6 @@ from xds.server.extauthz import Authorization
 from xds.server.fleet import Fleet
 from xds.server.service import AdsServer, ServerOptions
 from xds.server.stream import Surroundings
+from xds.server.tls import Certificates, Tls
 
-__all__ = ["AdsServer", "Authorization", "Fleet", "ServerOptions", "Surroundings"]
+__all__ = ["AdsServer", "Authorization", "Certificates", "Fleet", "ServerOptions", "Surroundings", "Tls"]

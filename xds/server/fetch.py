@@ -4,7 +4,10 @@ Always the whole answer, whatever version the request claims to hold. Where ther
 without resources, not NOT_FOUND: that there is none is an answer. Decides nothing about the protocol.
 """
 
+from typing import Any
+
 from xds.server import status
+from xds.server.authorisation import refuse_node
 from xds.server.services import Service, settle
 from xds.server.status import Ending
 from xds.server.stream import Surroundings, choose
@@ -13,7 +16,7 @@ from xds.session import Respond, SotwRequest, SotwSession, Violated, identify
 from xds.snapshot import Snapshot
 
 
-def fetch(service: Service, data: bytes, around: Surroundings) -> bytes | Ending:
+def fetch(service: Service, data: bytes, context: Any, around: Surroundings) -> bytes | Ending:  # noqa: ANN401
     """The response to a request, or how to end instead."""
     try:
         claimed, request = decode_sotw(data)
@@ -22,6 +25,9 @@ def fetch(service: Service, data: bytes, around: Surroundings) -> bytes | Ending
     node = identify(claimed, None)
     if isinstance(node, Violated):
         return status.violated(node.reason)
+    refusal = refuse_node(around.tls, context, node)
+    if refusal:
+        return refusal
     asked = settle(SotwRequest(type_url=request.type_url, names=request.names), service.type_url)
     if isinstance(asked, Violated):
         return status.violated(asked.reason)

@@ -26,7 +26,6 @@ from xds.session import Violated
 # Types that there is nothing of yet: asked for, they are answered as any name that does not exist.
 SECRET = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"  # noqa: S105 -- a type
 RUNTIME = "type.googleapis.com/envoy.service.runtime.v3.Runtime"
-EXTENSION = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
 
 _Request = TypeVar("_Request", bound=Request)
 
@@ -67,7 +66,7 @@ SERVICES = (
     Service(route_pb2.DESCRIPTOR, "ScopedRoutesDiscoveryService", TypeUrl.SCOPE),
     Service(secret_pb2.DESCRIPTOR, "SecretDiscoveryService", SECRET),
     Service(runtime_pb2.DESCRIPTOR, "RuntimeDiscoveryService", RUNTIME),
-    Service(extension_pb2.DESCRIPTOR, "ExtensionConfigDiscoveryService", EXTENSION),
+    Service(extension_pb2.DESCRIPTOR, "ExtensionConfigDiscoveryService", TypeUrl.EXTENSION),
 )
 
 

@@ -15,6 +15,11 @@ class Ending:
     code: grpc.StatusCode
     text: str = ""
 
+    @property
+    def is_alarming(self) -> bool:
+        """Whether somebody should look: a client that may not what it asks is an attack, or a mistake of ours."""
+        return self.code is grpc.StatusCode.PERMISSION_DENIED
+
 
 CLOSED = Ending("closed", grpc.StatusCode.OK)
 DRAINED = Ending("drained", grpc.StatusCode.OK)
@@ -29,6 +34,11 @@ LOST = Ending("reset", grpc.StatusCode.OK, "the connection was lost")
 def violated(text: str) -> Ending:
     """The client broke the protocol."""
     return Ending("refused", grpc.StatusCode.INVALID_ARGUMENT, text)
+
+
+def forbidden(text: str) -> Ending:
+    """The client's certificate is not good for what it asks."""
+    return Ending("refused", grpc.StatusCode.PERMISSION_DENIED, text)
 
 
 def unknown_group(group: str, known: tuple[str, ...]) -> Ending:

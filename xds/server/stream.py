@@ -17,10 +17,12 @@ import grpc
 from xds.names import NodeGroup
 from xds.publish import Feed, Slot
 from xds.server import status
+from xds.server.authorisation import refuse_node
 from xds.server.fleet import Fleet, StreamRecord
 from xds.server.journal import Journal
 from xds.server.services import Service, settle
 from xds.server.status import Ending
+from xds.server.tls import Tls
 from xds.server.variants import Request, VariantParts
 from xds.server.wire import Garbage
 from xds.session import LastGood, Limits, Nacked, Node, Output, Respond, Violated, identify
@@ -30,7 +32,7 @@ from xds.telemetry import EndReason, Logger, Metrics
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What all streams of a server share. Both time limits are in seconds."""
+    """What all streams of a server share; without `tls` they are in plain text. Both time limits are in seconds."""
 
     feed: Feed
     fleet: Fleet
@@ -38,6 +40,7 @@ class Surroundings:
     limits: Limits
     frames: Frames
     last_good: defaultdict[NodeGroup, LastGood] = field(default_factory=lambda: defaultdict(LastGood))
+    tls: Tls | None = None
     first_request_seconds: float = 30.0
     write_seconds: float = 30.0
 
@@ -97,7 +100,7 @@ class Stream:
         slot = self._choose()
         if first is None or slot is None or self._node is None:
             ending = self._ending or status.CLOSED
-            self._log.info("stream.refused", reason=ending.reason, text=ending.text)
+            self._refuse(ending)
             return ending
         self._last_good = self._around.last_good[self._node.group]
         self._session = self._variant.session(
@@ -110,11 +113,19 @@ class Stream:
             await self._converse(first, self._node.group)
         return self._ending or status.CLOSED
 
+    def _refuse(self, ending: Ending) -> None:
+        log = self._log.bind(peer=self._context.peer())
+        if self._node:
+            log = log.bind(node_id=self._node.id, node_group=self._node.group)
+        note = log.warning if ending.is_alarming else log.info
+        note("stream.refused", reason=ending.reason, text=ending.text)
+
     def _choose(self) -> Slot | None:
         """The snapshot of the node's group; None if the stream is to end instead."""
         if self._node is None or self._ending:
             return None
-        slot = choose(self._around.feed, self._node.group)
+        refusal = refuse_node(self._around.tls, self._context, self._node)
+        slot = refusal or choose(self._around.feed, self._node.group)
         if isinstance(slot, Ending):
             self.end(slot)
             return None

@@ -18,7 +18,7 @@ from xds.session.outputs import Acked, Nacked
 from xds.session.standing import Standing
 from xds.session.subscription import Subscription
 from xds.session.typestate import InFlight, TypeState
-from xds.snapshot import Ref, Resource, ResourceTable, Snapshot, delta_size, removal_size
+from xds.snapshot import Ref, Resource, ResourceTable, Snapshot, Whole, awaited_by, delta_size, removal_size
 
 _BEATS = 3
 """How often a client hears of a resource within the time after which it would let go of it."""
@@ -45,6 +45,8 @@ class Plan:
     upserts: list[Resource] = field(default_factory=list)
     removed: list[ResourceName] = field(default_factory=list)
     alive: tuple[Resource, ...] = ()
+    whole: Whole | None = None
+    """The table that `upserts` are all of."""
 
     @property
     def is_empty(self) -> bool:
@@ -56,8 +58,10 @@ class Plan:
         """How many resources and removals it has."""
         return len(self.upserts) + len(self.removed)
 
-    def changes(self) -> dict[ResourceName, Resource | None]:
+    def changes(self) -> Mapping[ResourceName, Resource | None]:
         """The plan as what the client will hold under each name."""
+        if self.whole and not self.removed:
+            return self.whole.by_name
         return {
             **{resource.name: resource for resource in self.upserts},
             **dict.fromkeys(self.removed),
@@ -129,23 +133,22 @@ class Convergence:
                 if not plan.is_empty or (state.must_be_told and not state.answered):
                     yield state, plan
 
-    def record(
-        self, state: TypeState, nonce: Nonce, version_info: str, changes: Mapping[ResourceName, Resource | None]
-    ) -> None:
+    def record(self, state: TypeState, nonce: Nonce, version_info: str, plan: Plan) -> None:
         """Note a response as sent, before it is written: its acknowledgement may be quicker than we are.
 
         xDS protocol, "Resource warming": a cluster that is sent again warms again, and Envoy then needs its
         endpoints again, even unchanged.
         """
-        upserts = [resource for resource in changes.values() if resource]
-        named = {ref for resource in upserts for ref in resource.refs}
-        state.send(InFlight(nonce, version_info, self.snapshot.number, changes, named))
-        for ref in {ref for resource in upserts for ref in resource.awaits}:
-            awaited = self._states.get(ref.type_url)
+        changes = plan.changes()
+        named = plan.whole.refs if plan.whole else {ref for resource in plan.upserts for ref in resource.refs}
+        completes = state.target if state.differing <= changes.keys() else None
+        state.send(InFlight(nonce, version_info, self.snapshot.number, changes, named, completes))
+        for type_url, names in (plan.whole.awaits if plan.whole else awaited_by(plan.upserts)).items():
+            awaited = self._states.get(type_url)
             if awaited is None:
-                self._awaited.setdefault(ref.type_url, set()).add(ref.name)
-            elif awaited.covers(ref.name):
-                awaited.owe((ref.name,))
+                self._awaited.setdefault(type_url, set()).update(names)
+            else:
+                awaited.owe(awaited.covered(names))
 
     def acknowledge(self, state: TypeState, error: str | None) -> tuple[Acked | Nacked, ...]:
         """Take the client's word on the response in flight, if there is one; `error` makes it a NACK."""
@@ -181,6 +184,9 @@ class Convergence:
 
     def _plan(self, state: TypeState, now: float) -> Plan:
         """What may go now, as much of it as one response may carry, and always something of it; removals come last."""
+        if state.is_untold and (opening := self._opening(state)):
+            self._beat(state, opening, now)
+            return opening
         self._usable.clear()
         plan = Plan()
         gone: list[ResourceName] = []
@@ -208,6 +214,18 @@ class Convergence:
         state.waiting = {name: since for name, since in waiting.items() if state.is_due(name)}
         self._beat(state, plan, now)
         return plan
+
+    def _opening(self, state: TypeState) -> Plan | None:
+        """The first response, to a client that holds nothing and asks for all; none if that is too much for one.
+
+        What every plan would come to, since nothing of a first response waits; but all such streams share its parts.
+        """
+        whole = state.target.whole
+        if not state.subscription.covers_all(whole.names) or (
+            whole.bytes > self.limits.response_bytes and state.type_url not in self._whole
+        ):
+            return None
+        return Plan(whole.resources, sorted(state.owed - whole.names), whole=whole)
 
     def _may_go(self, state: TypeState, name: ResourceName, now: float, waiting: dict[ResourceName, float]) -> bool:
         """Whether that change goes now; if it is one that waits, notes since when."""
@@ -263,7 +281,7 @@ class Convergence:
                 if state.is_parked(user) or self._readiness(state, user) is Readiness.IN_USE:
                     return Readiness.IN_USE
                 readiness = Readiness.WAITS
-            if state.is_naming(ref) or any(ref in ghost.refs for ghost in state.ghosts.values()):
+            if state.is_naming(ref):
                 readiness = Readiness.WAITS
         return readiness
 

@@ -5,7 +5,7 @@ xDS protocol, "Incremental xDS". Knows nothing about streams or encodings of req
 
 from collections.abc import Set as AbstractSet
 
-from xds.names import Nonce, ResourceName, Version
+from xds.names import Nonce, ResourceName, TypeUrl, Version
 from xds.session.convergence import Convergence, Plan
 from xds.session.identity import TTL_FEATURE
 from xds.session.limits import Limits
@@ -82,8 +82,8 @@ class DeltaSession:
                 held = Resource(ResourceName(name), Version(version), b"")
             state.holdings.put(ResourceName(name), held)
         state.answered = bool(request.known)
-        state.owe(name for name in subscription.names if state.holdings.get(name) is None)
-        state.owe(name for name in self._convergence.take_awaited(request.type_url) if state.covers(name))
+        state.owe(name for name in subscription.names if not request.known or state.holdings.get(name) is None)
+        state.owe(state.covered(self._convergence.take_awaited(request.type_url)))
 
     def _acknowledge(self, state: TypeState, request: DeltaRequest) -> tuple[Output, ...]:
         """Take the acknowledgement in a request, if there is one ("ACK and NACK semantics summary")."""
@@ -95,7 +95,12 @@ class DeltaSession:
         return self._convergence.acknowledge(state, request.error)
 
     def _respond(self, cause: Cause, now: float) -> tuple[Output, ...]:
-        return tuple(self._response(state, plan, cause) for state, plan in self._convergence.plans(now))
+        responses: list[Output] = []
+        for state, due in self._convergence.plans(now):
+            plan = _sayable(state, due)
+            if not plan.is_empty or plan is due:
+                responses.append(self._response(state, plan, cause))
+        return tuple(responses)
 
     def _response(self, state: TypeState, plan: Plan, cause: Cause) -> Respond:
         self._nonces += 1
@@ -103,7 +108,7 @@ class DeltaSession:
         version = state.target.version_info
         mortality = Mortality(self._convergence.tells_ttl, plan.alive)
         body = self._frames.delta(state.type_url, version, plan.upserts, plan.removed, mortality)
-        self._convergence.record(state, nonce, version, plan.changes())
+        self._convergence.record(state, nonce, version, plan)
         return Respond(
             type_url=state.type_url,
             nonce=nonce,
@@ -114,6 +119,19 @@ class DeltaSession:
             removed=len(plan.removed),
             cause=cause,
         )
+
+
+def _sayable(state: TypeState, due: Plan) -> Plan:
+    """What of a plan may be said: of a filter's config no removal, and not that there is none.
+
+    An Envoy (1.40) that hears of one while it starts never gets ready; left alone it goes on after a time. And a filter
+    that is still named must not lose its config (Envoy issue 32823).
+    """
+    if state.type_url != TypeUrl.EXTENSION or not due.removed:
+        return due
+    for name in due.removed:
+        state.drop(name)
+    return Plan(due.upserts, alive=due.alive)
 
 
 def _change(state: TypeState, request: DeltaRequest) -> None:

@@ -45,6 +45,11 @@ class Holdings:
         """Forget about everything but these names."""
         self.rebase(ResourceTable(self._base.type_url), names)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was ever noted."""
+        return not self._exceptions and not self._base
+
     def candidates(self, target: ResourceTable) -> AbstractSet[ResourceName]:
         """Every name under which the client may hold something else than `target` has."""
         changed = target.changed_since(self._base)
@@ -54,7 +59,10 @@ class Holdings:
 
     def rebase(self, target: ResourceTable, differing: Iterable[ResourceName]) -> None:
         """Say the same in terms of `target`, from which the client differs in these names."""
-        self._exceptions = {name: self.get(name) for name in differing}
+        if self.is_empty:
+            self._exceptions = dict.fromkeys(differing)
+        else:
+            self._exceptions = {name: self.get(name) for name in differing}
         self._base = target
         self._users = None
 

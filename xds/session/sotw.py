@@ -95,7 +95,7 @@ class SotwSession:
         dropped = False
         for state, due in self._convergence.plans(now):
             plan = due
-            if not state.is_known:
+            if not state.is_known and not due.whole:
                 plan = Plan([*state.everything()], due.removed, due.alive)
             if state.type_url not in WHOLE_TYPES:
                 plan = _sayable(state, due)
@@ -114,7 +114,7 @@ class SotwSession:
         body = self._frames.sotw(state.type_url, version, resources, tells_ttl=self._convergence.tells_ttl)
         self._nonces += 1
         nonce = Nonce(str(self._nonces))
-        self._convergence.record(state, nonce, version, plan.changes())
+        self._convergence.record(state, nonce, version, plan)
         return Respond(
             type_url=state.type_url,
             nonce=nonce,
@@ -132,6 +132,8 @@ def _whole(state: TypeState, plan: Plan) -> tuple[list[Resource], str]:
 
     What must wait, or was rejected, stands in it as the client holds it now.
     """
+    if plan.whole:
+        return plan.upserts, state.target.version_info
     changes = plan.changes()
     kept = {name: state.holdings.get(name) for name in state.differing if name not in changes}
     wanted = {**{resource.name: resource for resource in state.everything()}, **kept}
@@ -147,6 +149,8 @@ def _sayable(state: TypeState, due: Plan) -> Plan:
     "Deleting Resources": a removal it can't; that is implied by what names the resource. But endpoints that a client
     asks for, and waits for, are said to be none: on another replica their cluster may be gone already.
     """
+    if not due.removed:
+        return due
     plan = Plan([*due.upserts], alive=due.alive)
     for name in due.removed:
         if name in state.owed and state.type_url == TypeUrl.ENDPOINT:

@@ -6,7 +6,7 @@ Knows nothing about other types; what must wait for them is `convergence`'s busi
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from xds.names import Nonce, ResourceName, Version
 from xds.session.holdings import Holdings
@@ -18,7 +18,8 @@ from xds.snapshot import Ref, Resource, ResourceTable
 class InFlight:
     """A response that was sent and not yet answered: what it says of each name (None: removed).
 
-    The client may hold it already; `named` is what its resources refer to.
+    The client may hold it already; `named` is what its resources refer to, `completes` the table of which it holds all
+    that it asks for once it has taken this.
     """
 
     nonce: Nonce
@@ -26,6 +27,7 @@ class InFlight:
     snapshot: int
     changes: Mapping[ResourceName, Resource | None]
     named: AbstractSet[Ref]
+    completes: ResourceTable | None = None
 
 
 @dataclass(slots=True)
@@ -61,6 +63,15 @@ class TypeState:
         """Whether the client asks for that name."""
         return self.subscription.covers(name)
 
+    def covered(self, names: AbstractSet[ResourceName]) -> set[ResourceName]:
+        """Those of these names that the client asks for."""
+        return set(names) if self.subscription.is_wildcard else set(self.subscription.names & names)
+
+    @property
+    def is_untold(self) -> bool:
+        """Whether nothing was sent yet, to a client that holds nothing."""
+        return self.newest is None and not self.answered
+
     @property
     def must_be_told(self) -> bool:
         """Whether the client is owed a first answer even if it says that there is nothing."""
@@ -71,6 +82,9 @@ class TypeState:
         if target is not self.target:
             self.target = target
             self.stale = True
+            # What is back before the client could have been told that it was gone: it may hold the old one yet.
+            for name in [name for name in self.ghosts if name in target]:
+                self.holdings.put(name, replace(self.ghosts.pop(name), version=Version("")))
             self._reconsider()
 
     def refresh(self) -> None:
@@ -78,9 +92,11 @@ class TypeState:
         if not self.stale:
             return
         self.stale = False
-        self.differing = {
-            name for name in self.holdings.candidates(self.target) if self.covers(name) and not self._is_held(name)
-        }
+        if self.holdings.is_empty:
+            self.differing = self.covered(self.target.whole.names)
+        else:
+            candidates = self.holdings.candidates(self.target)
+            self.differing = {name for name in candidates if self.covers(name) and not self._is_held(name)}
         self.holdings.rebase(self.target, self.differing)
         self._queue = None
 
@@ -123,25 +139,38 @@ class TypeState:
         self.in_flight = in_flight
         self.newest = in_flight.nonce
         self.answered = True
-        for name in in_flight.changes:
-            self.owed.discard(name)
-            self.waiting.pop(name, None)
+        self.owed.difference_update(in_flight.changes)
+        if self.waiting:
+            for name in in_flight.changes:
+                self.waiting.pop(name, None)
 
     def acknowledge(self) -> None:
         """The client applied the response in flight."""
-        if self.in_flight:
-            for name, resource in self.in_flight.changes.items():
+        sent, self.in_flight = self.in_flight, None
+        if sent is None:
+            return
+        self.is_known = True
+        if self.rejected or self.ghosts:
+            for name in sent.changes:
                 self.rejected.pop(name, None)
                 self.ghosts.pop(name, None)
-                if self.covers(name):
-                    self._hold(name, resource)
-            self.in_flight = None
-            self.is_known = True
+        if sent.completes is self.target and not self.stale:
+            self.differing = set()
+            self.holdings.rebase(self.target, ())
+            self._queue = None
+            return
+        for name, resource in sent.changes.items():
+            if self.covers(name):
+                self._hold(name, resource)
 
     def reject(self) -> None:
         """The client rejected the response in flight; it keeps what it held."""
         if self.in_flight:
-            offered = {name: _version(resource) for name, resource in self.in_flight.changes.items()}
+            offered = {
+                name: _version(resource)
+                for name, resource in self.in_flight.changes.items()
+                if resource or self.holdings.get(name)
+            }
             self.rejected.update(dict.fromkeys(offered, offered))
             self.in_flight = None
             self._reconsider()
@@ -153,8 +182,8 @@ class TypeState:
     def drop(self, name: ResourceName) -> None:
         """Note that the client holds that name no longer, without its being told."""
         held = self.holdings.get(name)
-        if held and self.subscription.is_wildcard:
-            self.ghosts[name] = held  # one that asked by name lets go of it with what named it
+        if held:
+            self.ghosts[name] = held
         self.holdings.put(name, None)
         self.owed.discard(name)
         self.waiting.pop(name, None)

@@ -6,7 +6,7 @@ Pure. Knows neither what the resources mean nor how they are sent.
 from xds.snapshot.frames import Frames, Mortality, delta_size, removal_size, with_nonce
 from xds.snapshot.resource import Ref, Resource, encode_resource
 from xds.snapshot.snapshot import Snapshot, dangling
-from xds.snapshot.table import ResourceTable
+from xds.snapshot.table import ResourceTable, Whole, awaited_by
 from xds.snapshot.wire import field
 
 __all__ = [
@@ -16,6 +16,8 @@ __all__ = [
     "Resource",
     "ResourceTable",
     "Snapshot",
+    "Whole",
+    "awaited_by",
     "dangling",
     "delta_size",
     "encode_resource",

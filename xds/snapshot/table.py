@@ -5,10 +5,12 @@ Knows nothing about types other than by name.
 
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from functools import cached_property
 from hashlib import blake2b
 from typing import Self
 
 from xds.names import ResourceName
+from xds.snapshot.frames import delta_size
 from xds.snapshot.resource import Ref, Resource
 
 _LINEAGE = 64
@@ -23,7 +25,7 @@ class ResourceTable:
     `replace` makes the next table in time proportional to the change (but for one copy of the dictionary).
     """
 
-    __slots__ = ("_lineage", "_mortal", "_resources", "_sum", "_token", "_users", "type_url")
+    __slots__ = ("__dict__", "_lineage", "_mortal", "_resources", "_sum", "_token", "_users", "type_url")
 
     def __init__(self, type_url: str, resources: Iterable[Resource] = ()) -> None:
         self.type_url = type_url
@@ -75,6 +77,11 @@ class ResourceTable:
     def refs(self) -> Iterable[Ref]:
         """Every resource that is named from this table, once."""
         return self._users.keys()
+
+    @cached_property
+    def whole(self) -> "Whole":
+        """The table as one response. Streams that open are all sent it, so it is made once."""
+        return Whole(self.type_url, self._resources, self._users.keys())
 
     @property
     def mortal(self) -> Mapping[ResourceName, Resource]:
@@ -139,6 +146,27 @@ class ResourceTable:
             self._users[ref] -= 1
             if not self._users[ref]:
                 del self._users[ref]
+
+
+class Whole:
+    """All resources of a table, sorted by name, and what they name; shared, and not to be changed."""
+
+    def __init__(self, type_url: str, resources: Mapping[ResourceName, Resource], refs: AbstractSet[Ref]) -> None:
+        self.by_name = resources
+        self.refs = refs
+        self.resources = [resources[name] for name in sorted(resources)]
+        self.names = resources.keys()
+        self.bytes = sum(delta_size(type_url, each) for each in self.resources)
+        self.awaits = awaited_by(self.resources)
+
+
+def awaited_by(resources: Iterable[Resource]) -> dict[str, set[ResourceName]]:
+    """What these resources await, by type."""
+    awaited: dict[str, set[ResourceName]] = {}
+    for resource in resources:
+        for ref in resource.awaits:
+            awaited.setdefault(ref.type_url, set()).add(ref.name)
+    return awaited
 
 
 def _term(resource: Resource) -> int:

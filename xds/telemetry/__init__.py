@@ -5,6 +5,7 @@ Knows nothing about what it reports on: names and numbers are handed to it.
 
 from xds.telemetry.logs import Logger, configure, get_logger, redact
 from xds.telemetry.metrics import CalloutOutcome, EndReason, LookupSource, Metrics, RequestKind, Variant
+from xds.telemetry.native import native_lines
 
 __all__ = [
     "CalloutOutcome",
@@ -16,5 +17,6 @@ __all__ = [
     "Variant",
     "configure",
     "get_logger",
+    "native_lines",
     "redact",
 ]

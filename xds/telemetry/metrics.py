@@ -4,7 +4,7 @@ Every label has few values, all known beforehand: a node or a tenant is never on
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -28,6 +28,12 @@ CalloutOutcome = Literal["admitted", "refused", "undecided"]
 
 LookupSource = Literal["table", "cache", "introspection", "joined"]
 """Who knew a session token: the table; the cache; its issuer, asked for it, or for another request that waited."""
+
+Exchanged = Literal["granted", "denied", "limited", "failed"]
+"""What became of an API key that was presented: a token; none; too often; the registry did not answer."""
+
+Validated = Literal["allowed", "refused", "limited"]
+"""What became of the question whether a token is good in a cell."""
 
 _PREFIX = "alphaswarm_xds"
 _OTHER_TYPE = "other"
@@ -53,6 +59,7 @@ class Metrics:
         self._add_publishes()
         self._add_registry()
         self._add_callouts()
+        self._add_tokens()
         ProcessCollector(registry=self._registry)
 
     def _add_streams(self) -> None:
@@ -98,6 +105,12 @@ class Metrics:
         """1 while the registry can be reached, else 0."""
         self.registry_reconnects = self._counter("registry_reconnects", "Connections to the registry made again.")
         """Connections to the registry made again."""
+        self.tokens_required = self._gauge("tokens_required", "1 while every request to a cell needs a token, else 0.")
+        """1 while every request to a cell needs a token, else 0."""
+        self.jwks_keys = self._gauge("jwks_keys", "Public keys that issuers publish now.")
+        """Public keys that issuers publish now."""
+        self.jwks_failures = self._counter("jwks_failures", "Fetches of keys that failed; the last good ones stay.")
+        """Fetches of keys that failed; the last good ones stay."""
         self._info = Info(_PREFIX, "The control plane and its modes.", registry=self._registry)
 
     def _add_callouts(self) -> None:
@@ -109,6 +122,22 @@ class Metrics:
             "callout_suspended", "1 while the introspection endpoint has failed and is not asked, else 0."
         )
         """1 while the introspection endpoint has failed and is not asked, else 0."""
+
+    def _add_tokens(self) -> None:
+        self._exchanges = self._counter("token_exchanges", "API keys presented for a token, by outcome.", "outcome")
+        self._validations = self._counter("token_validations", "Questions whether a token is good.", "outcome")
+        for exchanged in get_args(Exchanged):
+            self._exchanges.labels(exchanged)
+        for validated in get_args(Validated):
+            self._validations.labels(validated)
+
+    def count_exchange(self, outcome: Exchanged) -> None:
+        """Count an API key that was presented."""
+        self._exchanges.labels(outcome).inc()
+
+    def count_validation(self, outcome: Validated) -> None:
+        """Count a token that was asked about."""
+        self._validations.labels(outcome).inc()
 
     def open_stream(self, variant: Variant) -> None:
         """Count a stream as open."""
@@ -155,6 +184,7 @@ class Metrics:
 
     def set_info(self, *, version: str, auth_mode: str, cba_mode: str) -> None:
         """Set what never changes while the process runs."""
+        self.tokens_required.set(auth_mode == "required")
         self._info.info({"version": version, "auth_mode": auth_mode, "cba_mode": cba_mode})
 
     def render(self) -> bytes:

@@ -1,4 +1,4 @@
-"""The state of the two parts that can be behind: the registry's connection, and what is published.
+"""The state of the parts that can be behind: the registry's connection, issuers' keys, and what is published.
 
 Plain values. Knows nothing about how they are come by, nor how they are shown.
 """
@@ -17,6 +17,20 @@ class RegistryStatus:
     connected: bool
     error: str
     since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerStatus:
+    """An issuer's keys: how many it has now, and how many it withdrew that are still accepted.
+
+    `fetched_at`, in seconds since the epoch, is when they came last; `error` is why they did not since, or empty.
+    """
+
+    issuer: str
+    keys: int
+    retiring: int
+    fetched_at: float | None
+    error: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,20 +4,32 @@ Pure. What cannot be translated is a `Problem` in the result; the rest is transl
 """
 
 from xds.translate.authentication import TENANT_HEADER
-from xds.translate.options import AuthOptions, CalloutOptions, CellBound, ClusterOptions, ConnectionOptions, EdgeOptions
+from xds.translate.options import (
+    AuthMode,
+    AuthOptions,
+    CalloutOptions,
+    CellBound,
+    ClusterOptions,
+    ConnectionOptions,
+    EdgeOptions,
+    IssuerOptions,
+)
 from xds.translate.problems import Problem
-from xds.translate.translation import Translation, retranslate, translate
+from xds.translate.translation import Translation, retranslate, translate, with_keys
 
 __all__ = [
     "TENANT_HEADER",
+    "AuthMode",
     "AuthOptions",
     "CalloutOptions",
     "CellBound",
     "ClusterOptions",
     "ConnectionOptions",
     "EdgeOptions",
+    "IssuerOptions",
     "Problem",
     "Translation",
     "retranslate",
     "translate",
+    "with_keys",
 ]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from xds.names import NodeGroup, NodeId
+from xds.translate.channel import ChannelTls, transport_socket
+from xds.translate.overload import overload_manager
 
 XDS_CLUSTER = "alphaswarm-xds"
 
@@ -16,7 +18,7 @@ _RECONNECT = {"retry_back_off": {"base_interval": "0.5s", "max_interval": "5s"}}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootstrapOptions:
-    """What differs from one Envoy to the next."""
+    """What differs from one Envoy to the next; without `tls` it subscribes in plain text."""
 
     node_id: NodeId
     node_group: NodeGroup
@@ -26,18 +28,23 @@ class BootstrapOptions:
     region: str = ""
     zone: str = ""
     max_connections: int = 50_000
+    """Of all clients together: less than half of the file descriptors that the process may have."""
+
+    max_heap_bytes: int = 2 * 1024**3
+    """Below what the machine, or the container, gives it: Envoy's scopes of a million tenants take 1.4 GB."""
+    tls: ChannelTls | None = None
 
 
 def bootstrap(options: BootstrapOptions) -> dict[str, object]:
     """The bootstrap as a JSON object. The admin interface is on loopback only."""
-    host, port = options.server
     return {
         "node": {
             "id": options.node_id,
             "cluster": options.node_group,
             "locality": {"region": options.region, "zone": options.zone},
         },
-        "admin": {"address": _address("127.0.0.1", options.admin_port)},
+        # It answers, and so the Envoy is seen to be alive, although clients hold every connection there may be.
+        "admin": {"address": _address("127.0.0.1", options.admin_port), "ignore_global_conn_limit": True},
         "dynamic_resources": {
             "ads_config": {
                 "api_type": "DELTA_GRPC" if options.variant == "delta" else "GRPC",
@@ -48,23 +55,15 @@ def bootstrap(options: BootstrapOptions) -> dict[str, object]:
             "cds_config": _over_ads(),
             "lds_config": _over_ads(),
         },
-        "static_resources": {"clusters": [_xds_cluster(host, port)]},
-        "overload_manager": {
-            "resource_monitors": [
-                {
-                    "name": "envoy.resource_monitors.global_downstream_max_connections",
-                    "typed_config": {
-                        "@type": "type.googleapis.com/envoy.extensions.resource_monitors"
-                        ".downstream_connections.v3.DownstreamConnectionsConfig",
-                        "max_active_downstream_connections": options.max_connections,
-                    },
-                }
-            ]
-        },
+        "static_resources": {"clusters": [_xds_cluster(options)]},
+        "overload_manager": overload_manager(
+            max_connections=options.max_connections, max_heap_bytes=options.max_heap_bytes
+        ),
     }
 
 
-def _xds_cluster(host: str, port: int) -> dict[str, object]:
+def _xds_cluster(options: BootstrapOptions) -> dict[str, object]:
+    host, port = options.server
     http2 = {
         # A connection that died without a word is noticed, and made again, within a minute.
         "connection_keepalive": {"interval": "30s", "timeout": "10s"},
@@ -84,6 +83,7 @@ def _xds_cluster(host: str, port: int) -> dict[str, object]:
             "cluster_name": XDS_CLUSTER,
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(host, port)}}]}],
         },
+        **({"transport_socket": transport_socket(options.tls)} if options.tls else {}),
     }
 
 

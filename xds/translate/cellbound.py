@@ -32,16 +32,16 @@ STAT_PREFIX = "cba_"
 
 def only_in(cell: CellId, auth: AuthOptions) -> RbacPerRoute | None:
     """What a cell's routes demand of a token: no cell claim, or exactly this cell. None if it is not looked at."""
-    if auth.cell_bound is CellBound.OFF:
+    if auth.cell_bound is CellBound.OFF or not auth.cell_claims:
         return None
-    unbound = Principal(not_id=_claim(auth.cell_claim, ValueMatcher(present_match=True)))
-    bound_here = _claim(auth.cell_claim, ValueMatcher(string_match=StringMatcher(exact=cell)))
+    each_is_free = [Principal(or_ids=PrincipalSet(ids=[*_free_in(cell, claim)])) for claim in auth.cell_claims]
+    everywhere = Principal(and_ids=PrincipalSet(ids=each_is_free)) if len(each_is_free) > 1 else each_is_free[0]
     rules = Rbac(
         action=RbacAction.ALLOW,
         policies={
             "cell-bound": Policy(
                 permissions=[Permission(any=True)],
-                principals=[Principal(or_ids=PrincipalSet(ids=[unbound, bound_here]))],
+                principals=[everywhere],
             )
         },
     )
@@ -50,8 +50,13 @@ def only_in(cell: CellId, auth: AuthOptions) -> RbacPerRoute | None:
     return RbacPerRoute(rbac=RbacFilter(rules=rules, rules_stat_prefix=STAT_PREFIX))
 
 
-def _claim(name: str, value: ValueMatcher) -> Principal:
-    path = [*PAYLOAD_PATH, *name.split(".")]
+def _free_in(cell: CellId, claim: tuple[str, ...]) -> tuple[Principal, Principal]:
+    unbound = Principal(not_id=_claim(claim, ValueMatcher(present_match=True)))
+    return unbound, _claim(claim, ValueMatcher(string_match=StringMatcher(exact=cell)))
+
+
+def _claim(name: tuple[str, ...], value: ValueMatcher) -> Principal:
+    path = [*PAYLOAD_PATH, *name]
     matcher = MetadataMatcher(
         filter=PAYLOAD_NAMESPACE, path=[MetadataMatcherPathSegment(key=key) for key in path], value=value
     )

@@ -110,7 +110,11 @@ def _protocol_options(protocol: UpstreamProtocol, options: ClusterOptions) -> Ht
     if protocol is UpstreamProtocol.HTTP2:
         # Extended CONNECT carries websockets over HTTP/2.
         explicit = HttpProtocolOptionsExplicitHttpConfig(
-            http2_protocol_options=Http2ProtocolOptions(allow_connect=True)
+            http2_protocol_options=Http2ProtocolOptions(
+                allow_connect=True,
+                initial_stream_window_size=options.stream_window_bytes,
+                initial_connection_window_size=options.connection_window_bytes,
+            )
         )
     else:
         explicit = HttpProtocolOptionsExplicitHttpConfig(http_protocol_options=Http1ProtocolOptions())

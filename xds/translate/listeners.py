@@ -3,6 +3,8 @@
 It names no cell and no tenant: those come by scopes and routes, so that it need not change, and drain, for them.
 """
 
+from collections.abc import Iterator
+
 from envoy_data_plane.envoy.config.accesslog.v3 import (
     AccessLogFilter,
     ComparisonFilter,
@@ -10,8 +12,13 @@ from envoy_data_plane.envoy.config.accesslog.v3 import (
     ResponseFlagFilter,
     StatusCodeFilter,
 )
+from envoy_data_plane.envoy.config.common.mutation_rules.v3 import HeaderMutation as HeaderMutationRule
 from envoy_data_plane.envoy.config.core.v3 import (
     DataSource,
+    ExtensionConfigSource,
+    HeaderValue,
+    HeaderValueOption,
+    HeaderValueOptionHeaderAppendAction,
     Http2ProtocolOptions,
     HttpProtocolOptions,
     HttpProtocolOptionsHeadersWithUnderscoresAction,
@@ -20,6 +27,8 @@ from envoy_data_plane.envoy.config.core.v3 import (
     TypedExtensionConfig,
 )
 from envoy_data_plane.envoy.config.listener.v3 import Filter, FilterChain, Listener
+from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import HeaderMutation, Mutations
+from envoy_data_plane.envoy.extensions.filters.http.jwt_authn.v3 import JwtAuthentication
 from envoy_data_plane.envoy.extensions.filters.http.rbac.v3 import Rbac
 from envoy_data_plane.envoy.extensions.filters.http.router.v3 import Router
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import (
@@ -37,14 +46,19 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v
 )
 from envoy_data_plane.google.protobuf import Struct
 
-from xds.translate.authentication import JWT_FILTER, TENANT_HEADER, check_tokens, strip_headers
-from xds.translate.callout import callout_filter, let_opaque_pass, unanswered
+from xds.translate.authentication import JWT_FILTER, TENANT_HEADER, strip_headers
+from xds.translate.callout import callout_filter, unanswered
 from xds.translate.cellbound import RBAC_FILTER
 from xds.translate.messages import over_ads, pack, socket_address
 from xds.translate.naming import EDGE_LISTENER, TENANT_SCOPES
-from xds.translate.options import AuthOptions, EdgeOptions
+from xds.translate.options import AuthMode, AuthOptions, EdgeOptions
+from xds.translate.places import hide_tokens
+from xds.translate.privacy import privacy_filter
+from xds.translate.tenantclaim import TENANT_FILTER, require_tenant
 
 STAT_PREFIX = "ingress_http"
+SERVER_NAME = "alphaswarm-edge"
+"""What every answer says in `server`, whatever the upstream said."""
 
 
 def edge(address: tuple[str, int], options: EdgeOptions) -> Listener:
@@ -67,12 +81,13 @@ def _connection_manager(options: EdgeOptions) -> HttpConnectionManager:
         scoped_routes=_scoped_routes(),
         early_header_mutation_extensions=[
             TypedExtensionConfig(
-                name="envoy.http.early_header_mutation.header_mutation", typed_config=pack(strip_headers())
+                name="envoy.http.early_header_mutation.header_mutation", typed_config=pack(strip_headers(options.auth))
             )
         ],
         http_filters=[
             *_token_filters(options.auth),
             HttpFilter(name=RBAC_FILTER, typed_config=pack(Rbac())),
+            privacy_filter(),
             HttpFilter(name="envoy.filters.http.router", typed_config=pack(Router(suppress_envoy_headers=True))),
         ],
         # Not on the /ws routes: whether a request may upgrade is decided by its first route, and that is the
@@ -80,13 +95,18 @@ def _connection_manager(options: EdgeOptions) -> HttpConnectionManager:
         upgrade_configs=[HttpConnectionManagerUpgradeConfig(upgrade_type="websocket")],
         local_reply_config=_local_replies(options.auth),
         use_remote_address=True,
+        xff_num_trusted_hops=limits.trusted_hops,
+        server_name=SERVER_NAME,
         normalize_path=True,
         merge_slashes=True,
         path_with_escaped_slashes_action=HttpConnectionManagerPathWithEscapedSlashesAction.UNESCAPE_AND_REDIRECT,
+        max_request_headers_kb=-(-options.auth.token_bytes // 1024) + limits.other_headers_kb,
         request_headers_timeout=limits.request_headers_timeout,
+        request_timeout=limits.request_timeout,
         stream_idle_timeout=limits.stream_idle_timeout,
         common_http_protocol_options=HttpProtocolOptions(
             idle_timeout=limits.connection_idle_timeout,
+            max_headers_count=limits.max_headers,
             # Backends that fold "_" into "-" would take x_alphaswarm_cell for ours.
             headers_with_underscores_action=HttpProtocolOptionsHeadersWithUnderscoresAction.REJECT_REQUEST,
         ),
@@ -99,11 +119,28 @@ def _connection_manager(options: EdgeOptions) -> HttpConnectionManager:
     )
 
 
-def _token_filters(auth: AuthOptions) -> list[HttpFilter]:
-    """Who sets the tenant: the check of tokens, and the callout if there is one."""
-    check = let_opaque_pass(check_tokens(auth), auth.callout)
-    asked = [callout_filter(auth.callout)] if auth.callout else []
-    return [HttpFilter(name=JWT_FILTER, typed_config=pack(check)), *asked]
+def _token_filters(auth: AuthOptions) -> Iterator[HttpFilter]:
+    """What becomes of a token: checked, or asked about, held to name a tenant, and hidden where it does not belong."""
+    if auth.mode is AuthMode.OFF:
+        return
+    # A change of keys would else change the listener, and so drain every connection. There is no default config on
+    # purpose: until the first comes, the listener warms, and refuses.
+    check = ExtensionConfigSource(config_source=over_ads(), type_urls=[pack(JwtAuthentication()).type_url])
+    yield HttpFilter(name=JWT_FILTER, config_discovery=check)
+    if auth.callout is not None:
+        yield callout_filter(auth.callout)
+    yield HttpFilter(name=TENANT_FILTER, typed_config=pack(require_tenant(auth)))
+    hidden = hide_tokens(auth)
+    if hidden is not None:
+        yield HttpFilter(name="envoy.filters.http.lua", typed_config=pack(hidden))
+    if auth.public_tenant is not None:
+        # The check has removed the header, so that the route, already chosen, is all that knows the tenant.
+        name = HeaderValueOption(
+            header=HeaderValue(key=TENANT_HEADER, value=auth.public_tenant),
+            append_action=HeaderValueOptionHeaderAppendAction.ADD_IF_ABSENT,
+        )
+        mutation = HeaderMutation(mutations=Mutations(request_mutations=[HeaderMutationRule(append=name)]))
+        yield HttpFilter(name="envoy.filters.http.header_mutation", typed_config=pack(mutation))
 
 
 def _scoped_routes() -> ScopedRoutes:

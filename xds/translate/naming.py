@@ -24,6 +24,9 @@ CALLOUT_CLUSTER = ResourceName("alphaswarm-tenant-router")
 EDGE_LISTENER = ResourceName("edge")
 """The listener that faces the users."""
 
+TOKEN_CHECK = ResourceName("envoy.filters.http.jwt_authn")
+"""The filter that checks tokens, and its config: Envoy wants one name for both."""
+
 TENANT_SCOPES = "tenants"
 """The name of the connection manager's scoped-routes configuration."""
 

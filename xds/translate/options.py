@@ -3,12 +3,23 @@
 Knows nothing about environment variables.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum, auto
 
-from xds.names import NodeGroup
+from xds.names import NodeGroup, TenantId
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]*")
+
+
+class AuthMode(Enum):
+    """What a request without a token is: refused, the anonymous tenant's; or no token is ever looked at."""
+
+    REQUIRED = auto()
+    OPTIONAL = auto()
+    OFF = auto()
 
 
 class CellBound(Enum):
@@ -28,22 +39,69 @@ class CalloutOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuthOptions:
-    """How tokens are checked. All of it is required: Envoy does not check what is left empty."""
+class IssuerOptions:
+    """Whose tokens are taken, and how they are read. A claim is the path to it, from the payload inwards."""
 
     issuer: str
     audiences: tuple[str, ...]
-    jwks: str
-    tenant_claim: str = "tenant_id"
-    cell_claim: str = "cell"
+    jwks: str = ""
+    """Its public keys; empty until they are known, and until then nothing can be translated."""
+
+    tenant_claim: tuple[str, ...] = ("tenant_id",)
+    cell_claim: tuple[str, ...] = ("cell",)
+
+    def __post_init__(self) -> None:
+        if not (self.issuer and self.audiences and all(self.audiences)):
+            raise ValueError("issuer and audiences must not be empty: Envoy would not check them")
+        if not (self.tenant_claim and all(self.tenant_claim) and self.cell_claim and all(self.cell_claim)):
+            raise ValueError(f"issuer {self.issuer}: a claim's path must not be empty, nor any part of it")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthOptions:
+    """How tokens are checked, and where they may stand.
+
+    Always in `Authorization: Bearer`; for websockets, whose headers a browser can't set, in the query parameter or the
+    cookie of that name too, if one is named.
+    """
+
+    issuers: tuple[IssuerOptions, ...]
+    mode: AuthMode = AuthMode.REQUIRED
+    anonymous_tenant: TenantId | None = None
     clock_skew_seconds: int = 60
     cell_bound: CellBound = CellBound.ENFORCE
     callout: CalloutOptions | None = None
     """None: a token that is no JWT is refused."""
 
+    websocket_query: str = ""
+    websocket_cookie: str = ""
+    token_bytes: int = 8 * 1024
+    """The largest token: what each Envoy's cache takes, and what the limit of a request's headers has room for."""
+
     def __post_init__(self) -> None:
-        if not (self.issuer and self.audiences and self.jwks):
-            raise ValueError("issuer, audiences and JWKS must not be empty: Envoy would not check them")
+        if self.mode is AuthMode.OFF and self.anonymous_tenant is None:
+            raise ValueError("with no token looked at, every request is the anonymous tenant's: there must be one")
+        if self.mode is not AuthMode.OFF and not self.issuers:
+            raise ValueError("tokens are checked against their issuer: there must be one")
+        if len({each.issuer for each in self.issuers}) < len(self.issuers):
+            raise ValueError("each issuer must be named once")
+        if not (_PLAIN.fullmatch(self.websocket_query) and _PLAIN.fullmatch(self.websocket_cookie)):
+            raise ValueError("a token's parameter and cookie must be named by letters, digits and _.- only")
+
+    @property
+    def public_tenant(self) -> TenantId | None:
+        """Whose a request without a token is, if that is anybody's."""
+        return None if self.mode is AuthMode.REQUIRED else self.anonymous_tenant
+
+    @property
+    def cell_claims(self) -> tuple[tuple[str, ...], ...]:
+        """The claims that bind a token to a cell, each once."""
+        return tuple(dict.fromkeys(each.cell_claim for each in self.issuers))
+
+    def with_keys(self, jwks: Mapping[str, str]) -> "AuthOptions":
+        """The same with these keys, by issuer; an issuer that is not in it keeps its own."""
+        issuers = tuple(replace(each, jwks=jwks.get(each.issuer, each.jwks)) for each in self.issuers)
+        return replace(self, issuers=issuers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +114,8 @@ class ClusterOptions:
     sends on one that is just being closed answers 503."""
 
     buffer_bytes: int = 32 * 1024
+    stream_window_bytes: int = 64 * 1024
+    connection_window_bytes: int = 1024 * 1024
     health_path: str = "/healthz"
     health_interval: timedelta = timedelta(seconds=5)
     health_jitter_percent: int = 20
@@ -78,10 +138,23 @@ class ClusterOptions:
 class ConnectionOptions:
     """How Envoys treat clients: Envoy's own guide for an edge proxy, less what websockets can't live with."""
 
+    trusted_hops: int = 0
+    """How many proxies of ours are in front, each of which has added its peer to `x-forwarded-for`."""
+
+    max_headers: int = 100
+    other_headers_kb: int = 24
+    """What a request's headers may come to beside the largest token."""
+
     request_headers_timeout: timedelta = timedelta(seconds=10)
     stream_idle_timeout: timedelta = timedelta(minutes=5)
     connection_idle_timeout: timedelta = timedelta(hours=1)
-    route_timeout: timedelta = timedelta(seconds=60)
+    silence_timeout: timedelta = timedelta(seconds=60)
+    """For how long neither side of a request may say anything; the only limit of an answer, a stream of events say."""
+
+    request_timeout: timedelta = timedelta(hours=1)
+    """For how long a request may be sent: long for any upload, but not for ever. A websocket's is short: it ends before
+    the answer begins."""
+
     max_concurrent_streams: int = 100
     stream_window_bytes: int = 64 * 1024
     connection_window_bytes: int = 1024 * 1024

@@ -44,15 +44,11 @@ def of_cell(cell: Cell, options: EdgeOptions) -> RouteConfiguration:
     cluster = cell_cluster(cell.id)
     api = Route(
         match=RouteMatch(path_separated_prefix="/api"),
-        route=RouteAction(cluster=cluster, timeout=options.connection.route_timeout),
+        route=_unlimited(cluster, options.connection.silence_timeout),
     )
     websocket = Route(
         match=RouteMatch(path_separated_prefix="/ws"),
-        route=RouteAction(
-            cluster=cluster,
-            timeout=timedelta(0),
-            idle_timeout=options.connection.connection_idle_timeout,
-        ),
+        route=_unlimited(cluster, options.connection.connection_idle_timeout),
     )
     table = _table(cell_routes(cell.id), [api, websocket], options)
     table.request_headers_to_add = [overwrite(CELL_HEADER, cell.id)]
@@ -84,12 +80,16 @@ def _table(name: ResourceName, routes: list[Route], options: EdgeOptions) -> Rou
     if options.client is None:
         rest = Route(match=everything_else, direct_response=_direct(404, "not found"))
     else:
-        timeout = options.connection.route_timeout
-        rest = Route(match=everything_else, route=RouteAction(cluster=CLIENT_CLUSTER, timeout=timeout))
+        rest = Route(match=everything_else, route=_unlimited(CLIENT_CLUSTER, options.connection.silence_timeout))
     health = Route(match=RouteMatch(path="/healthz"), direct_response=_direct(200, "ok"))
     host = VirtualHost(name=name, domains=["*"], routes=[*routes, manage, health, rest])
     host.retry_policy = RetryPolicy(retry_on=_RETRY_ON, num_retries=options.cluster.retries)
     return RouteConfiguration(name=name, virtual_hosts=[host])
+
+
+def _unlimited(cluster: ResourceName, silence: timedelta) -> RouteAction:
+    """To the cluster, for as long as there is anything to hand on."""
+    return RouteAction(cluster=cluster, timeout=timedelta(0), idle_timeout=silence)
 
 
 def _answer(path: str, status: int, text: str) -> Route:

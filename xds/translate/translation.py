@@ -4,25 +4,31 @@ Pure: the same topology and options give the same tables, whatever was translate
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from envoy_data_plane.envoy.config.core.v3 import TypedExtensionConfig
 
 from xds.model import Changes, Tenant, Topology
 from xds.names import PUBLIC_TENANT, CellId, NodeGroup, ResourceName, TenantId, TypeUrl
 from xds.snapshot import Ref, Resource, ResourceTable, Snapshot, encode_resource
 from xds.translate import clusters, listeners, routes, scopes
+from xds.translate.authentication import check_tokens
+from xds.translate.callout import let_opaque_pass
 from xds.translate.cells import CellResources, is_cell_id, translate_cell
+from xds.translate.messages import pack
 from xds.translate.naming import (
     CALLOUT_CLUSTER,
     CLIENT_CLUSTER,
     EDGE_LISTENER,
     PUBLIC_ROUTES,
+    TOKEN_CHECK,
     anchor_scope,
     cell_cluster,
     cell_routes,
     cell_target,
     tenant_scope,
 )
-from xds.translate.options import EdgeOptions
+from xds.translate.options import AuthMode, AuthOptions, EdgeOptions
 from xds.translate.problems import Problem
 from xds.translate.proxyless import NOTHING
 from xds.translate.tenants import TenantTranslator, is_tenant_id
@@ -102,7 +108,20 @@ def retranslate(before: Translation, changes: Changes) -> Translation:
     )
 
 
-_SHARED_TYPES = (TypeUrl.CLUSTER, TypeUrl.ENDPOINT, TypeUrl.ROUTE, TypeUrl.SCOPE)
+def with_keys(before: Translation, jwks: Mapping[str, str]) -> Translation:
+    """The same with these keys, by issuer: one resource, which names no cell and no tenant."""
+    auth = before.options.auth.with_keys(jwks)
+    if auth == before.options.auth:
+        return before
+    extensions = before.shared[TypeUrl.EXTENSION].replace(_extensions(auth), [])
+    return replace(
+        before,
+        options=replace(before.options, auth=auth),
+        shared={**before.shared, TypeUrl.EXTENSION: extensions},
+    )
+
+
+_SHARED_TYPES = (TypeUrl.CLUSTER, TypeUrl.ENDPOINT, TypeUrl.EXTENSION, TypeUrl.ROUTE, TypeUrl.SCOPE)
 
 
 def _fixed(options: EdgeOptions) -> dict[TypeUrl, list[Resource]]:
@@ -115,8 +134,12 @@ def _fixed(options: EdgeOptions) -> dict[TypeUrl, list[Resource]]:
     public = ResourceName(PUBLIC_TENANT)
     body = scopes.scope(public, PUBLIC_ROUTES, PUBLIC_TENANT)
     scope = encode_resource(public, body, awaits=(Ref(TypeUrl.ROUTE, PUBLIC_ROUTES),))
-    fixed = {TypeUrl.ROUTE: tables, TypeUrl.SCOPE: [scope, *map(scopes.anchor, tables)]}
-    fixed[TypeUrl.CLUSTER] = []
+    fixed = {
+        TypeUrl.EXTENSION: _extensions(options.auth),
+        TypeUrl.ROUTE: tables,
+        TypeUrl.SCOPE: [scope, *map(scopes.anchor, tables)],
+        TypeUrl.CLUSTER: [],
+    }
     if options.client is not None:
         cluster = clusters.web_client(options.client, options.cluster)
         fixed[TypeUrl.CLUSTER].append(encode_resource(CLIENT_CLUSTER, bytes(cluster)))
@@ -127,11 +150,21 @@ def _fixed(options: EdgeOptions) -> dict[TypeUrl, list[Resource]]:
     return fixed
 
 
+def _extensions(auth: AuthOptions) -> list[Resource]:
+    """The config of what is in the listeners by name only."""
+    if auth.mode is AuthMode.OFF:
+        return []
+    check = TypedExtensionConfig(name=TOKEN_CHECK, typed_config=pack(let_opaque_pass(check_tokens(auth), auth.callout)))
+    return [encode_resource(TOKEN_CHECK, bytes(check))]
+
+
 def _listener_table(address: tuple[str, int], options: EdgeOptions) -> ResourceTable:
     listener = listeners.edge(address, options)
+    awaits = tuple(Ref(TypeUrl.EXTENSION, each.name) for each in _extensions(options.auth))
     callout = options.auth.callout
     needs = (Ref(TypeUrl.CLUSTER, CALLOUT_CLUSTER),) if callout and callout.address else ()
-    return ResourceTable(TypeUrl.LISTENER, [encode_resource(EDGE_LISTENER, bytes(listener), needs=needs)])
+    resource = encode_resource(EDGE_LISTENER, bytes(listener), needs=needs, awaits=awaits)
+    return ResourceTable(TypeUrl.LISTENER, [resource])
 
 
 def _put_cells(

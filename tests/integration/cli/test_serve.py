@@ -4,14 +4,18 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Timer
+from typing import Any
 
 import pytest
 
+from xds.demo.authority import Authority, put
 from xds.demo.idp import IdentityProvider
 
 BASE = {"PATH": os.environ["PATH"], "XDS_LISTEN": "127.0.0.1:0", "HTTP_LISTEN": "127.0.0.1:0", "LOG_FORMAT": "json"}
@@ -31,9 +35,12 @@ def serving(**environment: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-m", "xds", "serve"], env={**BASE, **environment}, stderr=subprocess.PIPE, text=True
     )
+    end = Timer(60, process.kill)  # whoever waits for a line that never comes reads the end instead
+    end.start()
     try:
         yield process
     finally:
+        end.cancel()
         process.kill()
         process.communicate(timeout=20)
 
@@ -48,11 +55,11 @@ def test_auth_required_with_no_issuer_exits_at_once_with_one_clear_line_a_settin
     status, error = refusal(DATABASE_URL=NOWHERE)
     assert status == 2
     lines = error.strip().splitlines()
-    assert [line.split(": ")[1] for line in lines] == ["AUTH_ISSUER", "AUTH_AUDIENCE", "AUTH_JWKS_FILE"]
+    assert [line.split(": ")[1] for line in lines] == ["AUTH_ISSUER", "AUTH_AUDIENCE", "AUTH_JWKS_URL"]
     assert all("AUTH_MODE=required" in line for line in lines)
 
 
-@pytest.mark.parametrize("missing", ["AUTH_ISSUER", "AUTH_AUDIENCE", "AUTH_JWKS_FILE"])
+@pytest.mark.parametrize("missing", ["AUTH_ISSUER", "AUTH_AUDIENCE"])
 def test_auth_required_with_one_part_missing_exits_with_one_line(auth: dict[str, str], missing: str) -> None:
     status, error = refusal(DATABASE_URL=NOWHERE, **{**auth, missing: ""})
     assert status == 2
@@ -72,6 +79,15 @@ def test_a_file_of_session_tokens_that_cannot_be_used_is_named_in_one_line(
     assert len(said) == 1, error
     assert f"CALLOUT_TOKENS_FILE: cannot use {file}: entry 1: " in said[0]
     assert "hunter2" not in error
+
+
+def test_a_signing_key_that_can_not_be_used_is_told_in_one_line(auth: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text("s3cret")
+    status, error = refusal(DATABASE_URL=NOWHERE, **auth, XDS_SIGNING_KEY_FILES=str(tmp_path / "key.pem"))
+    assert status == 2
+    assert len(error.strip().splitlines()) == 1
+    assert error.startswith("alphaswarm-xds: XDS_SIGNING_KEY_FILES: ")
+    assert "s3cret" not in error
 
 
 @pytest.mark.parametrize("variable", ["XDS_LISTEN", "HTTP_LISTEN"])
@@ -102,3 +118,90 @@ def test_it_stops_gently_even_while_the_database_is_down(auth: dict[str, str], n
     assert "Traceback" not in log
     assert "s3cret" not in log
     assert json.loads(log.strip().splitlines()[-1])["event"] == "server.stopped"
+
+
+# The xDS channel
+
+
+@pytest.fixture
+def channel(tmp_path: Path) -> dict[str, str]:
+    """A server's certificate and its clients' CA, as settings; and a client's certificate beside them."""
+    files = {f"XDS_TLS_{each}_FILE": tmp_path / f"{each}.pem" for each in ("CERT", "KEY", "CLIENT_CA")}
+    authority = Authority()
+    put(files["XDS_TLS_CLIENT_CA_FILE"], authority.certificate)
+    authority.issue("localhost").write(files["XDS_TLS_CERT_FILE"], files["XDS_TLS_KEY_FILE"])
+    authority.issue("edge-1").write(tmp_path / "edge.pem", tmp_path / "edge.key")
+    Authority("another CA").issue("edge-1").write(tmp_path / "stranger.pem", tmp_path / "stranger.key")
+    return {name: str(path) for name, path in files.items()}
+
+
+def handshake(address: str, folder: Path, version: ssl.TLSVersion, shown: str) -> str:
+    """The version that is agreed on with a client that knows no other, or why there is none."""
+    context = ssl.create_default_context(cafile=str(folder / "CLIENT_CA.pem"))
+    context.minimum_version = context.maximum_version = version
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.set_alpn_protocols(["h2"])
+    if shown:
+        context.load_cert_chain(folder / f"{shown}.pem", folder / f"{shown}.key")
+    host, _, port = address.rpartition(":")
+    try:
+        with (
+            closing(socket.create_connection((host, int(port)), timeout=10)) as plain,
+            context.wrap_socket(plain, server_hostname="localhost") as protected,
+        ):
+            protected.recv(1)  # TLS 1.3: a client learns only now that its certificate is refused
+            return protected.version() or ""
+    except OSError as error:
+        return str(error)
+
+
+def until_event(stream: Iterable[str], event: str) -> dict[str, Any]:
+    for line in stream:
+        said: dict[str, Any] = json.loads(line)
+        if said["event"] == event:
+            return said
+    raise AssertionError(f"{event} was never said")
+
+
+@pytest.mark.parametrize(
+    ("version", "shown", "reason"),
+    [
+        (ssl.TLSVersion.TLSv1_3, "edge", ""),
+        (ssl.TLSVersion.TLSv1_2, "edge", "NO_SHARED_CIPHER"),
+        (ssl.TLSVersion.TLSv1_3, "", "PEER_DID_NOT_RETURN_A_CERTIFICATE"),
+        (ssl.TLSVersion.TLSv1_3, "stranger", "CERTIFICATE_VERIFY_FAILED"),
+    ],
+)
+def test_nothing_but_tls_1_3_with_a_certificate_of_the_ca_is_spoken_and_a_refusal_is_logged(
+    auth: dict[str, str], channel: dict[str, str], tmp_path: Path, version: ssl.TLSVersion, shown: str, reason: str
+) -> None:
+    with serving(DATABASE_URL=NOWHERE, **auth, **channel) as process:
+        assert process.stderr is not None
+        started = until_event(process.stderr, "server.started")
+        assert started["plaintext"] is False
+        met = handshake(started["xds"], tmp_path, version, shown)
+        assert met.startswith("TLSv") is (not reason), met
+        if reason:
+            refused = until_event(process.stderr, "handshake.refused")
+            assert (refused["level"], refused["reason"]) == ("warning", reason)
+
+
+def test_a_certificate_that_is_no_use_is_one_line(auth: dict[str, str], channel: dict[str, str]) -> None:
+    status, error = refusal(DATABASE_URL=NOWHERE, **auth, **{**channel, "XDS_TLS_KEY_FILE": "/no/such.key"})
+    assert status == 2
+    said = [line for line in error.splitlines() if not line.startswith("{")]
+    assert said == ["alphaswarm-xds: XDS_TLS_KEY_FILE: cannot read /no/such.key: No such file or directory"]
+
+
+def test_plain_text_is_refused_where_others_can_read_it(auth: dict[str, str]) -> None:
+    status, error = refusal(DATABASE_URL=NOWHERE, **auth, XDS_LISTEN="0.0.0.0:0")
+    assert status == 2
+    (line,) = error.splitlines()
+    assert line.startswith("alphaswarm-xds: XDS_LISTEN: refusing to serve plain text on 0.0.0.0:0: set XDS_TLS_CERT")
+    assert line.endswith("or set XDS_ALLOW_PLAINTEXT=yes")
+
+
+def test_plain_text_is_served_there_by_the_operators_word(auth: dict[str, str]) -> None:
+    with serving(DATABASE_URL=NOWHERE, **auth, XDS_LISTEN="0.0.0.0:0", XDS_ALLOW_PLAINTEXT="yes") as process:
+        assert process.stderr is not None
+        assert until_event(process.stderr, "server.started")["plaintext"] is True

@@ -4,7 +4,7 @@ import dataclasses
 
 from xds.model import CellState
 from xds.names import CellId, NodeGroup, NodeId
-from xds.operations.status import NodeStatus, PublishStatus, RegistryStatus, SystemStatus, TypeStatus
+from xds.operations.status import IssuerStatus, NodeStatus, PublishStatus, RegistryStatus, SystemStatus, TypeStatus
 from xds.telemetry import Metrics
 
 SERVING = SystemStatus(
@@ -23,6 +23,16 @@ SERVING = SystemStatus(
         tenants=24,
         resources={"srds": 25, "cds": 3},
         problems=("tenant ann: no such cell",),
+    ),
+    issuers=(
+        IssuerStatus(
+            issuer="https://idp.example",
+            keys=2,
+            retiring=1,
+            fetched_at=1_700_000_005.0,
+            error="expected status 200, got 503",
+        ),
+        IssuerStatus(issuer="https://other.example", keys=0, retiring=0, fetched_at=None, error=""),
     ),
     nodes=(
         NodeStatus(

@@ -18,6 +18,25 @@ EXPECTED = {
     "now": "2023-11-14T22:14:20.500+00:00",
     "started_at": "2023-11-14T22:13:20.000+00:00",
     "uptime_seconds": 60.5,
+    "warnings": ["issuer https://idp.example: keys not refreshed: expected status 200, got 503"],
+    "issuers": [
+        {
+            "issuer": "https://idp.example",
+            "present": 2,
+            "retiring": 1,
+            "fetched_at": "2023-11-14T22:13:25.000+00:00",
+            "age_seconds": 55.5,
+            "error": "expected status 200, got 503",
+        },
+        {
+            "issuer": "https://other.example",
+            "present": 0,
+            "retiring": 0,
+            "fetched_at": None,
+            "age_seconds": None,
+            "error": "",
+        },
+    ],
     "registry": {
         "revision": 7,
         "connected": True,

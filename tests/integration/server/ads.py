@@ -15,7 +15,7 @@ from xds.model import Cell, Tenant, Topology
 from xds.names import TypeUrl
 from xds.proto import discovery_pb2 as pb
 from xds.publish import Feed
-from xds.server import AdsServer, Authorization, Fleet, ServerOptions, Surroundings
+from xds.server import AdsServer, Authorization, Fleet, ServerOptions, Surroundings, Tls
 from xds.session import Limits
 from xds.settings import Address
 from xds.snapshot import Frames
@@ -52,6 +52,7 @@ class ControlPlane:
         write_seconds: float = 30.0,
         server: ServerOptions | None = None,
         authorization: Authorization | None = None,
+        tls: Tls | None = None,
     ) -> None:
         self.options = options or edge_options()
         self.feed = Feed()
@@ -65,6 +66,7 @@ class ControlPlane:
             frames=Frames(),
             first_request_seconds=first_request_seconds,
             write_seconds=write_seconds,
+            tls=tls,
         )
         self.server = AdsServer(Address("127.0.0.1", listen), self.around, server, authorization)
         self.address = ""
@@ -98,6 +100,7 @@ async def control_plane(
     write_seconds: float = 30.0,
     server: ServerOptions | None = None,
     authorization: Authorization | None = None,
+    tls: Tls | None = None,
 ) -> AsyncIterator[ControlPlane]:
     """A served control plane, with that topology, or one cell and one tenant, published."""
     plane = ControlPlane(
@@ -106,6 +109,7 @@ async def control_plane(
         write_seconds=write_seconds,
         server=server,
         authorization=authorization,
+        tls=tls,
     )
     if published:
         await plane.publish(*(things or (cell(), tenant())))

@@ -14,13 +14,13 @@ from tests.support.edge import GROUP, SHARED, cell, edge_options, endpoint, tena
 from xds.demo.envoy import EnvoyProcess
 from xds.demo.ports import free_port
 from xds.names import NodeId, TypeUrl
-from xds.server.services import EXTENSION, RUNTIME, SECRET, SERVICES
+from xds.server.services import RUNTIME, SECRET, SERVICES
 from xds.translate.bootstrap import BootstrapOptions, bootstrap
 
 API = f"{SHARED}-api"
 OF_ONE = SERVICES[1:]
 WILD = (TypeUrl.CLUSTER, TypeUrl.LISTENER, TypeUrl.SCOPE)
-LATER = (SECRET, RUNTIME, EXTENSION)
+LATER = (SECRET, RUNTIME)
 
 
 def path(type_url: str, variant: Variant) -> str:
@@ -107,13 +107,22 @@ async def test_no_order_across_types_holds_back_a_stream_of_one(plane: ControlPl
         assert (await clusters.read()).type_url == TypeUrl.CLUSTER
 
 
-@pytest.mark.parametrize("type_url", LATER)
+@pytest.mark.parametrize("type_url", [SECRET, RUNTIME])
 async def test_in_delta_what_there_is_none_of_is_said_not_to_exist(plane: ControlPlane, type_url: str) -> None:
     async with client(plane, "delta", path=path(type_url, "delta")) as envoy:
         await envoy.open("", resource_names_subscribe=["a"])
         response = await envoy.read()
 
     assert (response.type_url, list(response.removed_resources), list(response.resources)) == (type_url, ["a"], [])
+
+
+async def test_rule_41_of_a_filters_config_nothing_is_said_while_there_is_none(plane: ControlPlane) -> None:
+    async with client(plane, "delta", path=path(TypeUrl.EXTENSION, "delta")) as envoy:
+        await envoy.open("", resource_names_subscribe=["a"])
+        await envoy.close()
+
+        assert await envoy.ending() == (grpc.StatusCode.OK, "")
+    assert plane.metric("responses_total", type="other", variant="delta") == 0
 
 
 @pytest.mark.parametrize("type_url", LATER)

@@ -19,6 +19,7 @@ from envoy_data_plane.envoy.config.core.v3 import (
     GrpcService,
     GrpcServiceEnvoyGrpc,
     Node,
+    TypedExtensionConfig,
 )
 from envoy_data_plane.envoy.config.endpoint.v3 import ClusterLoadAssignment
 from envoy_data_plane.envoy.config.listener.v3 import Listener
@@ -30,7 +31,7 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v
 from envoy_data_plane.google.protobuf import Any
 
 from tests.support.edge import GROUP
-from xds.names import TypeUrl
+from xds.names import ResourceName, TypeUrl
 from xds.snapshot import Resource, field
 from xds.translate import Translation
 from xds.translate.messages import socket_address
@@ -70,12 +71,21 @@ def _with_scopes(translation: Translation, listen: int) -> Listener:
     assert hcm.typed_config is not None
     manager = HttpConnectionManager.parse(hcm.typed_config.value)
     assert manager.scoped_routes is not None
+    for each in manager.http_filters:
+        if each.config_discovery is not None:
+            each.config_discovery, each.typed_config = None, _extension(translation, each.name)
     manager.scoped_routes.scoped_rds = None
     manager.scoped_routes.scoped_route_configurations_list = ScopedRouteConfigurationsList(
         scoped_route_configurations=[_with_routes(translation, each) for each in _of(translation, TypeUrl.SCOPE)]
     )
     hcm.typed_config = Any.pack(manager)
     return listener
+
+
+def _extension(translation: Translation, name: str) -> Any | None:
+    resource = translation.shared[TypeUrl.EXTENSION].get(ResourceName(name))
+    assert resource is not None
+    return TypedExtensionConfig.parse(resource.body).typed_config
 
 
 def _with_routes(translation: Translation, resource: Resource) -> ScopedRouteConfiguration:

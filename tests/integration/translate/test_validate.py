@@ -92,7 +92,7 @@ def test_envoy_accepts_a_golden_cases_scopes_routes_and_assignments(case: str, t
 def test_envoy_would_say_what_is_wrong(tmp_path: Path) -> None:
     file = tmp_path / "bootstrap.pb"
     options = edge_options(jwks='{"keys":[]}')
-    file.write_bytes(as_pushed(translate(topology(), options), admin_port=free_port()))
+    file.write_bytes(in_place(translate(topology(), options), admin_port=free_port(), listen=free_port()))
 
     assert "Jwks doesn't have any valid public key" in validate(file)
 

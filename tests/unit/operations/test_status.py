@@ -6,7 +6,7 @@ import pytest
 
 from xds.model import CellState
 from xds.names import CellId
-from xds.operations.status import PublishStatus, Readiness, RegistryStatus, SystemStatus, readiness
+from xds.operations.status import IssuerStatus, PublishStatus, Readiness, RegistryStatus, SystemStatus, readiness
 
 _CONNECTED = RegistryStatus(connected=True, error="", since=90.0)
 _LOST = RegistryStatus(connected=False, error="connection refused", since=95.0)
@@ -71,3 +71,23 @@ def test_a_draining_replica_is_never_ready(publish: PublishStatus) -> None:
 def test_a_status_is_immutable() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         _status(_CONNECTED, _SERVING).draining = True  # type: ignore[misc]  # that it is refused is the point
+
+
+@pytest.mark.parametrize(
+    ("mode", "warnings"),
+    [
+        ("required", ()),
+        ("optional", ("a request needs no token (AUTH_MODE=optional)",)),
+        ("off", ("no token is checked (AUTH_MODE=off)",)),
+    ],
+)
+def test_a_mode_in_which_not_every_request_needs_a_token_is_a_warning(mode: str, warnings: tuple[str, ...]) -> None:
+    assert dataclasses.replace(_status(_CONNECTED, _SERVING), auth_mode=mode).warnings == warnings
+
+
+def test_keys_that_are_not_refreshed_are_a_warning_and_no_reason_not_to_serve() -> None:
+    late = IssuerStatus(issuer="https://idp", keys=1, retiring=0, fetched_at=90.0, error="no answer")
+    status = dataclasses.replace(_status(_CONNECTED, _SERVING), issuers=(late,))
+
+    assert status.warnings == ("issuer https://idp: keys not refreshed: no answer",)
+    assert readiness(status).ready

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.edge import GROUP, edge_options
 from tests.unit.publish.memory import MemoryRegistry
-from xds.publish import Feed, Publisher
+from xds.publish import Feed, Keys, Publisher
 from xds.snapshot import Snapshot
 from xds.telemetry import Metrics
 
@@ -76,9 +76,12 @@ def publishing() -> Start:
     """Runs a publisher over a registry for as long as the context."""
 
     @asynccontextmanager
-    async def run(registry: MemoryRegistry, *, interval: float = 0.0) -> AsyncIterator[Publishing]:
+    async def run(
+        registry: MemoryRegistry, *, interval: float = 0.0, keys: Keys | None = None
+    ) -> AsyncIterator[Publishing]:
         feed, metrics = Feed(), Metrics()
-        publisher = Publisher(registry, edge_options(), feed, metrics, interval=interval)
+        options = edge_options(jwks="") if keys else edge_options()
+        publisher = Publisher(registry, options, feed, metrics, interval=interval, keys=keys)
         running = Publishing(registry, publisher, feed, metrics)
         with feed.subscription(GROUP, running.woken.set):
             async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:

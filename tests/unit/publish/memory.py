@@ -4,9 +4,10 @@ Fulfils `xds.publish.source.Registry`; `test_source.py` holds it to what that pr
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from xds.errors import ChangesPruned, RegistryError
+from tests.support.edge import ISSUER
+from xds.errors import ChangesPruned, KeysUnavailable, RegistryError
 from xds.model import Cell, Changes, Tenant, Topology
 from xds.names import CellId, Revision, TenantId
 
@@ -106,3 +107,27 @@ class MemoryRegistry:
         await self.gate.wait()
         if self.fault is not None:
             raise self.fault
+
+
+class MemoryKeys:
+    """The keys of the test's one issuer, which may not be there yet. Fulfils `xds.publish.source.Keys`."""
+
+    def __init__(self, jwks: str = "") -> None:
+        self._jwks = jwks
+        self._wake: Callable[[], None] = lambda: None
+
+    def jwks(self) -> Mapping[str, str]:
+        """The newest."""
+        if not self._jwks:
+            raise KeysUnavailable(f"issuer {ISSUER}: no keys yet: not fetched yet")
+        return {ISSUER: self._jwks}
+
+    async def watch(self, wake: Callable[[], None]) -> None:
+        """Wake whenever they are changed."""
+        self._wake = wake
+        await asyncio.Event().wait()
+
+    def change(self, jwks: str) -> None:
+        """Have these."""
+        self._jwks = jwks
+        self._wake()

@@ -8,8 +8,8 @@ from typing import Any, cast
 from structlog.testing import capture_logs
 
 from tests.support.edge import GROUP, SHARED, cell, endpoint, many_tenants, tenant
-from tests.unit.publish.conftest import Start, turn
-from tests.unit.publish.memory import MemoryRegistry
+from tests.unit.publish.conftest import Publishing, Start, turn
+from tests.unit.publish.memory import MemoryKeys, MemoryRegistry
 from xds.errors import RegistryUnavailable
 from xds.model import Cell, CellState
 from xds.names import ResourceName, TypeUrl
@@ -158,10 +158,13 @@ async def test_a_registry_that_is_down_at_the_start_is_told_and_waited_for(publi
         assert await running.failed() == str(GONE)
         assert (running.latest, running.publisher.status.published_at) == (0, None)
         assert running.publisher.cells == ()
+        assert running.publisher.published is None
 
         registry.fault = None
         registry.wake()
         await running.published(1)
+        assert running.publisher.published is not None
+        assert set(running.publisher.published.topology.tenants) == {"acme"}
         assert running.publisher.status.error == ""
 
 
@@ -284,7 +287,7 @@ async def test_the_status_says_what_is_published(publishing: Start) -> None:
         assert (status.revision, status.snapshot, status.tenants, status.error) == (5, 1, 2, "")
         assert abs(time.time() - (status.published_at or 0)) < 60
         assert {state: count for state, count in status.cells.items() if count} == {"active": 2, "draining": 1}
-        assert status.resources == {"cds": 2, "eds": 2, "lds": 1, "rds": 5, "srds": 7}
+        assert status.resources == {"cds": 2, "eds": 2, "lds": 1, "ecds": 1, "rds": 5, "srds": 7}
         assert [problem.partition(":")[0] for problem in status.problems] == ["cell Wrong", "tenant two words"]
         assert running.publisher.cells == (
             ("Wrong", CellState.ACTIVE),
@@ -306,7 +309,7 @@ async def test_the_metrics_say_the_same(publishing: Start) -> None:
         assert (running.metric("cells", state="active"), running.metric("cells", state="retired")) == (0, 1)
         assert (running.metric("resources", type="cds"), running.metric("resources", type="srds")) == (0, 6)
         # 6 scopes, 4 route tables, a cluster and an assignment; then the route table changes and two are gone.
-        assert running.metric("publish_changes_sum") == 12 + 3
+        assert running.metric("publish_changes_sum") == 13 + 3
 
 
 async def test_what_is_left_out_is_logged_when_that_changes(publishing: Start) -> None:
@@ -320,3 +323,60 @@ async def test_what_is_left_out_is_logged_when_that_changes(publishing: Start) -
 
     left_out = [cast(Any, line)["id"] for line in lines if line["event"] == "translation.left_out"]
     assert left_out == ["two words", "3 words", "two words"]
+
+
+# Keys
+
+
+def token_check(snapshot: Snapshot) -> bytes:
+    """The config of what checks tokens."""
+    (check,) = snapshot.table(TypeUrl.EXTENSION).values()
+    return check.body
+
+
+async def until_failed(running: Publishing) -> None:
+    async with asyncio.timeout(5):
+        while not running.publisher.status.error:
+            await turn()
+
+
+async def test_nothing_is_published_before_the_first_keys(publishing: Start) -> None:
+    keys = MemoryKeys()
+    async with publishing(MemoryRegistry(cell(), tenant()), keys=keys) as running:
+        await until_failed(running)
+        assert (running.latest, running.registry.loads) == (0, 0)
+        assert "no keys yet" in running.publisher.status.error
+        keys.change("first")
+        snapshot = await running.published(1)
+
+        assert b"first" in token_check(snapshot)
+        assert running.publisher.status.error == ""
+
+
+async def test_new_keys_are_one_resource_and_nothing_is_translated_again(publishing: Start) -> None:
+    keys = MemoryKeys("first")
+    async with publishing(MemoryRegistry(cell(), tenant()), keys=keys) as running:
+        first = await running.published(1)
+        keys.change("second")
+        second = await running.published(2)
+
+        assert {url for url in TypeUrl if first.table(url) is not second.table(url)} == {TypeUrl.EXTENSION}
+        assert b"second" in token_check(second)
+        assert second.revision == first.revision
+        assert running.registry.loads == 1
+
+
+async def test_new_keys_do_not_wait_for_a_registry_that_is_down(publishing: Start) -> None:
+    keys = MemoryKeys("first")
+    async with publishing(MemoryRegistry(cell(), tenant()), keys=keys) as running:
+        await running.published(1)
+        running.registry.fault = GONE
+        keys.change("second")
+        second = await running.published(2)
+        running.registry.fault = None
+        running.registry.commit(tenant("b"))
+        third = await running.published(3)
+
+        assert b"second" in token_check(second)
+        assert b"second" in token_check(third)
+        assert scopes(third) == {"acme", "b"}

@@ -1,72 +1,20 @@
-"""The delta variant, by the headings of the xDS protocol document."""
+"""The delta variant: how it talks, by the headings of the xDS protocol document."""
 
-import pytest
+from functools import partial
 
-from tests.support.builders import CDS, EDS, LDS, RDS, SRDS, Item, cluster, eds_cluster, endpoints, listener, route
+from tests.support import conversation as told
+from tests.support.builders import CDS, EDS, LDS, RDS, SRDS, Item, cluster, eds_cluster, endpoints, listener
 from tests.support.conversation import Conversation
-from xds.names import Nonce, TypeUrl
-from xds.session import DeltaSession, Ignored, Limits, Nacked, Respond
-from xds.session.requests import DeltaRequest
+from xds.names import Nonce
+from xds.session import DeltaRequest, Ignored, Limits, Nacked
 
 UNKNOWN = "type.googleapis.com/example.Unknown"
 
-
-def talk(*items: Item, limits: Limits | None = None) -> Conversation:
-    return Conversation("delta", items, limits or Limits())
-
-
-def settled(type_url: TypeUrl, names: tuple[str, ...], *items: Item) -> Conversation:
-    """A client that asked for names of one type and has acknowledged what it got."""
-    conversation = talk(*items)
-    conversation.asks(type_url, *names)
-    conversation.settles()
-    return conversation
-
-
-def responses(conversation: Conversation) -> list[Respond]:
-    return [output for output in conversation.outputs if isinstance(output, Respond)]
-
-
-def session(conversation: Conversation) -> DeltaSession:
-    assert isinstance(conversation.session, DeltaSession)
-    return conversation.session
-
-
-def version_of(item: Item) -> str:
-    return item.resource.version
+talk = partial(told.talk, "delta")
+settled = partial(told.settled, "delta")
 
 
 # Basic Protocol Overview
-
-
-def test_rule_01_a_request_without_a_type_ends_the_stream() -> None:
-    assert talk().asks("") == ["violated: a request on an aggregated stream must carry a type_url"]
-
-
-def test_rule_01_types_are_independent_of_each_other() -> None:
-    conversation = talk(cluster("a"), listener("a"))
-    assert conversation.asks(CDS, "a") == ["cds#1: a=1"]
-    assert conversation.asks(LDS) == ["lds#2: a=1"]
-
-    assert conversation.acks(LDS) == ["acked lds#2"]
-    assert conversation.nacks(CDS) == ["nacked cds#1: a"]
-    assert conversation.publishes(cluster("a"), listener("a", 2)) == ["lds#3: a=2"]
-
-
-def test_an_unknown_type_is_answered_as_one_that_has_no_resources() -> None:
-    conversation = talk()
-
-    assert conversation.asks(UNKNOWN) == []
-    assert conversation.asks(UNKNOWN, "a") == [f"{UNKNOWN}#1: -a"]
-
-
-def test_the_types_of_a_stream_are_bounded() -> None:
-    conversation = talk(limits=Limits(types=2))
-    conversation.asks(CDS)
-    conversation.asks(LDS)
-
-    assert conversation.asks(RDS) == ["violated: more than 2 resource types on one stream"]
-    assert conversation.asks(LDS, "a") == []
 
 
 def test_rule_03_a_nonce_of_a_former_stream_does_not_break_the_first_request() -> None:
@@ -88,11 +36,10 @@ def test_rule_05_a_nack_is_the_presence_of_an_error_even_without_words() -> None
     conversation = talk(cluster("a"))
     conversation.asks(CDS)
 
-    outputs = session(conversation).receive(DeltaRequest(type_url=CDS, nonce="1", error=""), 0)
-
-    [nacked] = outputs
+    assert conversation.sends(DeltaRequest(type_url=CDS, nonce="1", error="")) == ["nacked cds#1: a"]
+    [nacked] = conversation.outputs
     assert isinstance(nacked, Nacked)
-    assert (nacked.error, nacked.names, nacked.snapshot) == ("", ("a",), 1)
+    assert (nacked.error, nacked.snapshot) == ("", 1)
 
 
 def test_rule_06_an_ack_causes_nothing() -> None:
@@ -167,25 +114,33 @@ def test_rule_08_an_answer_is_matched_by_nonce_and_one_to_another_response_is_vo
 def test_rule_08_an_error_that_answers_no_response_is_no_nack() -> None:
     conversation = settled(CDS, (), cluster("a"))
 
-    assert session(conversation).receive(DeltaRequest(type_url=CDS, error="what?"), 0) == ()
+    assert conversation.sends(DeltaRequest(type_url=CDS, error="what?")) == []
 
 
 def test_rule_08_a_first_request_that_is_a_nack_is_answered_as_any_first_request() -> None:
     conversation = talk(cluster("a"))
 
-    [respond] = session(conversation).receive(DeltaRequest(type_url=CDS, nonce="9", error="no"), 0)
-
-    assert isinstance(respond, Respond)
+    assert conversation.sends(DeltaRequest(type_url=CDS, nonce="9", error="no")) == ["cds#1: a=1"]
 
 
-def test_rule_10_a_stale_nonce_never_cancels_a_change_of_subscription() -> None:
-    conversation = talk(endpoints("a"), endpoints("b"), endpoints("c"))
-    conversation.asks(EDS, "a")
-    conversation.acks(EDS)
-    conversation.publishes(endpoints("a", 2), endpoints("b"), endpoints("c"))
+def test_rule_08_the_answer_to_one_type_is_none_to_another() -> None:
+    conversation = talk(cluster("a"), listener("a"))
+    assert conversation.asks(CDS) + conversation.asks(LDS) == ["cds#1: a=1", "lds#2: a=1"]
 
-    assert conversation.acks(EDS, "1", "b", drop=("a",)) == ["ignored eds#1"]
-    assert conversation.acks(EDS) == ["acked eds#2", "eds#3: b=1"]
+    assert conversation.acks(CDS, "2") == ["ignored cds#2"]
+    assert conversation.nacks(LDS) == ["nacked lds#2: a"]
+    assert conversation.acks(CDS) == ["acked cds#1"]
+
+
+def test_an_empty_response_that_is_rejected_is_not_repeated() -> None:
+    conversation = talk()
+    conversation.asks(CDS)
+
+    assert conversation.nacks(CDS) == ["nacked cds#1"]
+    assert conversation.publishes(cluster("a")) == ["cds#2: a=1"]
+
+
+# When to send an update
 
 
 def test_rule_11_what_was_asked_for_while_a_response_was_in_flight_is_answered_once() -> None:
@@ -195,9 +150,6 @@ def test_rule_11_what_was_asked_for_while_a_response_was_in_flight_is_answered_o
     assert conversation.asks(EDS, "b") == []
     assert conversation.asks(EDS, "c", drop=("b",)) == []
     assert conversation.acks(EDS) == ["acked eds#1", "eds#2: c=1"]
-
-
-# When to send an update
 
 
 def test_rule_47_an_equal_snapshot_sends_nothing() -> None:
@@ -226,237 +178,37 @@ def test_a_change_that_is_taken_back_while_a_response_is_in_flight_is_put_right(
 def test_the_cause_of_a_response_is_told() -> None:
     conversation = talk(cluster("a"))
     conversation.asks(CDS)
-    assert [each.cause for each in responses(conversation)] == ["request"]
+    assert [each.cause for each in conversation.responses] == ["request"]
 
     conversation.acks(CDS)
     conversation.publishes(cluster("a", 2))
-    assert [(each.cause, each.snapshot) for each in responses(conversation)] == [("publish", 2)]
+    assert [(each.cause, each.snapshot) for each in conversation.responses] == [("publish", 2)]
 
 
-# Incremental xDS: versions and reconnecting
-
-
-def test_rule_14_each_resource_has_its_own_version() -> None:
-    conversation = talk(cluster("a"), cluster("b"))
-    conversation.asks(CDS, known={"a": version_of(cluster("a")), "b": "another"})
-
-    [respond] = responses(conversation)
-    assert respond.resources == 1
-
-
-def test_rule_15_a_client_that_is_current_is_sent_nothing() -> None:
-    items = (cluster("a"), cluster("b"))
-
-    assert talk(*items).asks(CDS, known={name: version_of(cluster(name)) for name in "ab"}) == []
-    assert talk(*items).asks(CDS, "*", known={name: version_of(cluster(name)) for name in "ab"}) == []
-    assert talk(endpoints("a")).asks(EDS, "a", known={"a": version_of(endpoints("a"))}) == []
-
-
-def test_rule_15_a_client_that_comes_back_is_sent_what_differs_and_told_what_vanished() -> None:
-    conversation = talk(cluster("a"), cluster("b", 2), cluster("c"))
-
-    known = {"a": version_of(cluster("a")), "b": version_of(cluster("b")), "gone": "x"}
-    assert conversation.asks(CDS, known=known) == ["cds#1: b=2 c=1 -gone"]
-    assert conversation.acks(CDS) == ["acked cds#1"]
-
-
-def test_rule_15_a_named_resource_that_differs_or_vanished_is_told() -> None:
-    conversation = talk(endpoints("a", 2))
-
-    assert conversation.asks(EDS, "a", "gone", known={"a": "old", "gone": "x"}) == ["eds#1: a=2 -gone"]
-
-
-def test_rule_15_a_known_name_that_is_not_asked_for_is_let_be() -> None:
-    assert talk(endpoints("b")).asks(EDS, "a", known={"b": "old"}) == ["eds#1: -a"]
-
-
-def test_rule_28_nothing_is_assumed_from_a_former_stream() -> None:
-    conversation = talk(cluster("a"))
-
-    assert conversation.asks(CDS, "*") == ["cds#1: a=1"]
-
-
-def test_rule_40_endpoints_are_sent_to_a_client_that_knows_them_if_its_cluster_was_just_sent() -> None:
-    conversation = talk(eds_cluster("a", 2), endpoints("a"))
-    conversation.asks(CDS, known={"a": "old"})
-
-    assert conversation.asks(EDS, "a", known={"a": version_of(endpoints("a"))}) == ["eds#2: a=1"]
-
-
-def test_what_was_awaited_is_told_once_and_then_forgotten() -> None:
-    conversation = talk(eds_cluster("a"), endpoints("a"))
-    conversation.asks(CDS)
-    conversation.asks(EDS, "a")
-
-    assert session(conversation)._convergence._awaited == {}
-
-
-# Subscribing to Resources
-
-
-@pytest.mark.parametrize("names", [(), ("*",)])
-def test_rule_33_a_first_wildcard_request_is_answered_even_when_there_is_nothing(names: tuple[str, ...]) -> None:
-    conversation = talk()
-
-    assert conversation.asks(CDS, *names) == ["cds#1:"]
-    assert conversation.acks(CDS) == ["acked cds#1"]
-    assert conversation.publishes(cluster("a")) == ["cds#2: a=1"]
-
-
-def test_an_empty_response_that_is_rejected_is_not_repeated() -> None:
-    conversation = talk()
-    conversation.asks(CDS)
-
-    assert conversation.nacks(CDS) == ["nacked cds#1"]
-    assert conversation.publishes(cluster("a")) == ["cds#2: a=1"]
-
-
-def test_rule_23_the_sequence_of_the_protocol_document() -> None:
-    conversation = settled(CDS, (), cluster("a"), cluster("b"))
-
-    assert conversation.asks(CDS, "a") == ["cds#2: a=1"]
-    assert conversation.acks(CDS) == ["acked cds#2"]
-    assert conversation.asks(CDS, drop=("*",)) == []
-    assert conversation.publishes(cluster("a", 2), cluster("b", 2)) == ["cds#3: a=2"]
-    assert conversation.acks(CDS) == ["acked cds#3"]
-    assert conversation.asks(CDS, drop=("a",)) == []
-    assert conversation.publishes(cluster("a", 3), cluster("b", 3)) == []
-    assert conversation.session.subscribed(CDS) == 0
-
-
-def test_rule_23_a_wildcard_after_names_is_answered_with_all_the_rest() -> None:
-    conversation = settled(CDS, ("a",), cluster("a"), cluster("b"))
-
-    assert conversation.asks(CDS, "*") == ["cds#2: b=1"]
-    assert conversation.session.subscribed(CDS) is None
-
-
-def test_a_wildcard_given_up_and_taken_again_is_answered_with_everything() -> None:
-    conversation = settled(CDS, ("*",), cluster("a"), cluster("b"))
-    conversation.asks(CDS, drop=("*",))
-
-    assert conversation.asks(CDS, "*") == ["cds#2: a=1 b=1"]
-
-
-def test_rule_24_every_name_is_answered_even_if_the_client_is_believed_to_hold_it() -> None:
-    conversation = settled(EDS, ("a",), endpoints("a"))
-
-    assert conversation.asks(EDS, "a") == ["eds#2: a=1"]
-    assert conversation.acks(EDS) == ["acked eds#2"]
-
-
-def test_rule_24_a_name_dropped_and_asked_for_again_at_the_same_version_is_answered() -> None:
-    conversation = settled(EDS, ("a", "b"), endpoints("a"), endpoints("b"))
-
-    assert conversation.asks(EDS, drop=("a",)) == []
-    assert conversation.asks(EDS, "a") == ["eds#2: a=1"]
-
-
-def test_rule_24_a_name_dropped_and_asked_for_again_while_in_flight_is_answered_again() -> None:
-    conversation = talk(endpoints("a"))
-    conversation.asks(EDS, "a")
-    conversation.asks(EDS, drop=("a",))
-    conversation.asks(EDS, "a")
-
-    assert conversation.acks(EDS) == ["acked eds#1", "eds#2: a=1"]
-
-
-def test_rule_24_a_rejected_name_that_is_asked_for_again_is_answered_once() -> None:
-    conversation = talk(endpoints("a", "bad"))
-    conversation.asks(EDS, "a")
-    conversation.nacks(EDS)
-
-    assert conversation.asks(EDS, "a") == ["eds#2: a=bad"]
-    assert conversation.nacks(EDS) == ["nacked eds#2: a"]
-
-
-def test_rule_32_an_ack_may_change_the_subscription_too() -> None:
-    conversation = talk(endpoints("a"), endpoints("b"))
-    conversation.asks(EDS, "a")
-
-    assert conversation.acks(EDS, None, "b", drop=("a",)) == ["acked eds#1", "eds#2: b=1"]
-
-
-def test_rule_32_a_nack_may_change_the_subscription_too() -> None:
-    conversation = talk(endpoints("a", "bad"), endpoints("b"))
-    conversation.asks(EDS, "a")
-
-    assert conversation.nacks(EDS, None, "b") == ["nacked eds#1: a", "eds#2: b=1"]
-
-
-def test_rule_34_a_name_that_is_asked_for_twice_is_answered_once() -> None:
-    assert talk(endpoints("a")).asks(EDS, "a", "a") == ["eds#1: a=1"]
-
-
-# Unsubscribing from Resources
-
-
-def test_rule_26_unsubscribing_needs_no_response_and_ends_the_updates() -> None:
-    conversation = settled(EDS, ("a",), endpoints("a"))
-
-    assert conversation.asks(EDS, drop=("a", "never")) == []
-    assert conversation.publishes(endpoints("a", 2)) == []
-
-
-def test_rule_26_what_was_unsubscribed_while_in_flight_is_not_sent_again() -> None:
-    conversation = talk(endpoints("a"))
-    conversation.asks(EDS, "a")
-    conversation.asks(EDS, drop=("a",))
-
-    assert conversation.acks(EDS) == ["acked eds#1"]
-    assert conversation.publishes(endpoints("a", 2)) == []
-
-
-def test_rule_27_dropping_a_name_under_a_wildcard_is_answered_with_the_resource() -> None:
-    conversation = settled(CDS, ("*", "a"), cluster("a"))
-
-    assert conversation.asks(CDS, drop=("a",)) == ["cds#2: a=1"]
-
-
-def test_rule_27_or_with_a_removal_if_there_is_none() -> None:
-    conversation = settled(CDS, ("*", "a"))
-
-    assert conversation.asks(CDS, drop=("a",)) == ["cds#2: -a"]
-
-
-def test_rule_27_a_name_under_a_wildcard_that_was_never_given_needs_no_answer() -> None:
-    assert settled(CDS, ("*",), cluster("a")).asks(CDS, drop=("a",)) == []
-
-
-# Knowing When a Requested Resource Does Not Exist
-
-
-def test_rule_25_a_name_that_does_not_exist_is_told_at_once_and_remembered() -> None:
-    conversation = talk()
-
-    assert conversation.asks(EDS, "a") == ["eds#1: -a"]
-    assert conversation.acks(EDS) == ["acked eds#1"]
-    assert conversation.publishes(endpoints("a")) == ["eds#2: a=1"]
-
-
-def test_rule_25_it_is_told_at_once_even_if_something_that_the_client_holds_names_it() -> None:
-    conversation = talk(cluster("a"), route("r", ["a"]))
-    conversation.asks(RDS, "r")
-    conversation.settles()
-    conversation.publishes(route("r", [], 2))
-
-    assert conversation.asks(CDS, "a") == ["cds#3: -a"]
-
-
-def test_rule_30_only_what_is_gone_is_removed() -> None:
-    conversation = settled(CDS, (), cluster("a"), cluster("b"), cluster("c"))
-
-    assert conversation.publishes(cluster("a"), cluster("c", 2)) == ["cds#2: c=2 -b"]
+# Grouping Resources into Responses
 
 
 def test_rule_31_every_resource_is_of_the_type_that_was_asked_for() -> None:
     conversation = talk(cluster("a"), endpoints("a"), listener("a"))
 
     assert conversation.asks(LDS) == ["lds#1: a=1"]
-    assert {each.type_url for each in responses(conversation)} == {LDS}
+    assert {each.type_url for each in conversation.responses} == {LDS}
 
 
-# Sizes
+def test_rule_35_what_was_not_asked_for_is_not_sent() -> None:
+    conversation = settled(EDS, ("a",), endpoints("a"), endpoints("b"), cluster("c"))
+
+    assert conversation.publishes(endpoints("a"), endpoints("b", 2), cluster("c", 2), endpoints("new")) == []
+    assert conversation.publishes(endpoints("a", 2), endpoints("b", 3)) == ["eds#2: a=2"]
+
+
+def test_rule_35_not_even_with_what_names_it() -> None:
+    conversation = settled(EDS, ("b",), endpoints("b"))
+
+    assert conversation.asks(CDS) == ["cds#2:"]
+    assert conversation.acks(CDS) == ["acked cds#2"]
+    assert conversation.publishes(eds_cluster("a"), endpoints("a"), endpoints("b")) == ["cds#3: a=1"]
+    assert conversation.acks(CDS) == ["acked cds#3"]
 
 
 def sized(limit: int, *items: Item) -> Conversation:
@@ -467,7 +219,7 @@ def test_rule_36_a_response_is_cut_below_the_limit_and_continued_when_acknowledg
     conversation = sized(2000, *(cluster(name, name * 800) for name in "abcde"))
 
     assert conversation.asks(CDS) == [f"cds#1: a={'a' * 800} b={'b' * 800}"]
-    assert all(len(each.frame) < 2000 for each in responses(conversation))
+    assert all(len(each.frame) < 2000 for each in conversation.responses)
     assert conversation.acks(CDS) == ["acked cds#1", f"cds#2: c={'c' * 800} d={'d' * 800}"]
     assert conversation.acks(CDS) == ["acked cds#2", f"cds#3: e={'e' * 800}"]
     assert conversation.acks(CDS) == ["acked cds#3"]
@@ -510,6 +262,59 @@ def test_rule_36_a_name_above_the_limit_is_removed_all_the_same() -> None:
     assert conversation.asks(EDS, "a" * 100) == [f"eds#1: -{'a' * 100}"]
 
 
+# Deleting Resources
+
+
+def test_rule_30_only_what_is_gone_is_removed() -> None:
+    conversation = settled(CDS, (), cluster("a"), cluster("b"), cluster("c"))
+
+    assert conversation.publishes(cluster("a"), cluster("c", 2)) == ["cds#2: c=2 -b"]
+
+
+# Resource warming
+
+
+def test_what_was_awaited_is_told_once_and_then_forgotten() -> None:
+    conversation = talk(eds_cluster("a"), endpoints("a"))
+    conversation.asks(CDS)
+    conversation.asks(EDS, "a")
+
+    assert conversation.session._convergence._awaited == {}
+
+
+# Aggregated Discovery Service
+
+
+def test_rule_01_a_request_without_a_type_ends_the_stream() -> None:
+    assert talk().asks("") == ["violated: a request on an aggregated stream must carry a type_url"]
+
+
+def test_rule_01_types_are_independent_of_each_other() -> None:
+    conversation = talk(cluster("a"), listener("a"))
+    assert conversation.asks(CDS, "a") == ["cds#1: a=1"]
+    assert conversation.asks(LDS) == ["lds#2: a=1"]
+
+    assert conversation.acks(LDS) == ["acked lds#2"]
+    assert conversation.nacks(CDS) == ["nacked cds#1: a"]
+    assert conversation.publishes(cluster("a"), listener("a", 2)) == ["lds#3: a=2"]
+
+
+def test_an_unknown_type_is_answered_as_one_that_has_no_resources() -> None:
+    conversation = talk()
+
+    assert conversation.asks(UNKNOWN) == []
+    assert conversation.asks(UNKNOWN, "a") == [f"{UNKNOWN}#1: -a"]
+
+
+def test_the_types_of_a_stream_are_bounded() -> None:
+    conversation = talk(limits=Limits(types=2))
+    conversation.asks(CDS)
+    conversation.asks(LDS)
+
+    assert conversation.asks(RDS) == ["violated: more than 2 resource types on one stream"]
+    assert conversation.asks(LDS, "a") == []
+
+
 # What a session costs
 
 
@@ -526,7 +331,7 @@ def test_a_current_wildcard_client_holds_no_state_for_each_resource() -> None:
     )
     conversation.settles()
 
-    convergence = session(conversation)._convergence
+    convergence = conversation.session._convergence
     for state in convergence.states():
         assert state.holdings._exceptions == {}
         assert not state.in_flight

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.support.builders import CDS, cluster, table
+from tests.support.builders import CDS, LDS, cluster, listener, table
+from tests.support.conversation import VARIANTS, Conversation, Variant
 from xds.names import Nonce, ResourceName, Version
 from xds.session.holdings import Holdings
 from xds.session.standing import Progress, ResourceStanding, Standing
@@ -120,3 +121,32 @@ def test_what_the_client_brought_along_has_a_version_and_no_content(state: TypeS
     assert Standing(state).of(A) == ResourceStanding(
         name=A, progress=Progress.NOT_SENT, sent=Version("old"), acked=Version("old"), content=None
     )
+
+
+def test_a_type_is_complete_once_all_of_its_table_is_asked_for_and_acknowledged(state: TypeState) -> None:
+    assert not Standing(state).is_complete
+    accept(state, A)
+    assert Standing(state).is_complete
+    assert Standing(state).table is state.target
+
+    state.aim(table(CDS, cluster("a"), cluster("b")))
+    state.refresh()
+    state.resubscribe(Subscription(frozenset({A}), named=True))
+    state.refresh()
+
+    assert state.is_current
+    assert not Standing(state).is_complete, "b is not asked for"
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_session_tells_how_each_type_stands_that_was_asked_for(variant: Variant) -> None:
+    conversation = Conversation(variant, (listener("l"), cluster("a")))
+    conversation.asks(LDS)
+    conversation.asks(CDS)
+    conversation.acks(CDS)
+
+    told = {
+        type_url: [(each.name, each.progress) for each in map(standing.of, standing.names())]
+        for type_url, standing in conversation.session.standings().items()
+    }
+    assert told == {CDS: [("a", Progress.ACKED)], LDS: [("l", Progress.SENT)]}

@@ -109,3 +109,11 @@ def test_names_cover_themselves_and_are_counted() -> None:
     assert held.covers(ResourceName("a"))
     assert not held.covers(ResourceName("c"))
     assert held.count == 2
+
+
+@pytest.mark.parametrize("names", ["", "a", "ab", "abc", "c"])
+def test_names_are_all_covered_by_a_wildcard_or_if_each_is_asked_for(names: str) -> None:
+    those = [ResourceName(name) for name in names]
+
+    assert named("a", "b").covers_all(those) is ("c" not in names)
+    assert named("a", wildcard=Wildcard.EXPLICIT).covers_all(those)

@@ -1,12 +1,14 @@
 """What is counted comes out as Prometheus reads it, with few label values."""
 
 import re
+from typing import get_args
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from xds.names import TypeUrl
 from xds.telemetry import Metrics
+from xds.telemetry.metrics import Exchanged, Validated
 
 _LABELS = {"variant", "type", "kind", "reason", "state", "version", "auth_mode", "cba_mode", "le", "outcome", "source"}
 
@@ -155,6 +157,16 @@ def test_two_systems_in_one_process_count_apart(metrics: Metrics) -> None:
     assert _sample(Metrics(), "publishes_total") == 0
 
 
+def test_what_became_of_keys_and_tokens_is_there_from_the_start(metrics: Metrics) -> None:
+    metrics.count_exchange("denied")
+    metrics.count_validation("allowed")
+
+    outcomes = {name: _sample(metrics, "token_exchanges_total", outcome=name) for name in get_args(Exchanged)}
+    assert outcomes == {"granted": 0, "denied": 1, "limited": 0, "failed": 0}
+    questions = {name: _sample(metrics, "token_validations_total", outcome=name) for name in get_args(Validated)}
+    assert questions == {"allowed": 1, "refused": 0, "limited": 0}
+
+
 def test_every_metric_of_ours_has_the_prefix_and_a_meaning(metrics: Metrics) -> None:
     families = list(text_string_to_metric_families(_exercised(metrics).render().decode()))
 
@@ -171,3 +183,10 @@ def test_every_label_is_one_that_has_few_values(metrics: Metrics) -> None:
 
 def test_the_media_type_is_prometheus_text() -> None:
     assert Metrics.content_type == "text/plain; version=0.0.4; charset=utf-8"
+
+
+@pytest.mark.parametrize(("mode", "required"), [("required", 1), ("optional", 0), ("off", 0)])
+def test_whether_every_request_needs_a_token_is_a_metric(metrics: Metrics, mode: str, required: int) -> None:
+    metrics.set_info(version="0.2.0", auth_mode=mode, cba_mode="enforce")
+
+    assert _sample(metrics, "tokens_required") == required

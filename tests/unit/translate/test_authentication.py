@@ -1,31 +1,62 @@
 from dataclasses import replace
 
+import pytest
 from envoy_data_plane.envoy.extensions.filters.http.jwt_authn.v3 import JwtAuthentication, JwtProvider
 from envoy_data_plane.envoy.extensions.http.early_header_mutation.header_mutation.v3 import HeaderMutation
 
 from tests.support.edge import AUDIENCE, ISSUER, JWKS, edge_options
+from xds.names import TenantId
+from xds.translate import AuthMode, AuthOptions, IssuerOptions
 from xds.translate.authentication import check_tokens, strip_headers
 
 AUTH = edge_options().auth
+OTHER = IssuerOptions(issuer="https://other", audiences=("a", "b"), jwks="{}", tenant_claim=("org", "id"))
+ACME = TenantId("acme")
+
+
+def check(auth: AuthOptions = AUTH) -> JwtAuthentication:
+    """The check, as Envoy would read it."""
+    return JwtAuthentication.parse(bytes(check_tokens(auth)))
 
 
 def provider() -> JwtProvider:
-    """The one provider, as Envoy would read it."""
-    config = JwtAuthentication.parse(bytes(check_tokens(AUTH)))
-    (only,) = config.providers.values()
+    """The one provider."""
+    (only,) = check().providers.values()
     return only
 
 
-def test_a_clients_headers_under_our_prefix_are_gone_before_ours_is_set() -> None:
-    strip, public = HeaderMutation.parse(bytes(strip_headers())).mutations
+def requirements(config: JwtAuthentication) -> list[list[str]]:
+    """Which providers satisfy each rule; `-` is that there is no token."""
+    found = []
+    for rule in config.rules:
+        assert rule.requires is not None
+        any_of = rule.requires.requires_any
+        each_of = any_of.requirements if any_of else [rule.requires]
+        found.append([each.provider_name or "-" for each in each_of])
+    return found
 
-    assert strip.remove_on_match is not None
-    matcher = strip.remove_on_match.key_matcher
-    assert matcher is not None
-    assert (matcher.prefix, matcher.ignore_case) == ("x-alphaswarm-", True)
+
+@pytest.mark.parametrize(
+    ("auth", "tenant"),
+    [
+        (AUTH, "-"),
+        (replace(AUTH, anonymous_tenant=ACME), "-"),
+        (replace(AUTH, mode=AuthMode.OPTIONAL), "-"),
+        (replace(AUTH, mode=AuthMode.OPTIONAL, anonymous_tenant=ACME), "acme"),
+        (replace(AUTH, mode=AuthMode.OFF, anonymous_tenant=ACME), "acme"),
+    ],
+)
+def test_a_clients_headers_under_our_prefix_are_gone_before_ours_is_set(auth: AuthOptions, tenant: str) -> None:
+    *strips, public = HeaderMutation.parse(bytes(strip_headers(auth))).mutations
+
+    matchers = [strip.remove_on_match.key_matcher for strip in strips if strip.remove_on_match]
+    assert [(each.prefix, each.ignore_case) for each in matchers if each] == [
+        ("x-alphaswarm-", True),
+        ("x-envoy-", True),
+    ]
     assert public.append is not None
     assert public.append.header is not None
-    assert (public.append.header.key, public.append.header.value) == ("x-alphaswarm-tenant", "-")
+    assert (public.append.header.key, public.append.header.value) == ("x-alphaswarm-tenant", tenant)
     assert public.append.append_action.name == "OVERWRITE_IF_EXISTS_OR_ADD"
 
 
@@ -54,26 +85,72 @@ def test_the_tenant_claim_becomes_the_scope_key_and_the_route_is_chosen_again() 
     assert checked.payload_in_metadata == "payload"
 
 
-def test_checked_tokens_are_cached() -> None:
+def test_checked_tokens_are_cached_up_to_the_largest() -> None:
     cache = provider().jwt_cache_config
 
     assert cache is not None
-    assert cache.jwt_cache_size == 10_000
+    assert (cache.jwt_cache_size, cache.jwt_max_token_size) == (10_000, 8192)
 
 
 def test_nothing_behind_a_token_has_a_rule_that_lets_a_request_pass_without() -> None:
-    config = JwtAuthentication.parse(bytes(check_tokens(AUTH)))
+    config = check()
 
-    paths = [rule.match.path_separated_prefix for rule in config.rules if rule.match is not None]
-    needed = [rule.requires.provider_name for rule in config.rules if rule.requires is not None]
-    assert paths == ["/api", "/ws", "/manage"]
-    assert needed == ["idp"] * 3
+    assert [rule.match.path_separated_prefix for rule in config.rules if rule.match] == ["/api", "/ws", "/manage"]
+    assert requirements(config) == [[f"{ISSUER} header"]] * 3
     assert not config.bypass_cors_preflight
 
 
-def test_the_claims_name_and_the_clocks_skew_are_the_operators() -> None:
-    config = check_tokens(replace(AUTH, tenant_claim="org", clock_skew_seconds=5))
-    (checked,) = JwtAuthentication.parse(bytes(config)).providers.values()
+def test_a_token_of_any_issuer_will_do_and_each_is_read_its_own_way() -> None:
+    config = check(replace(AUTH, issuers=(*AUTH.issuers, OTHER)))
 
-    assert checked.claim_to_headers[0].claim_name == "org"
+    assert requirements(config) == [[f"{ISSUER} header", "https://other header"]] * 3
+    other = config.providers["https://other header"]
+    assert (other.issuer, other.audiences) == ("https://other", ["a", "b"])
+    assert other.claim_to_headers[0].claim_name == "org.id"
+
+
+def test_an_optional_token_may_be_missing_but_not_bad_and_an_operator_needs_one() -> None:
+    config = check(replace(AUTH, mode=AuthMode.OPTIONAL))
+
+    assert requirements(config) == [[f"{ISSUER} header", "-"]] * 2 + [[f"{ISSUER} header"]]
+    for rule in config.rules[:2]:
+        assert rule.requires is not None
+        assert rule.requires.requires_any is not None
+        assert all(each.allow_missing_or_failed is None for each in rule.requires.requires_any.requirements)
+
+
+def test_a_websockets_token_is_looked_for_in_one_place_alone() -> None:
+    config = check(replace(AUTH, websocket_query="access_token", websocket_cookie="session"))
+
+    assert requirements(config) == [
+        [f"{ISSUER} header"],
+        [f"{ISSUER} header"],
+        [f"{ISSUER} query"],
+        [f"{ISSUER} cookie"],
+        [f"{ISSUER} header"],
+    ]
+    places = [(each.from_headers != [], each.from_params, each.from_cookies) for each in config.providers.values()]
+    assert places == [(True, [], []), (False, ["access_token"], []), (False, [], ["session"])]
+
+
+def test_the_clocks_skew_is_the_operators() -> None:
+    (checked,) = check(replace(AUTH, clock_skew_seconds=5)).providers.values()
+
     assert checked.clock_skew_seconds == 5
+
+
+def test_a_claim_with_a_dot_in_its_name_is_reached_by_its_path() -> None:
+    issuer = replace(AUTH.issuers[0], tenant_claim=("org", "https://x.example/tenant"))
+
+    made = bytes(check_tokens(replace(AUTH, issuers=(issuer,))))
+
+    # JwtClaimToHeader: header_name = 1; claim_path = 3, of messages with key = 1
+    header = b"\x0a\x13x-alphaswarm-tenant"
+    path = b"\x1a\x05\x0a\x03org" + b"\x1a\x1a\x0a\x18https://x.example/tenant"
+    assert header + path in made
+    assert b"tenant_id" not in made
+
+
+def test_tokens_are_never_checked_without_keys() -> None:
+    with pytest.raises(ValueError, match=f"issuer {ISSUER}: its keys are not known"):
+        check_tokens(edge_options(jwks="").auth)

@@ -54,7 +54,12 @@ def test_the_admin_interface_is_on_loopback_only() -> None:
     assert made()["admin"]["address"]["socket_address"] == {"address": "127.0.0.1", "port_value": 9901}
 
 
-def test_the_clients_of_one_envoy_are_limited() -> None:
-    (monitor,) = made()["overload_manager"]["resource_monitors"]
+def test_the_admin_interface_answers_although_clients_hold_every_connection() -> None:
+    assert made()["admin"]["ignore_global_conn_limit"] is True
 
-    assert monitor["typed_config"]["max_active_downstream_connections"] == 7
+
+def test_the_clients_of_one_envoy_and_its_memory_are_limited() -> None:
+    heap, connections = made()["overload_manager"]["resource_monitors"]
+
+    assert heap["typed_config"]["max_heap_size_bytes"] == 2 * 1024**3
+    assert connections["typed_config"]["max_active_downstream_connections"] == 7

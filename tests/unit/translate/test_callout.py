@@ -1,40 +1,48 @@
 """Which requests are asked about, whom, and what of an answer counts."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from envoy_data_plane.envoy.config.core.v3 import TypedExtensionConfig
 from envoy_data_plane.envoy.config.listener.v3 import Listener
 from envoy_data_plane.envoy.extensions.filters.http.ext_authz.v3 import ExtAuthz
 from envoy_data_plane.envoy.extensions.filters.http.jwt_authn.v3 import JwtAuthentication
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpConnectionManager
 
-from tests.support.edge import GROUP, JWKS, cell, edge_options, resources, tenant, topology
-from xds.names import TypeUrl
+from tests.support.edge import GROUP, ISSUER, JWKS, cell, edge_options, resources, tenant, topology
+from xds.names import TenantId, TypeUrl
 from xds.opaque import OPAQUE_BEARER
 from xds.snapshot import Ref
-from xds.translate import CalloutOptions, translate
+from xds.translate import AuthMode, CalloutOptions, translate
+from xds.translate.authentication import JWT_FILTER
 from xds.translate.bootstrap import XDS_CLUSTER
-from xds.translate.callout import RETRY_AFTER_SECONDS, callout_filter, let_opaque_pass, unanswered
+from xds.translate.callout import CALLOUT_FILTER, RETRY_AFTER_SECONDS, callout_filter, let_opaque_pass, unanswered
 from xds.translate.listeners import edge
 from xds.translate.naming import CALLOUT_CLUSTER
 
 ELSEWHERE = CalloutOptions(address=("tenant-router.internal", 18000), timeout=timedelta(milliseconds=150))
 HERE = CalloutOptions()
+IDP = f"{ISSUER} header"
 SOME_TOPOLOGY = topology(cell(), tenant())
 
 
-def filters(callout: CalloutOptions | None) -> dict[str, bytes]:
-    """The HTTP filters of the listener in order, as Envoy would read them."""
+def filters(callout: CalloutOptions | None) -> list[str]:
+    """The HTTP filters of the listener in order."""
     listener = Listener.parse(bytes(edge(("127.0.0.1", 10000), edge_options(callout=callout))))
     hcm = listener.filter_chains[0].filters[0].typed_config
     assert hcm is not None
-    held = HttpConnectionManager.parse(hcm.value).http_filters
-    return {each.name: each.typed_config.value for each in held if each.typed_config is not None}
+    return [each.name for each in HttpConnectionManager.parse(hcm.value).http_filters]
 
 
 def check(callout: CalloutOptions | None = HERE) -> JwtAuthentication:
-    return JwtAuthentication.parse(filters(callout)["envoy.filters.http.jwt_authn"])
+    """The check of tokens, as Envoy gets it."""
+    extensions = translate(SOME_TOPOLOGY, edge_options(callout=callout)).shared[TypeUrl.EXTENSION]
+    (extension,) = extensions.values()
+    packed = TypedExtensionConfig.parse(extension.body).typed_config
+    assert packed is not None
+    return JwtAuthentication.parse(packed.value)
 
 
 def authz(callout: CalloutOptions = HERE) -> ExtAuthz:
@@ -46,19 +54,24 @@ def authz(callout: CalloutOptions = HERE) -> ExtAuthz:
 def test_without_a_callout_no_byte_is_another() -> None:
     before = check(None)
 
-    assert list(before.providers) == ["idp"]
+    assert list(before.providers) == [IDP]
     assert [rule.match.headers for rule in before.rules if rule.match] == [[], [], []]
     assert "envoy.filters.http.ext_authz" not in filters(None)
     assert let_opaque_pass(before, None) is before
 
 
-def test_it_is_asked_after_the_check_of_tokens_and_before_cells() -> None:
-    assert list(filters(HERE)) == [
-        "envoy.filters.http.jwt_authn",
-        "envoy.filters.http.ext_authz",
-        "envoy.filters.http.rbac",
-        "envoy.filters.http.router",
-    ]
+def test_it_is_asked_after_the_check_of_tokens_and_before_all_else() -> None:
+    asked, plain = filters(HERE), filters(None)
+
+    assert asked[:2] == [JWT_FILTER, CALLOUT_FILTER]
+    assert [plain[0], CALLOUT_FILTER, *plain[1:]] == asked
+
+
+def test_where_no_token_is_looked_at_nobody_is_asked() -> None:
+    auth = replace(edge_options(callout=HERE).auth, mode=AuthMode.OFF, anonymous_tenant=TenantId("acme"), issuers=())
+    listener = bytes(edge(("127.0.0.1", 10000), replace(edge_options(), auth=auth)))
+
+    assert CALLOUT_FILTER.encode() not in listener
 
 
 def test_only_what_can_be_no_jwt_passes_the_check_and_only_where_tenants_have_business() -> None:
@@ -77,7 +90,7 @@ def test_only_what_can_be_no_jwt_passes_the_check_and_only_where_tenants_have_bu
 
 def test_the_rules_of_jwts_follow_as_they_were() -> None:
     assert check().rules[2:] == check(None).rules
-    assert check().providers["idp"] == check(None).providers["idp"]
+    assert check().providers[IDP] == check(None).providers[IDP]
 
 
 def test_what_passes_gets_a_note_and_no_tenant() -> None:
@@ -161,13 +174,12 @@ def test_no_other_place_is_no_cluster(callout: CalloutOptions | None) -> None:
     assert (TypeUrl.CLUSTER, CALLOUT_CLUSTER) not in resources(translation)
 
 
-def test_nothing_but_the_listener_differs() -> None:
-    plain = translate(SOME_TOPOLOGY, edge_options())
-    asking = translate(SOME_TOPOLOGY, edge_options(callout=HERE))
+def test_nothing_but_the_listener_and_the_check_differs() -> None:
+    plain = translate(SOME_TOPOLOGY, edge_options()).shared
+    asking = translate(SOME_TOPOLOGY, edge_options(callout=HERE)).shared
 
-    assert {url: table.version_info for url, table in plain.shared.items()} == {
-        url: table.version_info for url, table in asking.shared.items()
-    }
+    differing = [url for url in plain if plain[url].version_info != asking[url].version_info]
+    assert differing == [TypeUrl.EXTENSION]
 
 
 def test_who_got_no_answer_is_told_to_come_again() -> None:

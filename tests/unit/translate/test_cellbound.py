@@ -4,7 +4,8 @@ from envoy_data_plane.envoy.config.rbac.v3 import MetadataSource, Principal, Rba
 from envoy_data_plane.envoy.extensions.filters.http.rbac.v3 import RbacPerRoute
 
 from tests.support.edge import SHARED, edge_options
-from xds.translate import AuthOptions, CellBound
+from xds.names import TenantId
+from xds.translate import AuthMode, AuthOptions, CellBound
 from xds.translate.cellbound import only_in
 
 AUTH = edge_options().auth
@@ -74,7 +75,27 @@ def test_off_is_no_config_at_all() -> None:
 
 
 def test_a_claim_inside_another_is_reached_step_by_step() -> None:
-    rbac = made(replace(AUTH, cell_claim="alphaswarm.cell")).rbac
+    nested = replace(AUTH.issuers[0], cell_claim=("alphaswarm", "https://x.example/cell"))
+    rbac = made(replace(AUTH, issuers=(nested,))).rbac
 
     assert rbac is not None
-    assert claim(principals(rbac.rules)[1]) == ["payload", "alphaswarm", "cell"]
+    assert claim(principals(rbac.rules)[1]) == ["payload", "alphaswarm", "https://x.example/cell"]
+
+
+def test_with_several_issuers_no_claim_of_any_may_name_another_cell() -> None:
+    other = replace(AUTH.issuers[0], issuer="https://other", cell_claim=("home",))
+    rbac = made(replace(AUTH, issuers=(*AUTH.issuers, other))).rbac
+
+    assert rbac is not None
+    assert rbac.rules is not None
+    (policy,) = rbac.rules.policies.values()
+    (all_of,) = policy.principals
+    assert all_of.and_ids is not None
+    paths = [claim(each.or_ids.ids[1]) for each in all_of.and_ids.ids if each.or_ids is not None]
+    assert paths == [["payload", "cell"], ["payload", "home"]]
+
+
+def test_without_issuers_there_is_no_token_to_be_bound() -> None:
+    nobody = AuthOptions(issuers=(), mode=AuthMode.OFF, anonymous_tenant=TenantId("acme"))
+
+    assert only_in(SHARED, nobody) is None

@@ -1,20 +1,25 @@
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
+import pytest
 from envoy_data_plane.envoy.config.listener.v3 import Listener
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpConnectionManager
 
 from tests.support.edge import cell, edge_options, tenant, topology
-from xds.translate import translate
+from xds.names import TenantId
+from xds.translate import AuthMode, ConnectionOptions, translate
 from xds.translate.listeners import edge
 
 
-def listener() -> Listener:
+def listener(*, connection: ConnectionOptions | None = None, **auth: Any) -> Listener:
     """The listener, as Envoy would read it."""
-    return Listener.parse(bytes(edge(("127.0.0.1", 10000), edge_options())))
+    options = replace(edge_options(), connection=connection or ConnectionOptions())
+    return Listener.parse(bytes(edge(("127.0.0.1", 10000), replace(options, auth=replace(options.auth, **auth)))))
 
 
-def manager() -> HttpConnectionManager:
-    (chain,) = listener().filter_chains
+def manager(*, connection: ConnectionOptions | None = None, **auth: Any) -> HttpConnectionManager:
+    (chain,) = listener(connection=connection, **auth).filter_chains
     (hcm,) = chain.filters
     assert hcm.typed_config is not None
     return HttpConnectionManager.parse(hcm.typed_config.value)
@@ -31,9 +36,54 @@ def test_it_listens_where_it_is_told() -> None:
 def test_tokens_are_checked_before_cells_and_both_before_routing() -> None:
     assert [each.name for each in manager().http_filters] == [
         "envoy.filters.http.jwt_authn",
+        "alphaswarm.tenant_claim",
         "envoy.filters.http.rbac",
+        "alphaswarm.privacy",
         "envoy.filters.http.router",
     ]
+
+
+def test_the_tokens_check_comes_by_name_and_until_it_has_come_nobody_is_served() -> None:
+    check = manager().http_filters[0]
+
+    assert check.typed_config is None
+    assert check.config_discovery is not None
+    assert check.config_discovery.default_config is None
+    assert check.config_discovery.type_urls == [
+        "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication"
+    ]
+    assert check.config_discovery.config_source is not None
+    assert check.config_discovery.config_source.initial_fetch_timeout == timedelta(0)
+
+
+def test_other_keys_are_no_other_listener() -> None:
+    (issuer,) = edge_options().auth.issuers
+
+    assert bytes(listener(issuers=(replace(issuer, jwks="other"),))) == bytes(listener())
+
+
+def test_with_no_token_looked_at_nothing_checks_one() -> None:
+    names = [each.name for each in manager(mode=AuthMode.OFF, anonymous_tenant=TenantId("acme")).http_filters]
+
+    assert names == ["envoy.filters.http.rbac", "alphaswarm.privacy", "envoy.filters.http.router"]
+
+
+@pytest.mark.parametrize(("mode", "is_there"), [(AuthMode.REQUIRED, False), (AuthMode.OPTIONAL, True)])
+def test_an_anonymous_request_says_whose_it_is(mode: AuthMode, *, is_there: bool) -> None:
+    filters = {each.name: each for each in manager(mode=mode, anonymous_tenant=TenantId("acme")).http_filters}
+
+    assert ("envoy.filters.http.header_mutation" in filters) is is_there
+
+
+@pytest.mark.parametrize("place", ["websocket_query", "websocket_cookie"])
+def test_a_websockets_token_is_hidden_after_it_was_checked(place: str) -> None:
+    names = [each.name for each in manager(connection=None, **{place: "access_token"}).http_filters]
+
+    assert names.index("envoy.filters.http.jwt_authn") < names.index("envoy.filters.http.lua") < len(names) - 1
+
+
+def test_the_headers_have_room_for_the_largest_token() -> None:
+    assert manager(token_bytes=8193).max_request_headers_kb == 9 + 24
 
 
 def test_the_scope_key_is_the_whole_tenant_header() -> None:
@@ -97,6 +147,30 @@ def test_it_limits_what_one_client_can_take() -> None:
     assert held.request_headers_timeout == timedelta(seconds=10)
     assert held.stream_idle_timeout == timedelta(minutes=5)
     assert listener().per_connection_buffer_limit_bytes == 32 * 1024
+    assert held.max_request_headers_kb == 32
+    assert held.common_http_protocol_options is not None
+    assert held.common_http_protocol_options.max_headers_count == 100
+
+
+def test_nothing_ends_an_answer_or_a_websocket_that_goes_on() -> None:
+    held = manager()
+
+    assert held.common_http_protocol_options is not None
+    assert held.common_http_protocol_options.max_stream_duration is None
+    assert held.common_http_protocol_options.max_connection_duration is None
+    assert held.request_timeout == timedelta(hours=1), "it ends when the answer, or the websocket, begins"
+
+
+@pytest.mark.parametrize("hops", [0, 1])
+def test_a_client_is_who_connects_but_for_the_proxies_in_front(hops: int) -> None:
+    held = manager(connection=ConnectionOptions(trusted_hops=hops))
+
+    assert (held.use_remote_address, held.xff_num_trusted_hops) == (True, hops)
+
+
+def test_every_answer_names_the_same_server() -> None:
+    assert manager().server_name == "alphaswarm-edge"
+    assert manager().server_header_transformation.name == "OVERWRITE"
 
 
 def test_no_cell_and_no_tenant_is_named_in_it() -> None:

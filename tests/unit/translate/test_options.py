@@ -4,16 +4,59 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.edge import GROUP, edge_options
-from xds.translate import AuthOptions, ClusterOptions, ConnectionOptions
+from tests.support.edge import AUDIENCE, GROUP, ISSUER, edge_options
+from xds.names import TenantId
+from xds.translate import AuthMode, AuthOptions, ClusterOptions, ConnectionOptions, IssuerOptions
+
+ONE = IssuerOptions(issuer=ISSUER, audiences=(AUDIENCE,))
 
 
-@pytest.mark.parametrize("missing", [{"issuer": ""}, {"audiences": ()}, {"jwks": ""}])
+@pytest.mark.parametrize("missing", [{"issuer": ""}, {"audiences": ()}, {"audiences": ("a", "")}])
 def test_options_with_which_envoy_would_not_check_tokens_are_refused(missing: dict[str, object]) -> None:
-    given: dict[str, object] = {"issuer": "i", "audiences": ("a",), "jwks": "{}"}
+    given: dict[str, object] = {"issuer": "i", "audiences": ("a",)}
 
     with pytest.raises(ValueError, match=re.escape("must not be empty: Envoy would not check them")):
-        AuthOptions(**{**given, **missing})  # type: ignore[arg-type]  # any of three fields
+        IssuerOptions(**{**given, **missing})  # type: ignore[arg-type]  # any of the fields
+
+
+@pytest.mark.parametrize("empty", [{"tenant_claim": ()}, {"tenant_claim": ("a", "")}, {"cell_claim": ("",)}])
+def test_a_claim_has_a_name(empty: dict[str, tuple[str, ...]]) -> None:
+    with pytest.raises(ValueError, match="a claim's path must not be empty"):
+        replace(ONE, **empty)  # type: ignore[arg-type]  # of the right type
+
+
+@pytest.mark.parametrize("mode", [AuthMode.REQUIRED, AuthMode.OPTIONAL])
+def test_tokens_are_never_checked_against_nobody(mode: AuthMode) -> None:
+    with pytest.raises(ValueError, match="there must be one"):
+        AuthOptions(issuers=(), mode=mode)
+
+
+def test_with_no_token_looked_at_every_request_is_somebodys() -> None:
+    with pytest.raises(ValueError, match="anonymous tenant's: there must be one"):
+        AuthOptions(issuers=(), mode=AuthMode.OFF)
+    assert AuthOptions(issuers=(), mode=AuthMode.OFF, anonymous_tenant=TenantId("acme")).public_tenant == "acme"
+
+
+def test_while_tokens_are_required_nobody_is_anonymous() -> None:
+    assert AuthOptions(issuers=(ONE,), anonymous_tenant=TenantId("acme")).public_tenant is None
+
+
+def test_an_issuer_is_named_once() -> None:
+    with pytest.raises(ValueError, match="named once"):
+        AuthOptions(issuers=(ONE, replace(ONE, audiences=("other",))))
+
+
+@pytest.mark.parametrize("place", [{"websocket_query": 'a"b'}, {"websocket_cookie": "a]b"}])
+def test_a_places_name_can_stand_in_a_script(place: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="letters, digits"):
+        AuthOptions(issuers=(ONE,), **place)  # type: ignore[arg-type]  # of the right type
+
+
+def test_new_keys_are_those_of_their_issuer_only() -> None:
+    fixed = replace(ONE, issuer="https://ours", jwks="fixed")
+    auth = AuthOptions(issuers=(ONE, fixed)).with_keys({ISSUER: "new"})
+
+    assert [each.jwks for each in auth.issuers] == ["new", "fixed"]
 
 
 @pytest.mark.parametrize("options", [ClusterOptions(), ConnectionOptions()])

@@ -43,16 +43,15 @@ def test_a_cells_requests_and_websockets_go_to_its_cluster() -> None:
         assert action.cluster == f"{SHARED}-api"
 
 
-def test_a_request_has_a_deadline_and_a_websocket_none_but_silence() -> None:
+def test_neither_an_answer_nor_a_websocket_has_a_deadline_but_for_silence() -> None:
     held = routes(of_cell(cell(), OPTIONS))
     api, websocket = held["/api"].route, held["/ws"].route
 
     assert api is not None
     assert websocket is not None
-    assert api.timeout == timedelta(seconds=60)
     # Zero must be on the wire: left out it would be Envoy's default of 15 s.
-    assert websocket.timeout == timedelta(0)
-    assert websocket.idle_timeout == timedelta(hours=1)
+    assert (api.timeout, websocket.timeout) == (timedelta(0), timedelta(0))
+    assert (api.idle_timeout, websocket.idle_timeout) == (timedelta(minutes=1), timedelta(hours=1))
 
 
 def test_the_cell_is_told_in_a_header_that_replaces_any_other() -> None:

@@ -1,7 +1,6 @@
 """A topology to tables of resources: whole, incremental, deterministic and one cell at a time."""
 
 import os
-import random
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from tests.golden.cases import CASES, digest, proxyless, translated
 from tests.support.edge import (
     GROUP,
+    ISSUER,
     SHARED,
     cell,
     cells,
@@ -26,30 +26,14 @@ from tests.support.edge import (
     topologies,
     topology,
 )
+from tests.support.translations import EMPTY, GRPC, OPTIONS, full, shuffled
 from xds.model import Cell, CellState, Changes, Tenant, Topology, UpstreamProtocol
 from xds.names import CellId, NodeGroup, ResourceName, Revision, TypeUrl
-from xds.snapshot import Resource, dangling
-from xds.translate import Translation, retranslate, translate
+from xds.snapshot import Ref, Resource, dangling
+from xds.translate import AuthMode, AuthOptions, Translation, retranslate, translate, with_keys
 
-GRPC = NodeGroup("alphaswarm-grpc")
-OPTIONS = replace(edge_options(client=("alphaswarm-client", 3000)), grpc_group=GRPC)
-EMPTY = translate(topology(revision=0), OPTIONS)
 ACME = ResourceName(tenant().id)
 PROPERTY = settings(max_examples=60, deadline=None)
-
-
-def full(of: Topology) -> Translation:
-    """The translation of a topology; the options' own resources, which never change, are not encoded again."""
-    return retranslate(EMPTY, replace(EMPTY.topology, revision=Revision(0)).changes_to(of))
-
-
-def shuffled(of: Topology, seed: int) -> Topology:
-    order = random.Random(seed)
-    return Topology(
-        revision=of.revision,
-        cells=dict(order.sample(sorted(of.cells.items()), len(of.cells))),
-        tenants=dict(order.sample(sorted(of.tenants.items()), len(of.tenants))),
-    )
 
 
 def everything(translation: Translation) -> dict[tuple[str, str], Resource]:
@@ -169,9 +153,42 @@ def test_a_moved_tenant_costs_one_resource() -> None:
     assert changed == {
         TypeUrl.CLUSTER: set(),
         TypeUrl.ENDPOINT: set(),
+        TypeUrl.EXTENSION: set(),
         TypeUrl.ROUTE: set(),
         TypeUrl.SCOPE: {"acme"},
     }
+
+
+def test_other_keys_cost_one_resource_and_equal_a_translation_with_them() -> None:
+    before = translate(topology(cell(), tenant()), OPTIONS)
+    after = with_keys(before, {ISSUER: "other"})
+
+    changed = {key for key, each in resources(after).items() if resources(before)[key] is not each}
+    assert changed == {(TypeUrl.EXTENSION, "envoy.filters.http.jwt_authn")}
+    assert after.listeners is before.listeners
+    assert same(after, translate(topology(cell(), tenant()), replace(OPTIONS, auth=after.options.auth)))
+    assert with_keys(after, {ISSUER: "other"}) is after
+
+
+def test_a_listener_is_of_no_use_before_its_token_check_is_there() -> None:
+    (listener,) = EMPTY.listeners[GROUP].values()
+
+    assert listener.awaits == (Ref(TypeUrl.EXTENSION, ResourceName("envoy.filters.http.jwt_authn")),)
+
+
+def test_with_no_token_looked_at_no_keys_are_pushed() -> None:
+    auth = AuthOptions(issuers=(), mode=AuthMode.OFF, anonymous_tenant=tenant().id)
+    translation = translate(topology(), replace(OPTIONS, auth=auth))
+
+    assert len(translation.shared[TypeUrl.EXTENSION]) == 0
+    assert [dangling(each) for each in translation.snapshots(1).values()] == [(), ()]
+
+
+def test_without_its_keys_nothing_is_translated() -> None:
+    auth = edge_options(jwks="").auth
+
+    with pytest.raises(ValueError, match="its keys are not known"):
+        translate(topology(), replace(OPTIONS, auth=auth))
 
 
 def test_an_endpoints_change_costs_one_assignment() -> None:
@@ -240,6 +257,7 @@ def test_grpc_clients_have_a_snapshot_of_their_own_and_envoys_none_of_it() -> No
         TypeUrl.CLUSTER: [f"{SHARED}-api"],
         TypeUrl.ENDPOINT: [f"{SHARED}-api"],
         TypeUrl.LISTENER: [f"{SHARED}-api"],
+        TypeUrl.EXTENSION: [],
         TypeUrl.ROUTE: [],
         TypeUrl.SCOPE: [],
     }

@@ -1,0 +1,57 @@
+"""What is wrong with what became of a hostile request: its answer, where it arrived, and what was seen there."""
+
+from collections.abc import Iterator, Sequence
+
+from tests.e2e.hostile.ground import CLIENT, CONTROLLER
+from tests.e2e.hostile.row import SEEN_BY_CELLS, SEEN_OF_ENVOYS, SERVED, TOLD_TO_CLIENTS, Row
+from tests.e2e.hostile.upstreams import Arrival
+from tests.e2e.hostile.wire import Reply
+
+_OURS, _ENVOYS = "x-alphaswarm-", "x-envoy-"
+_SERVER = "alphaswarm-edge"
+
+
+def answer_faults(row: Row, reply: Reply) -> Iterator[str]:
+    """What is wrong with the answer to a row's request."""
+    if reply.status not in row.statuses:
+        yield f"expected {sorted(row.statuses)}, got {reply.status} {reply.body[:100]!r}"
+    for name, value in reply.headers:
+        if _is_internal(name) and name.lower() not in TOLD_TO_CLIENTS:
+            yield f"{name}: {value} got out"
+        if name.lower() == "server" and value != _SERVER:
+            yield f"the server is {value}"
+        if name.lower() == "location" and (not value.startswith("/") or value.startswith("//")):
+            yield f"sent to {value}"
+
+
+def arrival_faults(row: Row, arrivals: Sequence[Arrival], times: int) -> Iterator[str]:
+    """What is wrong with where a row's request arrived, that has been sent so many times, and with what was seen."""
+    # A row that is refused for its cell claim says where it would arrive, and must not.
+    at = None if row.is_bound and row.statuses != SERVED else row.at
+    found = [arrival.upstream for arrival in arrivals]
+    if found != ([at] * times if at else []):
+        yield f"expected {times} times at {at}, arrived at {found}: {arrivals}"
+    for arrival in arrivals:
+        yield from _wrongly_seen(row, arrival)
+
+
+def _wrongly_seen(row: Row, arrival: Arrival) -> Iterator[str]:
+    is_cell = arrival.upstream not in (CLIENT, CONTROLLER)
+    if is_cell and (tenants := arrival.all("x-alphaswarm-tenant")) != [row.tenant]:
+        yield f"{arrival.upstream} took it for {tenants}"
+    if is_cell and (cells := arrival.all("x-alphaswarm-cell")) != [arrival.upstream]:
+        yield f"{arrival.upstream} was told that it is {cells}"
+    allowed = (SEEN_BY_CELLS if is_cell else frozenset()) | SEEN_OF_ENVOYS
+    for name, value in (*arrival.headers, *arrival.trailers):
+        if _is_internal(name) and name.lower() not in allowed:
+            yield f"{arrival.upstream} saw {name}: {value}"
+        if name.lower() == "connection" and value.lower() != "upgrade":
+            yield f"{arrival.upstream} saw {name}: {value}"
+        if name.lower() == "upgrade" and value.lower() != "websocket":
+            yield f"{arrival.upstream} saw {name}: {value}"
+    if arrival.all("x-envoy-external-address") not in ([], ["127.0.0.1"]):
+        yield f"{arrival.upstream} saw another address"
+
+
+def _is_internal(name: str) -> bool:
+    return name.lower().replace("_", "-").strip().startswith((_OURS, _ENVOYS))

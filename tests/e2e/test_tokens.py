@@ -1,0 +1,381 @@
+"""Tokens through real Envoys: keys that rotate under traffic, bad tokens, modes, and where a websocket's may stand."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import pytest
+import pytest_asyncio
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.e2e.conftest import Variant
+from tests.e2e.watching import Traffic, statusz, until
+from tests.support.issuing import JwksEndpoint, jwks_endpoint
+from xds.demo.client import EdgeClient
+from xds.demo.idp import AUDIENCE, IdentityProvider
+from xds.demo.plan import Plan
+from xds.demo.stack import Stack
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+OTHER = IdentityProvider(issuer="https://other.example", audience=AUDIENCE, key_id="other-1")
+CLAIM = "https://other.example/tenant"
+OVERLAP = 3.0
+
+
+@asynccontextmanager
+async def running(variant: Variant, **environment: str) -> AsyncIterator[tuple[Stack, JwksEndpoint]]:
+    """A system whose control plane fetches the keys of its issuer over HTTP, twice a second."""
+    stacks: list[Stack] = []
+
+    def jwks() -> str:
+        return stacks[0].idp.jwks()
+
+    async with jwks_endpoint(jwks) as endpoint:
+        settings = {
+            "AUTH_JWKS_FILE": "",
+            "AUTH_JWKS_URL": endpoint.url,
+            "AUTH_JWKS_REFRESH_SECONDS": "0.5",
+            "AUTH_JWKS_OVERLAP_SECONDS": str(OVERLAP),
+            **environment,
+        }
+        stacks.append(Stack(Plan(variant=variant, tenants=6, environment=settings)))
+        async with stacks[0] as stack:
+            yield stack, endpoint
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["delta", "sotw"])
+async def system(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Stack, JwksEndpoint]]:
+    places = {"AUTH_WEBSOCKET_QUERY": "access_token", "AUTH_WEBSOCKET_COOKIE": "session"}
+    async with running(cast(Variant, request.param), **places) as held:
+        yield held
+
+
+@pytest.fixture
+def stack(system: tuple[Stack, JwksEndpoint]) -> Stack:
+    return system[0]
+
+
+async def issuer(stack: Stack) -> Mapping[str, Any]:
+    (only,) = (await statusz(stack))["issuers"]
+    return dict(only)
+
+
+@asynccontextmanager
+async def fresh_traffic(stack: Stack, tenant: str) -> AsyncIterator[Traffic]:
+    """Requests of a tenant through every Envoy, each with a token that was signed for it, on one connection each."""
+    seen, going = Traffic(), True
+
+    async def keep_asking(port: int) -> None:
+        async with EdgeClient(port) as client:
+            while going:
+                answer = await client.get("/api/x", token=stack.idp.mint(tenant))
+                seen.answered += 1
+                if answer.status != 200:
+                    seen.failed.append(f"{answer.status} {answer.text}")
+
+    async with asyncio.TaskGroup() as group:
+        for port in stack.ports.edges.values():
+            group.create_task(keep_asking(port))
+        yield seen
+        going = False
+
+
+# Rotation
+
+
+async def test_keys_rotate_under_traffic_and_no_valid_token_is_refused(stack: Stack) -> None:
+    old = stack.idp.key_id
+    new = f"{old}+"
+    early = stack.idp.mint("acme")
+    before = await listener_stats(stack)
+    socket = await open_socket(stack)
+    async with fresh_traffic(stack, "acme") as seen:
+        stack.idp.publish_key(new)
+        await until(lambda: has_keys(stack, present=2), "the new key is fetched")
+        await until(lambda: is_settled(stack), "every Envoy has acknowledged it")
+        stack.idp.key_id = new
+        await asyncio.sleep(0.3)
+        stack.idp.withdraw_key(old)
+        withdrawn_at = time.monotonic()
+        await until(lambda: has_keys(stack, present=1, retiring=1), "the old key is withdrawn")
+        for edge in stack.clients:
+            assert (await stack.get(edge, "/api/x", token=early)).status == 200, "within the overlap"
+        await until(lambda: has_keys(stack, present=1, retiring=0), "the overlap has ended")
+        assert time.monotonic() - withdrawn_at >= OVERLAP
+        await until(lambda: is_settled(stack), "every Envoy has acknowledged it")
+        for edge in stack.clients:
+            answer = await stack.get(edge, "/api/x", token=early)
+            assert answer.status == 401, "a withdrawn key, even of a token that was cached"
+    assert seen.failed == []
+    assert seen.answered > 50
+    assert await socket() == "still here"
+    assert await listener_stats(stack) == before, "no listener was changed or drained"
+
+
+async def test_keys_that_cannot_be_fetched_stay_in_force(system: tuple[Stack, JwksEndpoint]) -> None:
+    stack, endpoint = system
+    token = stack.idp.mint("acme")
+    endpoint.status = 503
+    try:
+
+        async def is_late() -> bool:
+            return bool((await issuer(stack))["error"])
+
+        await until(is_late, "the failure is told")
+        assert "expected status 200, got 503" in (await statusz(stack))["warnings"][0]
+        for edge in stack.clients:
+            assert (await stack.get(edge, "/api/x", token=token)).status == 200
+        assert (await stack.control_plane.ask("/readyz"))[0] == 200
+    finally:
+        endpoint.status = 200
+    await until(lambda: has_no_warning(stack), "it has recovered")
+
+
+async def test_a_restarted_control_plane_that_has_no_keys_harms_no_envoy(system: tuple[Stack, JwksEndpoint]) -> None:
+    stack, endpoint = system
+    endpoint.status = 500
+    await stack.control_plane.stop()
+    stack.control_plane.begin()
+
+    async def says_why() -> bool:
+        try:
+            status, text = await stack.control_plane.ask("/readyz")
+        except Exception:  # noqa: BLE001 -- not yet up
+            return False
+        return status == 503 and "no keys yet" in json.loads(text)["reason"]
+
+    try:
+        await until(says_why, "readiness says why not")
+        for edge in stack.clients:
+            assert (await stack.get(edge, "/api/x", token=stack.idp.mint("acme"))).status == 200
+    finally:
+        endpoint.status = 200
+    await stack.control_plane.ready()
+
+
+# Tokens
+
+
+async def test_bad_tokens_are_refused(stack: Stack) -> None:
+    mint, now = stack.idp.mint, int(time.time())
+    public = stack.idp.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    claims = {"iss": stack.idp.issuer, "aud": AUDIENCE, "exp": now + 600, "tenant_id": "acme"}
+    tokens = {
+        "expired": (401, mint("acme", expires_in=-3600)),
+        "not yet valid": (401, mint("acme", nbf=now + 3600)),
+        "without an end": (401, mint("acme", exp=...)),
+        "of another issuer": (401, mint("acme", issuer="https://elsewhere.example")),
+        "of no issuer": (401, mint("acme", iss=...)),
+        "for another audience": (403, mint("acme", audience="someone-else")),
+        "for no audience": (403, mint("acme", aud=...)),
+        "forged": (401, mint("acme", forged=True)),
+        "unsigned": (401, unsigned({"alg": "none"}, claims)),
+        "unsigned, with a key id": (401, unsigned({"alg": "none", "kid": stack.idp.key_id}, claims)),
+        "signed with the public key": (401, with_hmac({"alg": "HS256", "kid": stack.idp.key_id}, claims, public)),
+    }
+    for edge in stack.clients:
+        assert (await stack.get(edge, "/api/x", token=mint("acme"))).status == 200
+        for what, (status, token) in tokens.items():
+            answer = await stack.get(edge, "/api/x", token=token)
+            assert (answer.status, answer.cell) == (status, ""), what
+
+
+@pytest.mark.parametrize(
+    "claim", [["acme"], {"a": "acme"}, 5, 1.5, True, None, "", ...], ids=lambda claim: json.dumps(claim, default=str)
+)
+async def test_a_tenant_claim_that_is_no_text_is_nobodys(stack: Stack, claim: object) -> None:
+    for edge in stack.clients:
+        for path in ("/api/x", "/ws/x"):
+            answer = await stack.get(edge, path, token=stack.idp.mint("acme", tenant_id=claim))
+            assert (answer.status, answer.cell) == (403, "")
+            assert "access denied" in answer.text, "by the check, not by the want of such a tenant"
+
+
+async def test_headers_beyond_the_largest_token_are_refused(stack: Stack) -> None:
+    for edge in stack.clients:
+        assert (await stack.get(edge, "/api/x", token="x" * 40_000)).status == 431
+
+
+# Websockets
+
+
+async def test_a_websockets_token_may_stand_in_its_query_or_a_cookie_and_the_cell_sees_neither(stack: Stack) -> None:
+    token = stack.idp.mint("acme")
+    for client in stack.clients.values():
+        hello, echoed = await client.echo(f"/ws/x?a=%26b%3D1&access_token={token}&c=2", "ping")
+        assert (hello.saw("x-alphaswarm-tenant"), echoed) == ("acme", "ping")
+        assert hello.body["path"] == "/ws/x?a=%26b%3D1&c=2"
+        answer = await client.get("/ws/x", headers={"cookie": f"a=1; session={token}; sessions=2"})
+        assert (answer.cell, answer.saw("cookie")) == (stack.placements["acme"], "a=1; sessions=2")
+        answer = await client.get("/ws", headers={"cookie": f"session={token}"})
+        assert (answer.cell, answer.saw("cookie")) == (stack.placements["acme"], None)
+        assert "eyJ" not in answer.text
+
+
+async def test_of_several_tokens_the_header_counts_then_the_query_and_no_other_is_seen(stack: Stack) -> None:
+    acme, globex = stack.idp.mint("acme"), stack.idp.mint("globex")
+    for client in stack.clients.values():
+        both = await client.get(f"/ws/x?access_token={globex}", token=acme, headers={"cookie": f"session={globex}"})
+        assert both.saw("x-alphaswarm-tenant") == "acme"
+        assert both.cell == stack.placements["acme"]
+        assert (both.body["path"], both.saw("cookie")) == ("/ws/x", None)
+        both = await client.get(f"/ws/x?access%5Ftoken={globex}", headers={"cookie": f"session={acme}"})
+        assert both.saw("x-alphaswarm-tenant") == "globex"
+        assert both.body["path"] == "/ws/x"
+        assert both.saw("cookie") is None
+        bad = await client.get(f"/ws/x?access_token={acme}", token="no.good.token")
+        assert (bad.status, bad.cell) == (401, ""), "a good one does not make up for a bad one"
+
+
+async def test_elsewhere_a_token_stands_in_the_header_only(stack: Stack) -> None:
+    token = stack.idp.mint("acme")
+    for client in stack.clients.values():
+        assert (await client.get(f"/api/x?access_token={token}")).status == 401
+        assert (await client.get("/api/x", headers={"cookie": f"session={token}"})).status == 401
+        assert (await client.get("/ws/x?access_token=")).status == 401
+
+
+# Modes, and several issuers
+
+
+async def test_without_a_token_a_request_is_the_anonymous_tenants_if_tokens_are_optional() -> None:
+    async with running("delta", AUTH_MODE="optional", AUTH_ANONYMOUS_TENANT="globex") as (stack, _):
+        for edge in stack.clients:
+            assert (await stack.get(edge, "/manage/x")).status == 401
+            nobody = await stack.get(edge, "/api/x", headers={"x-alphaswarm-tenant": "acme"})
+            assert (nobody.cell, nobody.saw("x-alphaswarm-tenant")) == (stack.placements["globex"], "globex")
+            acme = await stack.get(edge, "/api/x", token=stack.idp.mint("acme"))
+            assert (acme.cell, acme.saw("x-alphaswarm-tenant")) == (stack.placements["acme"], "acme")
+            for bad in ("a.b.c", stack.idp.mint("acme", forged=True), stack.idp.mint("acme", expires_in=-3600)):
+                assert (await stack.get(edge, "/api/x", token=bad)).status == 401
+            assert (await stack.get(edge, "/api/x", token=stack.idp.mint("acme", tenant_id=...))).status == 403
+        assert json.loads((await stack.control_plane.ask("/readyz"))[1])["auth_mode"] == "optional"
+        assert "AUTH_MODE=optional" in (await statusz(stack))["warnings"][0]
+        assert '"server.warned"' in stack.control_plane.child.log.read_text()
+        assert "alphaswarm_xds_tokens_required 0.0" in (await stack.control_plane.ask("/metrics"))[1]
+
+
+async def test_with_nobody_anonymous_an_optional_token_is_needed_all_the_same() -> None:
+    async with running("sotw", AUTH_MODE="optional") as (stack, _):
+        for edge in stack.clients:
+            assert (await stack.get(edge, "/api/x")).status == 401
+            assert (await stack.get(edge, "/api/x", headers={"x-alphaswarm-tenant": "acme"})).status == 401
+            assert (await stack.get(edge, "/api/x", token=stack.idp.mint("acme"))).status == 200
+
+
+async def test_with_no_token_looked_at_every_request_is_the_anonymous_tenants() -> None:
+    async with running("delta", AUTH_MODE="off", AUTH_ANONYMOUS_TENANT="globex") as (stack, endpoint):
+        for edge in stack.clients:
+            for token in ("", "a.b.c", stack.idp.mint("acme")):
+                answer = await stack.get(edge, "/api/x", token=token, headers={"x-alphaswarm-tenant": "acme"})
+                assert (answer.cell, answer.saw("x-alphaswarm-tenant")) == (stack.placements["globex"], "globex")
+        assert endpoint.asked == 0
+        assert "AUTH_MODE=off" in (await statusz(stack))["warnings"][0]
+
+
+async def test_each_issuer_has_its_own_keys_audience_and_claims(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("issuers")
+    (folder / "other.json").write_text(OTHER.jwks())
+    async with jwks_endpoint(OTHER.jwks) as endpoint:
+        mine = IdentityProvider()
+        (folder / "mine.json").write_text(mine.jwks())
+        issuers = [
+            {"issuer": mine.issuer, "audiences": [AUDIENCE], "jwks_file": str(folder / "mine.json")},
+            {
+                "issuer": OTHER.issuer,
+                "audiences": ["theirs"],
+                "jwks_url": endpoint.url,
+                "tenant_claim": f"/org/{CLAIM.replace('/', '~1')}",
+            },
+        ]
+        (folder / "issuers.json").write_text(json.dumps(issuers))
+        environment = {
+            **dict.fromkeys(("AUTH_ISSUER", "AUTH_AUDIENCE", "AUTH_JWKS_FILE", "AUTH_JWKS_URL"), ""),
+            "AUTH_ISSUERS_FILE": str(folder / "issuers.json"),
+        }
+        async with Stack(Plan(tenants=6, environment=environment)) as stack:
+            theirs = OTHER.mint("acme", audience="theirs", org={CLAIM: "globex"})
+            for edge in stack.clients:
+                assert (await stack.get(edge, "/api/x", token=mine.mint("acme"))).saw("x-alphaswarm-tenant") == "acme"
+                assert (await stack.get(edge, "/api/x", token=theirs)).saw("x-alphaswarm-tenant") == "globex"
+                crossed = OTHER.mint("acme", audience=AUDIENCE, issuer=mine.issuer)
+                assert (await stack.get(edge, "/api/x", token=crossed)).status == 401
+                assert (await stack.get(edge, "/api/x", token=OTHER.mint("acme"))).status == 403, "the other's audience"
+                unnamed = OTHER.mint("acme", audience="theirs")
+                assert (await stack.get(edge, "/api/x", token=unnamed)).status == 403, "by another's claim"
+            later = IdentityProvider()
+            (folder / "mine.json").write_text(later.jwks())
+
+            async def is_followed() -> bool:
+                return all(
+                    [(await stack.get(e, "/api/x", token=later.mint("acme"))).status == 200 for e in stack.clients]
+                )
+
+            await until(is_followed, "a file that changes is followed")
+
+
+async def has_keys(stack: Stack, **counts: int) -> bool:
+    held = await issuer(stack)
+    return all(held[name] == count for name, count in counts.items())
+
+
+async def has_no_warning(stack: Stack) -> bool:
+    return not (await statusz(stack))["warnings"]
+
+
+async def is_settled(stack: Stack) -> bool:
+    """Whether every Envoy has acknowledged all that it was sent."""
+    nodes = (await statusz(stack))["nodes"]
+    await asyncio.sleep(0.1)
+    return len(nodes) == 2 and all(kind["sent"] == kind["acked"] for node in nodes for kind in node["types"])
+
+
+async def listener_stats(stack: Stack) -> list[dict[str, int]]:
+    """How often each Envoy changed, added or drained a listener."""
+    found = []
+    for envoy in stack.envoys.values():
+        held = await envoy.stats("listener_manager")
+        names = ("listener_modified", "listener_added", "listener_removed", "total_listeners_draining")
+        found.append({name: count for name, count in held.items() if name.endswith((*names, "lds.update_success"))})
+    assert all(len(each) == 5 for each in found)
+    return found
+
+
+async def open_socket(stack: Stack) -> Any:
+    """A websocket through the first Envoy, opened now; what is returned asks it for a sign of life and closes it."""
+    port = next(iter(stack.ports.edges.values()))
+    client = EdgeClient(port)
+    session = client._opened()
+    socket = await session.ws_connect("/ws/x", headers={"authorization": f"Bearer {stack.idp.mint('acme')}"})
+    await socket.receive_str(timeout=5)
+
+    async def ask() -> str:
+        try:
+            await socket.send_str("still here")
+            return str(await socket.receive_str(timeout=5))
+        finally:
+            await socket.close()
+            await client.close()
+
+    return ask
+
+
+def unsigned(header: Mapping[str, str], claims: Mapping[str, object]) -> str:
+    return f"{_encoded(header)}.{_encoded(claims)}."
+
+
+def with_hmac(header: Mapping[str, str], claims: Mapping[str, object], key: bytes) -> str:
+    text = f"{_encoded(header)}.{_encoded(claims)}"
+    signature = hmac.new(key, text.encode(), hashlib.sha256).digest()
+    return f"{text}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
+def _encoded(part: Mapping[str, object]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()

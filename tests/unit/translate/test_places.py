@@ -1,0 +1,36 @@
+from dataclasses import replace
+
+from tests.support.edge import edge_options
+from xds.translate import AuthOptions
+from xds.translate.places import hide_tokens, places
+
+AUTH = edge_options().auth
+ALL = replace(AUTH, websocket_query="access_token", websocket_cookie="session")
+
+
+def looked_for(auth: AuthOptions) -> list[tuple[str, list[str], list[str]]]:
+    """Each place, and which headers and parameters a request must have to be looked at there."""
+    matches = [(place.name, place.match("/ws")) for place in places(auth)]
+    return [
+        (name, [each.name for each in match.headers], [each.name for each in match.query_parameters])
+        for name, match in matches
+    ]
+
+
+def test_the_header_comes_first_then_the_query_and_the_last_is_for_all_others() -> None:
+    assert looked_for(ALL) == [("header", ["Authorization"], []), ("query", [], ["access_token"]), ("cookie", [], [])]
+    assert looked_for(replace(ALL, websocket_cookie="")) == [("header", ["Authorization"], []), ("query", [], [])]
+    assert looked_for(AUTH) == [("header", [], [])]
+
+
+def test_what_is_not_configured_is_not_hidden() -> None:
+    assert hide_tokens(AUTH) is None
+
+
+def test_the_script_knows_both_names() -> None:
+    script = hide_tokens(ALL)
+
+    assert script is not None
+    assert script.default_source_code is not None
+    assert script.default_source_code.inline_string is not None
+    assert script.default_source_code.inline_string.startswith('local QUERY, COOKIE = "access_token", "session"')
