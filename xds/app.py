@@ -14,7 +14,7 @@ from datetime import timedelta
 from xds import __version__
 from xds.access import Access, Credentials, own_issuer
 from xds.callout import Endpoint, Expected, Introspector, Resolver, TokenFile
-from xds.errors import RegistryError
+from xds.errors import RegistryError, SettingsError
 from xds.http import HttpServer
 from xds.identities import Access as ChannelAccess
 from xds.names import NodeGroup, TenantId
@@ -23,7 +23,8 @@ from xds.publish import Feed, Publisher
 from xds.registry import PostgresRegistry
 from xds.server import AdsServer, Authorization, Certificates, Fleet, ServerOptions, Surroundings, Tls
 from xds.session import Limits
-from xds.settings import CbaMode, Settings, TenantResolution
+from xds.settings import Settings
+from xds.settingvalues import CbaMode, TenantResolution
 from xds.snapshot import Frames
 from xds.telemetry import Metrics, get_logger
 from xds.tokens import Issuer, TrustedIssuer, read_issuers
@@ -37,7 +38,10 @@ from xds.translate import (
     ClusterOptions,
     ConnectionOptions,
     EdgeOptions,
+    InternalOptions,
     IssuerOptions,
+    OperatorOptions,
+    TenantOptions,
 )
 
 _CHANGE_LOG_SECONDS = 7 * 24 * 3600
@@ -64,6 +68,34 @@ def edge_options(settings: Settings, issuers: Sequence[IssuerOptions]) -> EdgeOp
         grpc_group=NodeGroup(settings.grpc_node_group),
         cluster=ClusterOptions(health_path=settings.cell_health_path),
         connection=ConnectionOptions(trusted_hops=settings.edge_trusted_hops),
+        operators=OperatorOptions(
+            claim=_operator_claim(settings),
+            role=settings.auth_operator_role,
+            controller=settings.controller_upstream,
+        ),
+        tenants=TenantOptions(
+            hides_suspended=settings.hide_suspended, grace=timedelta(seconds=settings.cba_grace_seconds)
+        ),
+        internal=_internal_options(settings),
+    )
+
+
+def _operator_claim(settings: Settings) -> tuple[str, ...]:
+    try:
+        return claim_path(settings.auth_operator_claim)
+    except ValueError as error:
+        raise SettingsError((f"AUTH_OPERATOR_CLAIM: {error}",)) from None
+
+
+def _internal_options(settings: Settings) -> InternalOptions | None:
+    if not settings.internal_listeners:
+        return None
+    return InternalOptions(
+        listeners={NodeGroup(group): address for group, address in settings.internal_listeners.items()},
+        certificate_file=settings.internal_tls_cert_file,
+        key_file=settings.internal_tls_key_file,
+        ca_file=settings.internal_tls_ca_file,
+        allowed_sans=settings.internal_allowed_sans,
     )
 
 

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
-from xds.settingvalues import Address, TenantResolution, as_address, has_port, is_loopback
+from xds.settingvalues import Address, TenantResolution, has_port, is_loopback, read_address
 
 
 class CalloutSettings(BaseSettings):
@@ -48,7 +48,7 @@ class CalloutSettings(BaseSettings):
     )
 
     # Names of their own: a subclass's validator of the same name would take this one's place.
-    _callout_addresses = field_validator("callout_address", mode="before")(as_address)
+    _callout_addresses = field_validator("callout_address", mode="before")(read_address)
     _callout_ports = field_validator("callout_address")(has_port)
 
     @field_validator("callout_introspection_url")

@@ -5,33 +5,30 @@ environment wins). Nothing else in the package reads the environment.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from xds.calloutsettings import CalloutSettings
 from xds.errors import SettingsError
 from xds.identities import NodeRule
+from xds.settingfaults import check_lines, fault_text
 from xds.settingvalues import (
     Address,
     CbaMode,
     HttpAuth,
     TenantResolution,
     TlsFiles,
-    as_address,
-    as_items,
-    as_listeners,
-    as_node_rules,
     has_port,
     is_loopback,
+    read_address,
+    read_items,
+    read_listeners,
+    read_node_rules,
 )
 
-__all__ = ["Address", "CbaMode", "HttpAuth", "Settings", "TenantResolution", "TlsFiles"]
-
-_PRIVATE = {"DATABASE_URL", "CALLOUT_INTROSPECTION_URL", "CALLOUT_INTROSPECTION_CLIENT_SECRET"}
-"""Whose values no message shows."""
+__all__ = ["Address", "CbaMode", "HttpAuth", "Settings", "TlsFiles"]
 
 
 class Settings(CalloutSettings):
@@ -188,16 +185,30 @@ class Settings(CalloutSettings):
     )
     cba_mode: CbaMode = Field(
         default=CbaMode.ENFORCE,
-        description="Cell-bound tokens used in another cell: enforce (403), monitor (count only) or off.",
+        description="Cell-bound tokens used in another cell: enforce (401), monitor (count only) or off.",
+    )
+    cba_grace_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=3600,
+        description="For how long after a tenant's move the old cell's tokens pass; 0: not at all.",
+    )
+    auth_operator_claim: str = Field(
+        default="roles",
+        min_length=1,
+        description="The claim of an operator's token that has the roles: text or a list.",
+    )
+    auth_operator_role: str = Field(
+        default="operator", min_length=1, description="The role of whom the edge lets through to /manage."
+    )
+    hide_suspended: bool = Field(
+        default=False, description="yes: a suspended tenant gets the very answer of an unknown one; no: it is told."
     )
 
     http_auth: HttpAuth = Field(
         default=HttpAuth.LOOPBACK,
         description="Who needs an operator's token for /statusz, /resolve and /manage: token (everybody), loopback"
         " (everybody but this machine), off (nobody).",
-    )
-    auth_operator_claim: str = Field(
-        default="roles", min_length=1, description="The claim of an operator's token that has the roles."
     )
     auth_read_role: str = Field(default="read", min_length=1, description="The role of who may look.")
     auth_operate_role: str = Field(
@@ -247,6 +258,25 @@ class Settings(CalloutSettings):
     client_upstream: Annotated[Address | None, NoDecode] = Field(
         default=None, description="host:port of alphaswarm-client, for /static and /; unset: these are 404."
     )
+    controller_upstream: Annotated[Address | None, NoDecode] = Field(
+        default=None, description="host:port of alphaswarm-controller, for operators' /manage; unset: it is 404."
+    )
+    internal_listeners: Annotated[dict[str, Address], NoDecode] = Field(
+        default={},
+        description="Node groups whose Envoys also listen for callers inside the platform, by mutual TLS, and route by"
+        " x-alphaswarm-cell: group=host:port, separated by commas; unset: none.",
+    )
+    internal_tls_cert_file: str = Field(
+        default="", description="That listener's certificate chain, a file on Envoy's machine."
+    )
+    internal_tls_key_file: str = Field(default="", description="Its private key, a file on Envoy's machine.")
+    internal_tls_ca_file: str = Field(
+        default="", description="The CA of those callers' certificates, a file on Envoy's machine."
+    )
+    internal_allowed_sans: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Which callers: URIs (spiffe://…) or DNS names in their certificates, separated by commas.",
+    )
     cell_health_path: str = Field(
         default="/healthz", pattern="^/", description="The path at which Envoys check a cell's endpoints."
     )
@@ -258,14 +288,21 @@ class Settings(CalloutSettings):
         default="auto", description="json, console, or auto: console on a terminal, json elsewhere."
     )
 
-    _addresses = field_validator("xds_listen", "http_listen", "client_upstream", mode="before")(as_address)
-    _ports = field_validator("client_upstream")(has_port)
-    _groups = field_validator("edge_listeners", mode="before")(as_listeners)
+    _addresses = field_validator("xds_listen", "http_listen", "client_upstream", "controller_upstream", mode="before")(
+        read_address
+    )
+    _groups = field_validator("edge_listeners", "internal_listeners", mode="before")(read_listeners)
+    _ports = field_validator("client_upstream", "controller_upstream")(has_port)
 
     _lists = field_validator(
-        "auth_audience", "auth_algorithms", "xds_operator_identities", "xds_signing_key_files", mode="before"
-    )(as_items)
-    _rules = field_validator("xds_node_identities", mode="before")(as_node_rules)
+        "auth_audience",
+        "auth_algorithms",
+        "xds_operator_identities",
+        "internal_allowed_sans",
+        "xds_signing_key_files",
+        mode="before",
+    )(read_items)
+    _rules = field_validator("xds_node_identities", mode="before")(read_node_rules)
 
     @field_validator("xds_signing_key_files", mode="before")
     @classmethod
@@ -289,10 +326,24 @@ class Settings(CalloutSettings):
             raise ValueError("AUTH_ANONYMOUS_TENANT: must be set while AUTH_MODE=off; every request is that tenant's")
         if self.auth_mode == "off" and self.tenant_resolution is TenantResolution.CALLOUT:
             raise ValueError("TENANT_RESOLUTION: callout has nothing to resolve while AUTH_MODE=off")
-        if self.grpc_node_group in self.edge_listeners:
-            raise ValueError(f"GRPC_NODE_GROUP: {self.grpc_node_group} is a group of EDGE_LISTENERS; expected another")
+        for variable, listeners in (
+            ("EDGE_LISTENERS", self.edge_listeners),
+            ("INTERNAL_LISTENERS", self.internal_listeners),
+        ):
+            if self.grpc_node_group in listeners:
+                raise ValueError(f"GRPC_NODE_GROUP: {self.grpc_node_group} is a group of {variable}; expected another")
         if self.token_issuer == self.auth_issuer:
             raise ValueError(f"TOKEN_ISSUER: {self.token_issuer} is AUTH_ISSUER; whoever signs has a name of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _knows_internal_callers(self) -> Self:
+        needed = ("internal_tls_cert_file", "internal_tls_key_file", "internal_tls_ca_file", "internal_allowed_sans")
+        missing = [name.upper() for name in needed if not getattr(self, name)]
+        if self.internal_listeners and missing:
+            raise ValueError(
+                f"{', '.join(missing)}: must be set with INTERNAL_LISTENERS, whose callers prove who they are"
+            )
         return self
 
     @model_validator(mode="after")
@@ -322,11 +373,11 @@ class Settings(CalloutSettings):
         if file is not None and not file.is_file():
             raise SettingsError((f"settings file {file}: no such file",))
         if file is not None:
-            _check_lines(file)
+            check_lines(file)
         try:
             return cls(_env_file=file)  # type: ignore[call-arg]  # pydantic-settings adds the parameter
         except ValidationError as error:
-            raise SettingsError(tuple(_fault(fault) for fault in error.errors())) from None
+            raise SettingsError(tuple(fault_text(fault) for fault in error.errors())) from None
 
     def require_channel(self) -> TlsFiles | None:
         """The files of TLS, None for plain text; raises `SettingsError` where plain text is not allowed."""
@@ -339,29 +390,3 @@ class Settings(CalloutSettings):
             " or listen on 127.0.0.1, or set XDS_ALLOW_PLAINTEXT=yes"
         )
         raise SettingsError((f"XDS_LISTEN: refusing to serve plain text on {self.xds_listen}: {ways}",))
-
-
-def _check_lines(file: Path) -> None:
-    # pydantic-settings skips a line that it cannot read, which would leave a default in force unnoticed.
-    try:
-        with file.open(encoding="utf-8") as stream:
-            lines = [
-                read.original.line for read in parse_stream(stream) if read.error or (read.key and read.value is None)
-            ]
-    except OSError as error:
-        raise SettingsError((f"settings file {file}: {error.strerror}",)) from None
-    except UnicodeDecodeError:
-        raise SettingsError((f"settings file {file}: expected UTF-8 text",)) from None
-    if lines:
-        raise SettingsError(tuple(f"settings file {file}, line {line}: expected NAME=value" for line in lines))
-
-
-def _fault(fault: Any) -> str:  # noqa: ANN401 -- pydantic's error dictionary
-    name = ".".join(str(part) for part in fault["loc"]).upper()
-    message = fault["msg"].removeprefix("Value error, ")
-    if not name:
-        return str(message)
-    if fault["type"] == "extra_forbidden":
-        return f"{name}: no such setting"
-    says_value = name in _PRIVATE or ", got " in message
-    return f"{name}: {message}" if says_value else f"{name}: {message} (got {fault['input']!r})"

@@ -1,6 +1,6 @@
-"""The values that settings have, and how they are read from text.
+"""What a setting can be besides text and numbers: addresses, lists, modes; and how each is read.
 
-Knows no setting by its name.
+Knows no variable's name, and reads no environment. What cannot be read is a ValueError that says what was expected.
 """
 
 import ipaddress
@@ -65,8 +65,8 @@ class TlsFiles(NamedTuple):
     client_ca: Path
 
 
-def as_address(value: object) -> object:
-    """`host:port` as an `Address`; what is no text is left as it is, here and below."""
+def read_address(value: object) -> object:
+    """An address of `host:port`; a value that is no text is taken as it is, here and below."""
     return Address.parse(value) if isinstance(value, str) else value
 
 
@@ -77,8 +77,8 @@ def has_port(value: Address | None) -> Address | None:
     return value
 
 
-def as_listeners(value: object) -> object:
-    """`group=host:port,…` as addresses by group."""
+def read_listeners(value: object) -> object:
+    """Addresses by node group, of `group=host:port` separated by commas."""
     if not isinstance(value, str):
         return value
     listeners: dict[str, Address] = {}
@@ -90,19 +90,19 @@ def as_listeners(value: object) -> object:
     return listeners
 
 
-def as_items(value: object) -> object:
-    """What stands between commas, without the empty."""
+def read_items(value: object) -> object:
+    """A list of texts separated by commas."""
     return tuple(filter(None, (item.strip() for item in value.split(",")))) if isinstance(value, str) else value
 
 
-def as_node_rules(value: object) -> object:
-    """Rules between commas, in their order."""
-    items = as_items(value)
+def read_node_rules(value: object) -> object:
+    """Rules of which certificate may be which node, separated by commas."""
+    items = read_items(value)
     return tuple(map(NodeRule.parse, items)) if isinstance(value, str) and isinstance(items, tuple) else items
 
 
 def is_loopback(host: str) -> bool:
-    """Whether nobody but this machine can reach that address."""
+    """Whether only this machine reaches what listens there."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

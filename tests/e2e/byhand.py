@@ -21,10 +21,10 @@ from xds.publish import Feed
 from xds.server import AdsServer, Fleet, Surroundings
 from xds.server.fleet import StreamRecord, TypeRecord
 from xds.session import Limits, Progress
-from xds.settings import Address
+from xds.settingvalues import Address
 from xds.snapshot import Frames, encode_resource
 from xds.telemetry import Metrics
-from xds.translate import EdgeOptions, translate
+from xds.translate import ConnectionOptions, EdgeOptions, translate
 from xds.translate.bootstrap import BootstrapOptions, bootstrap
 
 WAIT_SECONDS = 2.0
@@ -93,11 +93,19 @@ class Edge:
 
 
 @asynccontextmanager
-async def edge(variant: Variant, folder: Path, *things: Cell | Tenant) -> AsyncIterator[Edge]:
+async def edge(
+    variant: Variant,
+    folder: Path,
+    *things: Cell | Tenant,
+    connection: ConnectionOptions | None = None,
+    max_connections: int = 1000,
+    max_heap_bytes: int = 2**30,
+) -> AsyncIterator[Edge]:
     """A running one, to which the topology of these is published."""
     idp = IdentityProvider(issuer=ISSUER, audience=AUDIENCE)
     port, admin_port = free_port(), free_port()
-    served = Edge(edge_options(jwks=idp.jwks(), listeners={GROUP: (LOOPBACK, port)}), idp, port)
+    usual = edge_options(jwks=idp.jwks(), listeners={GROUP: (LOOPBACK, port)})
+    served = Edge(replace(usual, connection=connection or usual.connection), idp, port)
     around = Surroundings(
         feed=served.feed,
         fleet=served.fleet,
@@ -113,6 +121,8 @@ async def edge(variant: Variant, folder: Path, *things: Cell | Tenant) -> AsyncI
         server=(LOOPBACK, address.port),
         admin_port=admin_port,
         variant=variant,
+        max_connections=max_connections,
+        max_heap_bytes=max_heap_bytes,
     )
     content = cast(Any, bootstrap(options))
     try:

@@ -148,7 +148,7 @@ async def test_jwts_are_envoys_business_as_before(stack: Stack, idp: Introspecti
         stack.idp.mint("acme", expires_in=-3600): 401,
         stack.idp.mint("acme", issuer="https://elsewhere.example"): 401,
         stack.idp.mint("acme", audience="someone-else"): 403,
-        stack.idp.mint("acme", cell="cell-dedicated-ent-us"): 403,
+        stack.idp.mint("acme", cell="cell-dedicated-ent-us"): 401,
         stack.idp.mint("nobody"): 403,
         stack.idp.mint("acme").rpartition(".")[0] + ".": 401,
         "a.b.c": 401,
@@ -327,3 +327,22 @@ async def test_an_address_of_its_own_is_asked_and_a_dead_wire_to_it_is_noticed(
     hole.heal()
     # Only Envoy's pings can tell it that the old connection is dead.
     await until(lambda: is_status(stack, LISTED, 200), "another connection is made", timeout=30)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def open_to_all(idp: IntrospectionServer, tokens: Path) -> AsyncIterator[Stack]:
+    """A system in which a request without a token is somebody's too, and the xDS channel has certificates."""
+    anonymous = {"AUTH_MODE": "optional", "AUTH_ANONYMOUS_TENANT": "globex"}
+    async with Stack(Plan(edges=("edge-a",), tls=True, environment={**settings(idp, tokens), **anonymous})) as running:
+        yield running
+
+
+async def test_over_tls_it_is_asked_too_and_a_session_is_never_taken_for_nobodys(open_to_all: Stack) -> None:
+    stack, nobodys = open_to_all, open_to_all.placements["globex"]
+    for token, cell, tenant in ((LISTED, stack.placements["acme"], "acme"), ("", nobodys, "globex")):
+        for answer in await each(stack, token):
+            assert (answer.status, answer.cell, answer.saw("x-alphaswarm-tenant")) == (200, cell, tenant), answer.text
+    await is_refused(stack, "unknown", 401, "the token is unknown, expired or revoked")
+    stack.control_plane.crash()
+    await is_503_in_time(stack, "edge-a", LISTED)
+    assert [answer.cell for answer in await each(stack, "")] == [nobodys]

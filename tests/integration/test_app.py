@@ -8,10 +8,12 @@ import pytest
 from xds.app import edge_options, issuer_options, token_resolver
 from xds.callout import Expected, Resolver
 from xds.errors import SettingsError
-from xds.settings import Address, CbaMode, Settings, TenantResolution
+from xds.names import NodeGroup
+from xds.settings import Settings
+from xds.settingvalues import Address, CbaMode, TenantResolution
 from xds.telemetry import Metrics
 from xds.tokens import read_issuers
-from xds.translate import AuthMode, CellBound, EdgeOptions
+from xds.translate import AuthMode, CellBound, EdgeOptions, InternalOptions, OperatorOptions, TenantOptions
 
 
 def settings(**values: object) -> Settings:
@@ -48,6 +50,16 @@ def test_every_setting_of_the_edge_reaches_the_translation() -> None:
             grpc_node_group="programs",
             cell_health_path="/live",
             edge_trusted_hops=1,
+            cba_grace_seconds=60,
+            hide_suspended=True,
+            auth_operator_claim="aud",
+            auth_operator_role="ops",
+            controller_upstream=Address("controller", 81),
+            internal_listeners={"b": Address("127.0.0.1", 3)},
+            internal_tls_cert_file="cert",
+            internal_tls_key_file="key",
+            internal_tls_ca_file="ca",
+            internal_allowed_sans=("spiffe://x",),
         )
     )
     (issuer,) = options.auth.issuers
@@ -63,6 +75,16 @@ def test_every_setting_of_the_edge_reaches_the_translation() -> None:
     assert options.grpc_group == "programs"
     assert options.cluster.health_path == "/live"
     assert options.connection.trusted_hops == 1
+    assert options.tenants == TenantOptions(hides_suspended=True, grace=timedelta(seconds=60))
+    assert options.operators == OperatorOptions(claim=("aud",), role="ops", controller=("controller", 81))
+    assert options.internal == InternalOptions(
+        listeners={NodeGroup("b"): ("127.0.0.1", 3)},
+        certificate_file="cert",
+        key_file="key",
+        ca_file="ca",
+        allowed_sans=("spiffe://x",),
+    )
+    assert edge(settings()).internal is None
 
 
 @pytest.mark.parametrize(("mode", "bound"), list(zip(CbaMode, CellBound, strict=True)))
@@ -119,6 +141,14 @@ def test_a_session_that_is_bound_to_a_cell_is_refused_only_where_that_is_enforce
     assert made is not None
     assert made._introspector is not None
     assert made._introspector._expected.cell_claim is None
+
+
+def test_an_operators_claim_is_named_like_the_others() -> None:
+    assert edge(settings(auth_operator_claim="/https:~1~1x.example~1roles")).operators.claim == (
+        "https://x.example/roles",
+    )
+    with pytest.raises(SettingsError, match=r"^AUTH_OPERATOR_CLAIM: expected a claim's name"):
+        edge(settings(auth_operator_claim="a..b"))
 
 
 def test_an_edge_that_cannot_check_tokens_is_never_built() -> None:

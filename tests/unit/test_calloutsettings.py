@@ -5,7 +5,8 @@ import os
 import pytest
 
 from xds.errors import SettingsError
-from xds.settings import Address, Settings, TenantResolution
+from xds.settings import Settings
+from xds.settingvalues import Address, TenantResolution
 
 _PASSWORD = "open-sesame"
 

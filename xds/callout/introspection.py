@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from math import inf
 
 from xds.callout.verdicts import INVALID, Admitted, Refused, Undecided, Verdict
+from xds.model import is_tenant_id
 from xds.names import TenantId
-from xds.operations.tenants import is_tenant_id
 
 _NO_TENANT = Refused("the token names no tenant", 403)
 _OTHER_AUDIENCE = Refused("the token is for another audience", 403)

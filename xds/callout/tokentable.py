@@ -12,9 +12,10 @@ from io import StringIO
 from math import isfinite
 
 from xds.callout.verdicts import INVALID, Admitted, Refused
+from xds.model import is_tenant_id
 from xds.names import TenantId
 from xds.opaque import Digest
-from xds.operations.tenants import TENANT_ID_EXPECTED, is_tenant_id
+from xds.operations.tenants import TENANT_ID_EXPECTED
 
 FIELDS = frozenset({"sha256", "tenant", "expires"})
 _DIGEST_BYTES = 32

@@ -53,6 +53,10 @@ CONSTRAINTS: dict[str, tuple[type[RequestError], str]] = {
         RequestError,
         "a tenant id is 1 to 128 letters, digits, '.', '_' and '-', beginning with a letter or digit",
     ),
+    "tenants_id_no_claim": (
+        RequestError,
+        "a tenant id is not true, false or null, nor a number of more than 15 digits or with a fraction or exponent",
+    ),
     "tenants_cell_exists": (
         NotFound,
         "a tenant needs a cell that exists, and a cell stays as long as tenants live in it",
@@ -63,7 +67,11 @@ CONSTRAINTS: dict[str, tuple[type[RequestError], str]] = {
     "api_keys_name_valid": (RequestError, "an API key's name is 1 to 100 characters, none of them a control character"),
     "api_keys_hash_valid": (RequestError, "an API key's hash is 32 bytes"),
     "api_keys_expiry_valid": (RequestError, "an API key expires after it was created"),
-    "tenants_state_known": (RequestError, "a tenant's state is active or suspended"),
+    "tenants_state_known": (RequestError, "a tenant's state is active, suspended or moving"),
+    "tenants_previous_cell_dated": (
+        RequestError,
+        "a tenant's previous cell and the time of its move are both known or both not",
+    ),
 }
 """What each constraint of the schema means, and which error its violation is."""
 

@@ -41,7 +41,7 @@ from envoy_data_plane.envoy.type.v3 import CodecClientType, Percent
 from xds.model import Cell, UpstreamProtocol
 from xds.names import ResourceName
 from xds.translate.messages import over_ads, pack, socket_address
-from xds.translate.naming import CALLOUT_CLUSTER, CLIENT_CLUSTER, cell_cluster
+from xds.translate.naming import CALLOUT_CLUSTER, cell_cluster
 from xds.translate.options import ClusterOptions
 
 _LOOKUP = ClusterDnsLookupFamily.V4_PREFERRED
@@ -66,14 +66,9 @@ def cell_api(cell: Cell, inline: ClusterLoadAssignment | None, options: ClusterO
     return cluster
 
 
-def web_client(address: tuple[str, int], options: ClusterOptions) -> Cluster:
-    """The cluster of the web client."""
-    return _at(address, _cluster(CLIENT_CLUSTER, UpstreamProtocol.HTTP1, options))
-
-
 def tenant_router(address: tuple[str, int], options: ClusterOptions) -> Cluster:
     """The cluster of whoever answers callouts, by gRPC."""
-    cluster = _at(address, _cluster(CALLOUT_CLUSTER, UpstreamProtocol.HTTP2, options))
+    cluster = single(CALLOUT_CLUSTER, address, options)
     # A gRPC server closes no idle connection; but one may die without a word, and each callout on it be too late.
     grpc = HttpProtocolOptionsExplicitHttpConfig(
         http2_protocol_options=Http2ProtocolOptions(connection_keepalive=_GRPC_KEEPALIVE)
@@ -82,13 +77,14 @@ def tenant_router(address: tuple[str, int], options: ClusterOptions) -> Cluster:
     return cluster
 
 
-def _at(address: tuple[str, int], cluster: Cluster) -> Cluster:
-    """The cluster with this one endpoint, whose name Envoy resolves."""
+def single(name: ResourceName, address: tuple[str, int], options: ClusterOptions) -> Cluster:
+    """The cluster of an upstream that is no cell and has one address: the web client, the controller."""
+    cluster = _cluster(name, UpstreamProtocol.HTTP1, options)
     cluster.type = ClusterDiscoveryType.STRICT_DNS
     cluster.dns_lookup_family = _LOOKUP
     endpoint = LbEndpoint(endpoint=Endpoint(address=socket_address(*address)))
     cluster.load_assignment = ClusterLoadAssignment(
-        cluster_name=cluster.name, endpoints=[LocalityLbEndpoints(lb_endpoints=[endpoint])]
+        cluster_name=name, endpoints=[LocalityLbEndpoints(lb_endpoints=[endpoint])]
     )
     return cluster
 

@@ -20,6 +20,14 @@ CLIENT_CLUSTER = ResourceName("alphaswarm-client")
 
 CALLOUT_CLUSTER = ResourceName("alphaswarm-tenant-router")
 """The cluster of whoever resolves session tokens, if it is not where the Envoys have their config from."""
+CONTROLLER_CLUSTER = ResourceName("alphaswarm-controller")
+"""The cluster of the controller, which serves /manage."""
+
+INTERNAL_ROUTES = ResourceName("internal")
+"""The route table of the listener for callers inside the platform."""
+
+INTERNAL_LISTENER = ResourceName("internal")
+"""The listener for callers inside the platform."""
 
 EDGE_LISTENER = ResourceName("edge")
 """The listener that faces the users."""
@@ -44,6 +52,20 @@ def cell_target(cell: CellId) -> ResourceName:
 def cell_routes(cell: CellId) -> ResourceName:
     """The route table of a cell's tenants: named like the cell."""
     return ResourceName(cell)
+
+
+def grace_routes(cell: CellId, previous: CellId) -> ResourceName:
+    """The route table of a cell's tenants that have just come from another: it knows both cells' tokens.
+
+    No cell's id, and so no other table's name, has a `/`.
+    """
+    return ResourceName(f"{cell}/{previous}")
+
+
+def graced(routes: ResourceName) -> tuple[CellId, CellId] | None:
+    """The cells of a grace's route table, the new one first; None for another table."""
+    cell, slash, previous = routes.partition("/")
+    return (CellId(cell), CellId(previous)) if slash else None
 
 
 def tenant_scope(tenant: TenantId) -> ResourceName:

@@ -78,8 +78,10 @@ async def ground(**environment: str) -> AsyncIterator[Ground]:
         async with Stack(Plan(cells=(HOME,), tenants=1, environment=settings)) as stack:
             await execute(stack, *_registry(ports))
             held = Ground(stack=stack, log=log, forger=Forger(stack.idp))
+            is_anonymous = environment.get("AUTH_MODE") == "off"
             for tenant in PLACEMENTS:
-                await until(lambda: _is_served(held, tenant), f"{tenant} is served")  # noqa: B023 -- awaited here
+                cell = PLACEMENTS[environment["AUTH_ANONYMOUS_TENANT"] if is_anonymous else tenant]
+                await until(lambda: _arrives(held, tenant, cell), f"{tenant} is served")  # noqa: B023 -- awaited here
             log.arrivals.clear()
             yield held
 
@@ -109,7 +111,7 @@ def _registry(ports: Mapping[str, int]) -> list[str]:
     ]
 
 
-async def _is_served(held: Ground, tenant: str) -> bool:
+async def _arrives(held: Ground, tenant: str, cell: str) -> bool:
     request = Request(headers=(("authorization", f"Bearer {held.forger.token(tenant_id=tenant)}"),))
     replies, arrivals = await held.send(request, Protocol.HTTP1)
-    return [arrival.upstream for arrival in arrivals] == [PLACEMENTS[tenant]] * len(replies)
+    return [arrival.upstream for arrival in arrivals] == [cell] * len(replies)

@@ -246,8 +246,6 @@ CELLS = (
     _bound("another cell, with HTTP/2", HOME, tenant="initech", at=MODERN),
     _bound("a retired cell", RETIRED),
     _bound("no cell", "cell-nowhere"),
-    _bound("empty", ""),
-    _bound("null", None),
     _bound("number", 1),
     _bound("list with the right one", [HOME]),
     _bound("object", {"cell": HOME}),
@@ -256,6 +254,8 @@ CELLS = (
     _bound("the right one in upper case", HOME.upper()),
     _bound("the right one and a blank", f"{HOME} "),
     served("cell claim: the right one, another in a header", _rightly_bound),
+    served("cell claim: empty, which binds to nothing", claiming(tenant_id="acme", cell="")),
+    served("cell claim: null, which binds to nothing", claiming(tenant_id="acme", cell=None)),
 )
 
 ROWS = (*MISPLACED, *STALE, *FORGED, *TENANTS, *CELLS)

@@ -32,12 +32,13 @@ def arrival_faults(row: Row, arrivals: Sequence[Arrival], times: int) -> Iterato
     if found != ([at] * times if at else []):
         yield f"expected {times} times at {at}, arrived at {found}: {arrivals}"
     for arrival in arrivals:
-        yield from _wrongly_seen(row, arrival)
+        yield from seen_faults(row.tenant, arrival)
 
 
-def _wrongly_seen(row: Row, arrival: Arrival) -> Iterator[str]:
+def seen_faults(tenant: str, arrival: Arrival) -> Iterator[str]:
+    """What is wrong with what an upstream saw of a request of that tenant's."""
     is_cell = arrival.upstream not in (CLIENT, CONTROLLER)
-    if is_cell and (tenants := arrival.all("x-alphaswarm-tenant")) != [row.tenant]:
+    if is_cell and (tenants := arrival.all("x-alphaswarm-tenant")) != [tenant]:
         yield f"{arrival.upstream} took it for {tenants}"
     if is_cell and (cells := arrival.all("x-alphaswarm-cell")) != [arrival.upstream]:
         yield f"{arrival.upstream} was told that it is {cells}"

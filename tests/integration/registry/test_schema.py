@@ -48,13 +48,31 @@ REFUSED = [
     ),
     (TENANT, "tenants_pk"),
     ("INSERT INTO tenants (id, cell_id) VALUES ('-', 'cell-a')", "tenants_id_valid"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('-/cell-a', 'cell-a')", "tenants_id_valid"),
     ("INSERT INTO tenants (id, cell_id) VALUES ('', 'cell-a')", "tenants_id_valid"),
+    ("INSERT INTO tenants (id, cell_id) VALUES (' a', 'cell-a')", "tenants_id_valid"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('a ', 'cell-a')", "tenants_id_valid"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('a,b', 'cell-a')", "tenants_id_valid"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('a/b', 'cell-a')", "tenants_id_valid"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('.a', 'cell-a')", "tenants_id_valid"),
+    ("INSERT INTO tenants (id, cell_id) VALUES (E'a\\x01', 'cell-a')", "tenants_id_valid"),
+    ("UPDATE tenants SET id = '-'", "tenants_id_valid"),
     ("INSERT INTO tenants (id, cell_id) VALUES ('a b', 'cell-a')", "tenants_id_valid"),
     ("INSERT INTO tenants (id, cell_id) VALUES (E'a\\n', 'cell-a')", "tenants_id_valid"),
     ("INSERT INTO tenants (id, cell_id) VALUES ('ä', 'cell-a')", "tenants_id_valid"),
     ("INSERT INTO tenants (id, cell_id) VALUES (repeat('a', 129), 'cell-a')", "tenants_id_valid"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('true', 'cell-a')", "tenants_id_no_claim"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('false', 'cell-a')", "tenants_id_no_claim"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('null', 'cell-a')", "tenants_id_no_claim"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('1234567890123456', 'cell-a')", "tenants_id_no_claim"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('1.5', 'cell-a')", "tenants_id_no_claim"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('1e-07', 'cell-a')", "tenants_id_no_claim"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('1.25e-07', 'cell-a')", "tenants_id_no_claim"),
+    ("UPDATE tenants SET id = 'true'", "tenants_id_no_claim"),
     ("INSERT INTO tenants (id, cell_id) VALUES ('b', 'cell-q')", "tenants_cell_exists"),
     ("INSERT INTO tenants (id, cell_id, state) VALUES ('b', 'cell-a', 'gone')", "tenants_state_known"),
+    ("UPDATE tenants SET previous_cell = 'cell-b'", "tenants_previous_cell_dated"),
+    ("UPDATE tenants SET moved_at = now()", "tenants_previous_cell_dated"),
     ("DELETE FROM cells", "tenants_cell_exists"),
     (KEY, "api_keys_pk"),
     (KEY.replace("0123456789abcdef", "0123456789abcdeF"), "api_keys_id_valid"),
@@ -73,6 +91,8 @@ ACCEPTED = [
     "INSERT INTO endpoints (cell_id, address, port, weight) VALUES ('cell-a', 'fd00::1', 65535, 1000)",
     "INSERT INTO endpoints (cell_id, address, port) VALUES ('cell-a', '10.0.0.1', 81)",
     "INSERT INTO tenants (id, cell_id) VALUES ('0.A_b-' || repeat('c', 122), 'cell-a')",
+    "INSERT INTO tenants (id, cell_id) VALUES ('123456789012345', 'cell-a'), ('12e45678', 'cell-a')",
+    "INSERT INTO tenants (id, cell_id) VALUES ('1.2.3', 'cell-a'), ('true.', 'cell-a'), ('TRUE', 'cell-a')",
 ]
 
 
@@ -160,7 +180,10 @@ async def test_truncate_is_refused(seeded: asyncpg.Connection, table: str) -> No
             [("cell", "cell-a"), ("cell", "cell-b")],
         ),
         (["UPDATE tenants SET state = 'suspended'"], [("tenant", "acme")]),
+        (["UPDATE tenants SET state = 'moving'"], [("tenant", "acme")]),
         (["UPDATE tenants SET state = state"], []),
+        (["UPDATE tenants SET previous_cell = 'cell-b', moved_at = now()"], [("tenant", "acme")]),
+        (["UPDATE tenants SET previous_cell = NULL, moved_at = NULL"], []),
         (
             ["UPDATE tenants SET id = 'globex'"],
             [("tenant", "acme"), ("tenant", "globex"), ("api_key", "0123456789abcdef")],
@@ -202,3 +225,37 @@ async def test_updated_at_follows_a_change_and_only_a_change(seeded: asyncpg.Con
     assert await updated() == first
     await seeded.execute("UPDATE tenants SET state = 'suspended'")
     assert await updated() > first
+
+
+async def test_a_move_by_whatever_means_is_noted(seeded: asyncpg.Connection) -> None:
+    await seeded.execute("INSERT INTO cells (id) VALUES ('cell-b')")
+    assert await arrival(seeded) == (None, None)
+    await seeded.execute("UPDATE tenants SET state = 'moving', cell_id = cell_id")
+    assert await arrival(seeded) == (None, None)
+    await seeded.execute("UPDATE tenants SET cell_id = 'cell-b', previous_cell = 'a lie', moved_at = now()")
+    previous, at = await arrival(seeded)
+    assert previous == "cell-a"
+    assert at > await seeded.fetchval("SELECT now() - interval '1 minute'")
+    await seeded.execute("UPDATE cells SET id = 'cell-c' WHERE id = 'cell-b'")
+    assert (await arrival(seeded))[0] == "cell-b"
+
+
+async def test_a_move_is_dated_when_it_is_made_not_when_its_transaction_began(seeded: asyncpg.Connection) -> None:
+    await seeded.execute("INSERT INTO cells (id) VALUES ('cell-b')")
+    async with seeded.transaction():
+        await seeded.execute("SELECT pg_sleep(0.05)")
+        await seeded.execute("UPDATE tenants SET cell_id = 'cell-b'")
+        assert (await arrival(seeded))[1] > await seeded.fetchval("SELECT now()")
+
+
+async def test_a_grace_can_be_ended_by_hand(seeded: asyncpg.Connection) -> None:
+    await seeded.execute("INSERT INTO cells (id) VALUES ('cell-b')")
+    await seeded.execute("UPDATE tenants SET cell_id = 'cell-b'")
+    revoke = "UPDATE tenants SET previous_cell = NULL, moved_at = NULL"
+    assert await logged(seeded, revoke) == [("tenant", "acme")]
+    assert await arrival(seeded) == (None, None)
+
+
+async def arrival(sql: asyncpg.Connection) -> Any:
+    """From where the tenant came last, and when."""
+    return tuple(await sql.fetchrow("SELECT previous_cell, moved_at FROM tenants"))

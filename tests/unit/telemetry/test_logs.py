@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xds.names import TypeUrl
-from xds.settings import Address
+from xds.settingvalues import Address
 from xds.telemetry import configure, get_logger, redact
 
 _JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl-_x"

@@ -15,12 +15,13 @@ from tests.support.edge import GROUP, ISSUER, JWKS, cell, edge_options, resource
 from xds.names import TenantId, TypeUrl
 from xds.opaque import OPAQUE_BEARER
 from xds.snapshot import Ref
-from xds.translate import AuthMode, CalloutOptions, translate
-from xds.translate.authentication import JWT_FILTER
+from xds.translate import AuthMode, CalloutOptions, EdgeOptions, translate
+from xds.translate.authentication import ANONYMOUS_FILTER, JWT_FILTER
 from xds.translate.bootstrap import XDS_CLUSTER
 from xds.translate.callout import CALLOUT_FILTER, RETRY_AFTER_SECONDS, callout_filter, let_opaque_pass, unanswered
 from xds.translate.listeners import edge
 from xds.translate.naming import CALLOUT_CLUSTER
+from xds.translate.operators import OPERATORS_FILTER
 
 ELSEWHERE = CalloutOptions(address=("tenant-router.internal", 18000), timeout=timedelta(milliseconds=150))
 HERE = CalloutOptions()
@@ -28,9 +29,9 @@ IDP = f"{ISSUER} header"
 SOME_TOPOLOGY = topology(cell(), tenant())
 
 
-def filters(callout: CalloutOptions | None) -> list[str]:
+def filters(callout: CalloutOptions | None, options: EdgeOptions | None = None) -> list[str]:
     """The HTTP filters of the listener in order."""
-    listener = Listener.parse(bytes(edge(("127.0.0.1", 10000), edge_options(callout=callout))))
+    listener = Listener.parse(bytes(edge(("127.0.0.1", 10000), options or edge_options(callout=callout))))
     hcm = listener.filter_chains[0].filters[0].typed_config
     assert hcm is not None
     return [each.name for each in HttpConnectionManager.parse(hcm.value).http_filters]
@@ -54,17 +55,24 @@ def authz(callout: CalloutOptions = HERE) -> ExtAuthz:
 def test_without_a_callout_no_byte_is_another() -> None:
     before = check(None)
 
-    assert list(before.providers) == [IDP]
+    assert "opaque" not in before.providers
     assert [rule.match.headers for rule in before.rules if rule.match] == [[], [], []]
     assert "envoy.filters.http.ext_authz" not in filters(None)
     assert let_opaque_pass(before, None) is before
 
 
-def test_it_is_asked_after_the_check_of_tokens_and_before_all_else() -> None:
+def test_it_is_asked_after_the_check_of_tokens_and_of_operators_who_must_have_no_route_between() -> None:
     asked, plain = filters(HERE), filters(None)
 
-    assert asked[:2] == [JWT_FILTER, CALLOUT_FILTER]
-    assert [plain[0], CALLOUT_FILTER, *plain[1:]] == asked
+    assert asked[:3] == [JWT_FILTER, OPERATORS_FILTER, CALLOUT_FILTER]
+    assert [*plain[:2], CALLOUT_FILTER, *plain[2:]] == asked
+
+
+def test_it_is_asked_before_a_request_without_a_tenant_is_the_anonymous_ones() -> None:
+    auth = replace(edge_options(callout=HERE).auth, mode=AuthMode.OPTIONAL, anonymous_tenant=TenantId("acme"))
+    names = filters(HERE, replace(edge_options(), auth=auth))
+
+    assert names.index(CALLOUT_FILTER) < names.index(ANONYMOUS_FILTER)
 
 
 def test_where_no_token_is_looked_at_nobody_is_asked() -> None:

@@ -7,7 +7,7 @@ revocation are in the change log too; its use is not.
 from alembic import op
 
 revision = "0003_api_keys"
-down_revision = "0001_registry"
+down_revision = "0002_tenants"
 branch_labels = None
 depends_on = None
 
