@@ -28,12 +28,10 @@ PLACEMENTS: Mapping[str, str] = {
     "acme": HOME,
     "globex": OTHER,
     "initech": MODERN,
-    # What a claim that is no text may be turned into.
+    # What a claim that is no text may be turned into. Others (true, base64 of a list) are no ids.
     "42": OTHER,
-    "true": OTHER,
-    "WyJnbG9iZSJd": OTHER,
 }
-"""Who may have requests served, and where. The last id is the base64 of `["globe"]`."""
+"""Who may have requests served, and where."""
 
 SUSPENDED, HOMELESS = "suspended-one", "homeless"
 """A tenant that is suspended, and one whose cell is not in service."""

@@ -48,9 +48,6 @@ NO_ROUTE = _is(403, NO_ANSWER)
 DECLINED = _is(426)
 """What an upstream says that takes no websocket."""
 
-REFUSES_CLAIMS_OF_NO_TEXT = False
-"""Whether a tenant claim that is no text is refused even if what Envoy writes for it is a tenant's id."""
-
 SEEN_BY_CELLS = frozenset({"x-alphaswarm-tenant", "x-alphaswarm-cell", "x-alphaswarm-subject"})
 """The headers of ours that a cell gets; both must be right."""
 
