@@ -7,11 +7,13 @@ import asyncio
 import signal
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 
 from xds import __version__
 from xds.access import Access, Credentials, own_issuer
+from xds.callout import Endpoint, Expected, Introspector, Resolver, TokenFile
 from xds.errors import RegistryError, SettingsError
 from xds.http import HttpServer
 from xds.identities import Access as ChannelAccess
@@ -19,10 +21,10 @@ from xds.names import NodeGroup, TenantId
 from xds.operations.status import SystemStatus
 from xds.publish import Feed, Publisher
 from xds.registry import PostgresRegistry
-from xds.server import AdsServer, Certificates, Fleet, ServerOptions, Surroundings, Tls
+from xds.server import AdsServer, Authorization, Certificates, Fleet, ServerOptions, Surroundings, Tls
 from xds.session import Limits
 from xds.settings import Settings
-from xds.settingvalues import CbaMode
+from xds.settingvalues import CbaMode, TenantResolution
 from xds.snapshot import Frames
 from xds.telemetry import Metrics, get_logger
 from xds.tokens import Issuer, TrustedIssuer, read_issuers
@@ -31,6 +33,7 @@ from xds.tokens.keeping import Keys
 from xds.translate import (
     AuthMode,
     AuthOptions,
+    CalloutOptions,
     CellBound,
     ClusterOptions,
     ConnectionOptions,
@@ -43,6 +46,7 @@ from xds.translate import (
 
 _CHANGE_LOG_SECONDS = 7 * 24 * 3600
 _PRUNE_SECONDS = 3600
+_CALLOUT_SHARE = 0.9
 
 
 def edge_options(settings: Settings, issuers: Sequence[IssuerOptions]) -> EdgeOptions:
@@ -54,6 +58,7 @@ def edge_options(settings: Settings, issuers: Sequence[IssuerOptions]) -> EdgeOp
             anonymous_tenant=TenantId(settings.auth_anonymous_tenant) if settings.auth_anonymous_tenant else None,
             clock_skew_seconds=settings.auth_clock_skew_seconds,
             cell_bound=_CELL_BOUND[settings.cba_mode],
+            callout=callout_options(settings),
             websocket_query=settings.auth_websocket_query,
             websocket_cookie=settings.auth_websocket_cookie,
             token_bytes=settings.auth_token_bytes,
@@ -115,6 +120,45 @@ def own_options(issuer: TrustedIssuer) -> IssuerOptions:
     )
 
 
+def callout_options(settings: Settings) -> CalloutOptions | None:
+    """The settings of the callout as the translation wants them; None if Envoys are to ask nobody."""
+    if settings.tenant_resolution is not TenantResolution.CALLOUT:
+        return None
+    return CalloutOptions(address=settings.callout_address, timeout=timedelta(milliseconds=settings.callout_timeout_ms))
+
+
+def token_resolver(settings: Settings, issuers: Sequence[Issuer], metrics: Metrics) -> Resolver | None:
+    """Who answers callouts; None if nobody is to. Raises `SettingsError` if the file of tokens can't be used."""
+    if settings.tenant_resolution is not TenantResolution.CALLOUT:
+        return None
+    file, url = settings.callout_tokens_file, settings.callout_introspection_url
+    return Resolver(
+        metrics,
+        file=TokenFile(file) if file else None,
+        introspector=_introspector(settings, issuers) if url else None,
+        cache_seconds=settings.callout_cache_seconds,
+    )
+
+
+def _introspector(settings: Settings, issuers: Sequence[Issuer]) -> Introspector:
+    endpoint = Endpoint(
+        url=settings.callout_introspection_url,
+        client_id=settings.callout_introspection_client_id,
+        client_secret=settings.callout_introspection_client_secret.get_secret_value(),
+        # Less than Envoy waits: so it is told, instead of giving up.
+        timeout_seconds=settings.callout_timeout_ms / 1000 * _CALLOUT_SHARE,
+    )
+    is_bound = settings.cba_mode is CbaMode.ENFORCE
+    return Introspector(
+        endpoint,
+        Expected(
+            audiences=tuple(dict.fromkeys(each for issuer in issuers for each in issuer.audiences)),
+            tenant_claim=claim_path(settings.auth_tenant_claim),
+            cell_claim=claim_path(settings.auth_cell_claim) if is_bound else None,
+        ),
+    )
+
+
 def server_options(settings: Settings) -> ServerOptions:
     """The settings as the ADS server wants them."""
     return ServerOptions(
@@ -159,6 +203,7 @@ async def serve(settings: Settings) -> None:
         overlap_seconds=settings.auth_jwks_overlap_seconds,
     )
     keys.load_files()
+    resolver = token_resolver(settings, issuers, metrics)
     credentials = Credentials(issuers, keys, signer, settings.auth_clock_skew_seconds)
     async with PostgresRegistry.open(
         settings.database_url.get_secret_value(),
@@ -166,7 +211,8 @@ async def serve(settings: Settings) -> None:
         timeout=settings.database_timeout_seconds,
         poll_seconds=settings.registry_poll_seconds,
     ) as registry:
-        await _ControlPlane(settings, edge_options(settings, taken), registry, credentials, metrics).run()
+        options = edge_options(settings, taken)
+        await _ControlPlane(settings, options, registry, credentials, metrics, resolver).run()
 
 
 @dataclass(slots=True)
@@ -187,6 +233,7 @@ class _ControlPlane:
         registry: PostgresRegistry,
         credentials: Credentials,
         metrics: Metrics,
+        resolver: Resolver | None,
     ) -> None:
         self._settings = settings
         self._registry = registry
@@ -213,7 +260,9 @@ class _ControlPlane:
             tls=tls(settings),
         )
         self._is_plain = around.tls is None
-        self._ads = AdsServer(settings.xds_listen, around, server_options(settings))
+        self._resolver = resolver
+        authorization = Authorization(resolver.resolve) if resolver else None
+        self._ads = AdsServer(settings.xds_listen, around, server_options(settings), authorization)
         access = Access(settings, credentials, registry, self._publisher, self._fleet)
         self._http = HttpServer(access.build_app(self._status, self._metrics), settings.http_listen)
         self._metrics.set_info(version=__version__, auth_mode=settings.auth_mode, cba_mode=settings.cba_mode.value)
@@ -223,7 +272,7 @@ class _ControlPlane:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
-        async with self._http:
+        async with self._http, self._resolver or nullcontext():
             xds = await self._ads.start()
             listening = {"xds": str(xds), "plaintext": self._is_plain, "http": str(self._http.address)}
             self._log.info("server.started", version=__version__, **listening)
@@ -235,6 +284,8 @@ class _ControlPlane:
                     tasks.create_task(self._announce()),
                     tasks.create_task(self._prune()),
                 ]
+                if self._resolver:
+                    running.append(tasks.create_task(self._resolver.watch()))
                 await stopping.wait()
                 await self._stop()
                 for task in running:
@@ -274,5 +325,6 @@ class _ControlPlane:
             publish=self._publisher.status,
             nodes=self._fleet.nodes(),
             cells=self._publisher.cells,
+            tenant_resolution=self._settings.tenant_resolution.value,
             issuers=self._keys.status,
         )

@@ -1,6 +1,6 @@
 """What is wrong with settings, in one line each.
 
-Knows no setting but the one that may hold a password.
+Knows no setting but those that may hold a password.
 """
 
 from pathlib import Path
@@ -9,6 +9,9 @@ from typing import Any
 from dotenv.parser import parse_stream
 
 from xds.errors import SettingsError
+
+_PRIVATE = {"DATABASE_URL", "CALLOUT_INTROSPECTION_URL", "CALLOUT_INTROSPECTION_CLIENT_SECRET"}
+"""Whose values no message shows."""
 
 
 def check_lines(file: Path) -> None:
@@ -35,5 +38,5 @@ def fault_text(fault: Any) -> str:  # noqa: ANN401 -- pydantic's error dictionar
         return str(message)
     if fault["type"] == "extra_forbidden":
         return f"{name}: no such setting"
-    says_value = name == "DATABASE_URL" or ", got " in message
+    says_value = name in _PRIVATE or ", got " in message
     return f"{name}: {message}" if says_value else f"{name}: {message} (got {fault['input']!r})"

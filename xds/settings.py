@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
+from xds.calloutsettings import CalloutSettings
 from xds.errors import SettingsError
 from xds.identities import NodeRule
 from xds.settingfaults import check_lines, fault_text
@@ -17,7 +18,9 @@ from xds.settingvalues import (
     Address,
     CbaMode,
     HttpAuth,
+    TenantResolution,
     TlsFiles,
+    has_port,
     is_loopback,
     read_address,
     read_items,
@@ -28,7 +31,7 @@ from xds.settingvalues import (
 __all__ = ["Address", "CbaMode", "HttpAuth", "Settings", "TlsFiles"]
 
 
-class Settings(BaseSettings):
+class Settings(CalloutSettings):
     """The settings of `alphaswarm-xds`; each field's variable is its name in capitals."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True, env_ignore_empty=True)
@@ -289,6 +292,7 @@ class Settings(BaseSettings):
         read_address
     )
     _groups = field_validator("edge_listeners", "internal_listeners", mode="before")(read_listeners)
+    _ports = field_validator("client_upstream", "controller_upstream")(has_port)
 
     _lists = field_validator(
         "auth_audience",
@@ -307,13 +311,6 @@ class Settings(BaseSettings):
             raise ValueError("expected the paths of files, got what looks like a key")  # which is quoted nowhere
         return value
 
-    @field_validator("client_upstream", "controller_upstream")
-    @classmethod
-    def _has_port(cls, value: Address | None) -> Address | None:
-        if value is not None and not value.port:
-            raise ValueError(f"expected host:port with a port of 1 to 65535, got {str(value)!r}")
-        return value
-
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr) -> SecretStr:
@@ -327,6 +324,8 @@ class Settings(BaseSettings):
             raise ValueError("EDGE_LISTENERS: expected at least one group=host:port")
         if self.auth_mode == "off" and not self.auth_anonymous_tenant:
             raise ValueError("AUTH_ANONYMOUS_TENANT: must be set while AUTH_MODE=off; every request is that tenant's")
+        if self.auth_mode == "off" and self.tenant_resolution is TenantResolution.CALLOUT:
+            raise ValueError("TENANT_RESOLUTION: callout has nothing to resolve while AUTH_MODE=off")
         for variable, listeners in (
             ("EDGE_LISTENERS", self.edge_listeners),
             ("INTERNAL_LISTENERS", self.internal_listeners),

@@ -23,6 +23,13 @@ class CbaMode(StrEnum):
     OFF = "off"
 
 
+class TenantResolution(StrEnum):
+    """Who tells whose a token is: Envoy alone, or Envoy and, of tokens that are no JWT, this process."""
+
+    ENVOY = "envoy"
+    CALLOUT = "callout"
+
+
 class HttpAuth(StrEnum):
     """From whom an operator's token is asked on the HTTP side: all, all but this machine, or nobody."""
 
@@ -61,6 +68,13 @@ class TlsFiles(NamedTuple):
 def read_address(value: object) -> object:
     """An address of `host:port`; a value that is no text is taken as it is, here and below."""
     return Address.parse(value) if isinstance(value, str) else value
+
+
+def has_port(value: Address | None) -> Address | None:
+    """The address, if it has a port that somebody can be reached at."""
+    if value is not None and not value.port:
+        raise ValueError(f"expected host:port with a port of 1 to 65535, got {str(value)!r}")
+    return value
 
 
 def read_listeners(value: object) -> object:

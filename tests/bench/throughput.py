@@ -1,16 +1,24 @@
-"""Requests per second through pushed config against a static route, in one run: `python -m tests.bench.throughput`.
+"""Requests per second by pushed config, a static route and callouts, in one run: `python -m tests.bench.throughput`.
 
-Needs `wrk`. The upstream of both is one more Envoy that answers by itself, since a Python cell would be the limit.
-The two ways take turns, and the Envoy under test has a core of its own; take the ratio, not the figures.
+Needs `wrk`. The upstream of all is one more Envoy that answers by itself, since a Python cell would be the limit. The
+ways take turns, and the Envoy under test has a core of its own; take the ratios, not the figures. The callout is the
+way that is not taken, at its best: a session token in the table, asked about on each request, by a control plane that
+has the other core (and shares it with `wrk` and the upstream, as all that is not under test).
 """
 
 import argparse
 import asyncio
+import json
 import os
 import re
 import shutil
 import statistics
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -20,8 +28,10 @@ from xds.demo.envoy import EnvoyProcess
 from xds.demo.plan import Plan
 from xds.demo.ports import free_port
 from xds.demo.stack import Stack
+from xds.opaque import digest
 
 HCM = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+SESSION = "t1r3d-0f-b3ing-asked"
 ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 
 
@@ -67,20 +77,36 @@ def _address(port: int) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Requests a second, and the Envoy's CPU time for each, in microseconds."""
+    """Requests a second, and the CPU time for each, in microseconds."""
 
     per_second: float
     cpu: float
 
 
-async def load(envoy: EnvoyProcess, port: int, token: str, seconds: int) -> Rate:
-    """Load one Envoy."""
-    process = psutil.Process(envoy.child.pid)
-    before = process.cpu_times()
-    per_second, count = await wrk(port, token, seconds)
-    after = process.cpu_times()
-    used = after.user + after.system - before.user - before.system
-    return Rate(per_second, used / count * 1e6)
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to a cell: the Envoy that leads there, where it listens, with which token, and who else works for it."""
+
+    envoy: EnvoyProcess
+    port: int
+    token: str
+    asked: int | None = None
+
+    def pin(self) -> None:
+        """Give the Envoy the first core, and whoever it asks the other."""
+        for pid, core in ((self.envoy.child.pid, 0), (self.asked, 1)):
+            for thread in psutil.Process(pid).threads() if pid else ():
+                os.sched_setaffinity(thread.id, {core})
+
+    async def load(self, seconds: int) -> Rate:
+        """Load it."""
+        before = self._cpu_seconds()
+        per_second, count = await wrk(self.port, self.token, seconds)
+        return Rate(per_second, (self._cpu_seconds() - before) / count * 1e6)
+
+    def _cpu_seconds(self) -> float:
+        times = [psutil.Process(pid).cpu_times() for pid in (self.envoy.child.pid, self.asked) if pid]
+        return float(sum(each.user + each.system for each in times))
 
 
 async def wrk(port: int, token: str, seconds: int) -> tuple[float, int]:
@@ -99,49 +125,74 @@ async def wrk(port: int, token: str, seconds: int) -> tuple[float, int]:
     return float(rate[1]), int(count[1])
 
 
-async def measure(tenants: int, rounds: int, seconds: int) -> None:
-    """Measure and print."""
-    async with Stack(Plan(tenants=tenants)) as stack:
-        upstream_port, static_port = free_port(), free_port()
-        answer = {"direct_response": {"status": 200, "body": {"inline_string": "ok"}}}
-        upstream = static_envoy(upstream_port, admin := free_port(), answer, [])
-        async with EnvoyProcess("upstream", upstream, admin_port=admin, folder=stack.folder) as up:
-            through = static_envoy(
-                static_port, admin := free_port(), {"route": {"cluster": "up"}}, [cluster("up", upstream_port)]
-            )
-            async with EnvoyProcess("static", through, admin_port=admin, folder=stack.folder) as static:
+@asynccontextmanager
+async def ways(tenants: int) -> AsyncIterator[dict[str, Way]]:
+    """The ways, by name, all to one upstream. The first two systems differ in how tenants are resolved only."""
+    with tempfile.TemporaryDirectory() as folder:
+        tokens = Path(folder, "tokens.json")
+        entry = {"sha256": digest(SESSION).hex(), "tenant": "acme", "expires": time.time() + 24 * 3600}
+        await asyncio.to_thread(tokens.write_text, json.dumps([entry]))
+        asking = {"TENANT_RESOLUTION": "callout", "CALLOUT_TOKENS_FILE": str(tokens), "CALLOUT_TIMEOUT_MS": "5000"}
+        edges = ("edge-a",)
+        async with (
+            Stack(Plan(tenants=tenants, edges=edges)) as pushed,
+            Stack(Plan(tenants=tenants, edges=edges, environment=asking)) as callout,
+            _static(pushed.folder) as (static, static_port, upstream_port),
+        ):
+            for stack in (pushed, callout):
                 connection = await asyncpg.connect(stack.postgres.dsn)
                 await connection.execute("UPDATE endpoints SET port = $1", upstream_port)
                 await connection.close()
-                pushed = stack.envoys["edge-a"]
-                token = stack.idp.mint("acme", cell=stack.placements["acme"])
-                await asyncio.sleep(1)
-                os.sched_setaffinity(up.child.pid, {1})
-                for under_test in (pushed, static):
-                    for thread in psutil.Process(under_test.child.pid).threads():
-                        os.sched_setaffinity(thread.id, {0})
-                pushed_port = stack.ports.edges["edge-a"]
-                await load(pushed, pushed_port, token, 2)
-                await load(static, static_port, token, 2)
-                rates = [
-                    (await load(pushed, pushed_port, token, seconds), await load(static, static_port, token, seconds))
-                    for _ in range(rounds)
-                ]
+            await asyncio.sleep(1)
+            token = pushed.idp.mint("acme", cell=pushed.placements["acme"])
+            yield {
+                "pushed": Way(pushed.envoys["edge-a"], pushed.ports.edges["edge-a"], token),
+                "static": Way(static, static_port, token),
+                "callout": Way(
+                    callout.envoys["edge-a"], callout.ports.edges["edge-a"], SESSION, callout.control_plane.child.pid
+                ),
+            }
+
+
+@asynccontextmanager
+async def _static(folder: Path) -> AsyncIterator[tuple[EnvoyProcess, int, int]]:
+    """An Envoy with a static route, where it listens, and where the upstream does that all ways lead to."""
+    port, upstream_port = free_port(), free_port()
+    answer = {"direct_response": {"status": 200, "body": {"inline_string": "ok"}}}
+    upstream = static_envoy(upstream_port, admin := free_port(), answer, [])
+    async with EnvoyProcess("upstream", upstream, admin_port=admin, folder=folder) as up:
+        os.sched_setaffinity(up.child.pid, {1})
+        through = static_envoy(port, admin := free_port(), {"route": {"cluster": "up"}}, [cluster("up", upstream_port)])
+        async with EnvoyProcess("static", through, admin_port=admin, folder=folder) as static:
+            yield static, port, upstream_port
+
+
+async def measure(tenants: int, rounds: int, seconds: int) -> None:
+    """Measure and print."""
+    async with ways(tenants) as under_test:
+        for way in under_test.values():
+            way.pin()
+            await way.load(2)
+        rates = [{name: await way.load(seconds) for name, way in under_test.items()} for _ in range(rounds)]
     report(tenants, seconds, rates)
 
 
-def report(tenants: int, seconds: int, rates: list[tuple[Rate, Rate]]) -> None:
+def report(tenants: int, seconds: int, rates: list[dict[str, Rate]]) -> None:
     """Print medians and ratios."""
-    ratios = [pushed.per_second / static.per_second for pushed, static in rates]
-    cpu = [static.cpu / pushed.cpu for pushed, static in rates]
-    per_second = [statistics.median(pair[way].per_second for pair in rates) for way in (0, 1)]
-    cpus = [statistics.median(pair[way].cpu for pair in rates) for way in (0, 1)]
-    print(
-        f"tenants: {tenants}, rounds: {len(rates)} of {seconds} s; requests/s: pushed {per_second[0]:.0f},"
-        f" static {per_second[1]:.0f}; pushed ÷ static: median {statistics.median(ratios):.3f}"
-        f" ({min(ratios):.3f} to {max(ratios):.3f}); Envoy CPU a request: pushed {cpus[0]:.1f} µs,"
-        f" static {cpus[1]:.1f} µs; static ÷ pushed: median {statistics.median(cpu):.3f}"
-    )
+    print(f"tenants: {tenants}, rounds: {len(rates)} of {seconds} s")
+    for name in rates[0]:
+        per_second = statistics.median(each[name].per_second for each in rates)
+        cpu = statistics.median(each[name].cpu for each in rates)
+        print(f"{name}: {per_second:.0f} requests/s, {cpu:.1f} µs of CPU a request")
+    for other in ("static", "callout"):
+        print(f"pushed ÷ {other}, requests/s: {_ratio(rates, other, lambda rate: rate.per_second)}")
+        print(f"{other} ÷ pushed, CPU a request: {_ratio(rates, other, lambda rate: 1 / rate.cpu)}")
+
+
+def _ratio(rates: list[dict[str, Rate]], other: str, of: Callable[[Rate], float]) -> str:
+    """That of pushed by another way's, round by round."""
+    ratios = [of(each["pushed"]) / of(each[other]) for each in rates]
+    return f"median {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
 
 
 def main() -> None:

@@ -25,7 +25,15 @@ from tests.support.edge import INTERNAL, cell, edge_options, endpoint, resources
 from xds.model import Cell, CellState, Tenant, Topology, UpstreamProtocol
 from xds.names import NodeGroup, TypeUrl
 from xds.snapshot import Resource, ResourceTable
-from xds.translate import CellBound, EdgeOptions, OperatorOptions, TenantOptions, Translation, translate
+from xds.translate import (
+    CalloutOptions,
+    CellBound,
+    EdgeOptions,
+    OperatorOptions,
+    TenantOptions,
+    Translation,
+    translate,
+)
 
 FOLDER = Path(__file__).parent
 CASES = sorted(path.parent.name for path in FOLDER.glob("*/topology.yaml"))
@@ -69,6 +77,7 @@ def given_options(given: Mapping[str, Yaml]) -> EdgeOptions:
             hides_suspended=options.get("hides_suspended", False), grace=timedelta(seconds=options.get("grace", 0))
         ),
         listeners=listeners or None,
+        callout=CalloutOptions(address=_address(options["callout"])) if "callout" in options else None,
     )
     return replace(envoys, grpc_group=NodeGroup(options["grpc_group"])) if "grpc_group" in options else envoys
 

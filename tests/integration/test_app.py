@@ -1,14 +1,17 @@
 """The composition root: settings become what the translation wants, and only whole ones."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from xds.app import edge_options, issuer_options
+from xds.app import edge_options, issuer_options, token_resolver
+from xds.callout import Expected, Resolver
 from xds.errors import SettingsError
 from xds.names import NodeGroup
 from xds.settings import Settings
-from xds.settingvalues import Address, CbaMode
+from xds.settingvalues import Address, CbaMode, TenantResolution
+from xds.telemetry import Metrics
 from xds.tokens import read_issuers
 from xds.translate import AuthMode, CellBound, EdgeOptions, InternalOptions, OperatorOptions, TenantOptions
 
@@ -26,7 +29,11 @@ def edge(given: Settings) -> EdgeOptions:
     return edge_options(given, [issuer_options(each) for each in read_issuers(given)])
 
 
-def test_every_setting_of_tokens_reaches_the_translation() -> None:
+def resolver(given: Settings) -> Resolver | None:
+    return token_resolver(given, read_issuers(given), Metrics())
+
+
+def test_every_setting_of_the_edge_reaches_the_translation() -> None:
     options = edge(
         settings(
             auth_mode="optional",
@@ -90,6 +97,57 @@ def test_every_setting_of_listeners_and_upstreams_reaches_the_translation() -> N
 @pytest.mark.parametrize(("mode", "bound"), list(zip(CbaMode, CellBound, strict=True)))
 def test_each_cba_mode_has_its_meaning(mode: CbaMode, bound: CellBound) -> None:
     assert edge(settings(cba_mode=mode)).auth.cell_bound is bound
+
+
+def test_without_being_told_to_nobody_is_asked() -> None:
+    assert edge(settings(callout_tokens_file=Path("tokens.json"))).auth.callout is None
+    assert resolver(settings(callout_tokens_file=Path("tokens.json"))) is None
+
+
+def test_every_setting_of_the_callout_reaches_whom_it_concerns(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.json"
+    file.write_text("[]")
+    given = settings(
+        tenant_resolution=TenantResolution.CALLOUT,
+        callout_address=Address("router", 1),
+        callout_timeout_ms=100,
+        callout_tokens_file=file,
+        callout_introspection_url="https://idp.example/introspect",
+        callout_introspection_client_id="edge",
+        callout_introspection_client_secret="hunter2",
+        callout_cache_seconds=7,
+        auth_tenant_claim="org.tenant",
+        auth_cell_claim="home",
+    )
+    callout = edge(given).auth.callout
+    assert callout is not None
+    assert (callout.address, callout.timeout) == (("router", 1), timedelta(milliseconds=100))
+    made = resolver(given)
+    assert made is not None
+    assert made._file is not None
+    assert made._introspector is not None
+    assert made._cache_seconds == 7
+    endpoint = made._introspector._endpoint
+    assert (endpoint.url, endpoint.client_id, endpoint.client_secret) == (
+        "https://idp.example/introspect",
+        "edge",
+        "hunter2",
+    )
+    assert endpoint.timeout_seconds == pytest.approx(0.09)  # before Envoy gives up
+    assert made._introspector._expected == Expected(
+        audiences=("alphaswarm", "other"), tenant_claim=("org", "tenant"), cell_claim=("home",)
+    )
+
+
+@pytest.mark.parametrize("mode", [CbaMode.MONITOR, CbaMode.OFF])
+def test_a_session_that_is_bound_to_a_cell_is_refused_only_where_that_is_enforced(mode: CbaMode) -> None:
+    given = settings(
+        tenant_resolution=TenantResolution.CALLOUT, callout_introspection_url="https://idp.example/", cba_mode=mode
+    )
+    made = resolver(given)
+    assert made is not None
+    assert made._introspector is not None
+    assert made._introspector._expected.cell_claim is None
 
 
 def test_an_operators_claim_is_named_like_the_others() -> None:

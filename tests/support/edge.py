@@ -14,6 +14,7 @@ from xds.names import CellId, NodeGroup, Revision, TenantId
 from xds.snapshot import Resource
 from xds.translate import (
     AuthOptions,
+    CalloutOptions,
     CellBound,
     ClusterOptions,
     EdgeOptions,
@@ -63,6 +64,7 @@ def edge_options(
     listeners: Mapping[NodeGroup, tuple[str, int]] | None = None,
     client: tuple[str, int] | None = None,
     cluster: ClusterOptions | None = None,
+    callout: CalloutOptions | None = None,
     operators: OperatorOptions | None = None,
     tenants: TenantOptions | None = None,
     internal: InternalOptions | None = None,
@@ -70,7 +72,9 @@ def edge_options(
     """Options for one node group, unless others are named."""
     return EdgeOptions(
         auth=AuthOptions(
-            issuers=(IssuerOptions(issuer=issuer, audiences=(AUDIENCE,), jwks=jwks),), cell_bound=cell_bound
+            issuers=(IssuerOptions(issuer=issuer, audiences=(AUDIENCE,), jwks=jwks),),
+            cell_bound=cell_bound,
+            callout=callout,
         ),
         listeners=listeners or {GROUP: ("127.0.0.1", 10000)},
         client=client,

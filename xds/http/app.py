@@ -50,13 +50,15 @@ def _readyz(status: SystemStatus) -> web.Response:
     if not verdict.ready:
         unavailable = {"status": "unavailable", "reason": redact(verdict.reason)}
         return json_answer(unavailable, HTTPStatus.SERVICE_UNAVAILABLE)
-    # These keys in this order, with no space, are the cutover runbook's contract.
+    # These keys in this order, with no space, are the cutover runbook's contract; what it did not know follows.
+    unusual = {"tenant_resolution": status.tenant_resolution} if status.tenant_resolution != "envoy" else {}
     return json_answer(
         {
             "status": "ok",
             "cells": verdict.active_cells,
             "auth_mode": status.auth_mode,
             "cba_mode": status.cba_mode,
+            **unusual,
         }
     )
 

@@ -24,6 +24,7 @@ def to_statusz(status: SystemStatus) -> dict[str, object]:
         "version": status.version,
         "auth_mode": status.auth_mode,
         "cba_mode": status.cba_mode,
+        "tenant_resolution": status.tenant_resolution,
         "ready": verdict.ready,
         "reason": verdict.reason,
         "draining": status.draining,

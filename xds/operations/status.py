@@ -65,6 +65,7 @@ class SystemStatus:
     publish: PublishStatus
     nodes: tuple[NodeStatus, ...] = ()
     cells: tuple[tuple[CellId, CellState], ...] = ()
+    tenant_resolution: str = "envoy"
     issuers: tuple[IssuerStatus, ...] = ()
 
     @property

@@ -14,10 +14,11 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from xds.errors import LocalFailure
-from xds.server import clientstatus, status
+from xds.server import clientstatus, extauthz, status
 from xds.server.admission import TokenBucket, age_of_end
 from xds.server.authorisation import OperatorsOnly
 from xds.server.clientstatus import ClientStatus
+from xds.server.extauthz import Authorization
 from xds.server.fetch import fetch
 from xds.server.services import SERVICES, Kind, Service
 from xds.server.status import Ending
@@ -68,14 +69,28 @@ class ServerOptions:
 
 
 class AdsServer:
-    """Serves every discovery service, client status, gRPC health and reflection, from `start` to `stop`."""
+    """Serves every discovery service, client status, gRPC health and reflection, from `start` to `stop`.
 
-    def __init__(self, listen: Address, around: Surroundings, options: ServerOptions | None = None) -> None:
+    And `authorization`, if there is one.
+    """
+
+    def __init__(
+        self,
+        listen: Address,
+        around: Surroundings,
+        options: ServerOptions | None = None,
+        authorization: Authorization | None = None,
+    ) -> None:
         self._listen = listen
         self._around = around
         self._options = options or ServerOptions()
-        # Who may be which node, the discovery services ask themselves; health tells nothing.
-        guards = (OperatorsOnly(around.tls.access, (*_DISCOVERY, health.SERVICE_NAME)),) if around.tls else ()
+        self._authorization = authorization
+        asked = (extauthz.NAME,) if authorization else ()
+        self._names = (*_NAMES, *asked)
+        # Who may be which node, the discovery services ask themselves; health tells nothing, and a callout only what
+        # whoever has the token may know.
+        is_open = (*_DISCOVERY, *asked, health.SERVICE_NAME)
+        guards = (OperatorsOnly(around.tls.access, is_open),) if around.tls else ()
         self._server = grpc.aio.server(interceptors=guards, options=self._options.channel_arguments())
         self._bucket = TokenBucket(
             self._options.streams_per_second, self._options.stream_burst, self._options.admission_seconds
@@ -94,8 +109,10 @@ class AdsServer:
         self._server.add_generic_rpc_handlers(
             (*map(self._handlers, SERVICES), ClientStatus(self._around.fleet).handlers())
         )
+        if self._authorization:
+            self._server.add_generic_rpc_handlers((self._authorization.handlers(),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names = (*_NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        names = (*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
         await self.set_serving(serving=False)
         port = self._bind()
@@ -116,7 +133,7 @@ class AdsServer:
     async def set_serving(self, *, serving: bool) -> None:
         """Tell gRPC health whether Envoys are served."""
         state = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
-        for name in ("", *_NAMES):
+        for name in ("", *self._names):
             await self._health.set(name, state)
 
     async def stop(self, seconds: float) -> None:

@@ -23,6 +23,12 @@ EndReason = Literal["closed", "reset", "drained", "refused", "failed"]
 Envoy closed it; the connection was lost; we ended it on shutdown; Envoy broke the protocol; our own fault.
 """
 
+CalloutOutcome = Literal["admitted", "refused", "undecided"]
+"""What became of a request with a session token: it got its tenant, or not; or nobody could say."""
+
+LookupSource = Literal["table", "cache", "introspection", "joined"]
+"""Who knew a session token: the table; the cache; its issuer, asked for it, or for another request that waited."""
+
 Exchanged = Literal["granted", "denied", "limited", "failed"]
 """What became of an API key that was presented: a token; none; too often; the registry did not answer."""
 
@@ -33,6 +39,7 @@ _PREFIX = "alphaswarm_xds"
 _OTHER_TYPE = "other"
 _CONVERGENCE = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _PUBLISH = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_CALLOUT = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1)
 _CHANGES = (0, 1, 2, 5, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
 
 
@@ -51,6 +58,7 @@ class Metrics:
         self._add_streams()
         self._add_publishes()
         self._add_registry()
+        self._add_callouts()
         self._add_tokens()
         ProcessCollector(registry=self._registry)
 
@@ -105,6 +113,16 @@ class Metrics:
         """Fetches of keys that failed; the last good ones stay."""
         self._info = Info(_PREFIX, "The control plane and its modes.", registry=self._registry)
 
+    def _add_callouts(self) -> None:
+        self._callouts = self._histogram(
+            "callout_seconds", "From a question about a session token to its answer.", _CALLOUT, "outcome"
+        )
+        self._lookups = self._counter("callout_lookups", "Session tokens looked up, by who knew.", "source")
+        self.callout_suspended = self._gauge(
+            "callout_suspended", "1 while the introspection endpoint has failed and is not asked, else 0."
+        )
+        """1 while the introspection endpoint has failed and is not asked, else 0."""
+
     def _add_tokens(self) -> None:
         self._exchanges = self._counter("token_exchanges", "API keys presented for a token, by outcome.", "outcome")
         self._validations = self._counter("token_validations", "Questions whether a token is good.", "outcome")
@@ -144,6 +162,14 @@ class Metrics:
     def observe_convergence(self, type_url: TypeUrl, seconds: float) -> None:
         """Record that an Envoy acknowledged a type `seconds` after its snapshot was published."""
         self._convergence.labels(type_url.label).observe(seconds)
+
+    def observe_callout(self, outcome: CalloutOutcome, seconds: float) -> None:
+        """Record that a question about a session token was answered after `seconds`."""
+        self._callouts.labels(outcome).observe(seconds)
+
+    def count_lookup(self, source: LookupSource) -> None:
+        """Count a session token as looked up."""
+        self._lookups.labels(source).inc()
 
     def set_resources(self, counts: Mapping[TypeUrl, int]) -> None:
         """Set how many resources of each type are in force; a type not named has none."""

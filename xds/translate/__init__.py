@@ -3,10 +3,12 @@
 Pure. What cannot be translated is a `Problem` in the result; the rest is translated all the same.
 """
 
+from xds.translate.authentication import TENANT_HEADER
 from xds.translate.grace import grace_end
 from xds.translate.options import (
     AuthMode,
     AuthOptions,
+    CalloutOptions,
     CellBound,
     ClusterOptions,
     ConnectionOptions,
@@ -20,8 +22,10 @@ from xds.translate.problems import Problem
 from xds.translate.translation import Translation, retranslate, translate, with_keys
 
 __all__ = [
+    "TENANT_HEADER",
     "AuthMode",
     "AuthOptions",
+    "CalloutOptions",
     "CellBound",
     "ClusterOptions",
     "ConnectionOptions",

@@ -23,6 +23,7 @@ from envoy_data_plane.envoy.config.core.v3 import (
     HealthCheckHttpHealthCheck,
     Http1ProtocolOptions,
     Http2ProtocolOptions,
+    KeepaliveSettings,
 )
 from envoy_data_plane.envoy.config.core.v3 import HttpProtocolOptions as CommonHttpProtocolOptions
 from envoy_data_plane.envoy.config.endpoint.v3 import (
@@ -40,12 +41,13 @@ from envoy_data_plane.envoy.type.v3 import CodecClientType, Percent
 from xds.model import Cell, UpstreamProtocol
 from xds.names import ResourceName
 from xds.translate.messages import over_ads, pack, socket_address
-from xds.translate.naming import cell_cluster
+from xds.translate.naming import CALLOUT_CLUSTER, cell_cluster
 from xds.translate.options import ClusterOptions
 
 _LOOKUP = ClusterDnsLookupFamily.V4_PREFERRED
 """With all families a server that listens on one of them has as many endpoints that are dead as live ones."""
 
+_GRPC_KEEPALIVE = KeepaliveSettings(interval=timedelta(seconds=10), timeout=timedelta(seconds=2))
 _PROTOCOL_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
@@ -61,6 +63,17 @@ def cell_api(cell: Cell, inline: ClusterLoadAssignment | None, options: ClusterO
         cluster.type = ClusterDiscoveryType.STRICT_DNS
         cluster.dns_lookup_family = _LOOKUP
         cluster.load_assignment = inline
+    return cluster
+
+
+def tenant_router(address: tuple[str, int], options: ClusterOptions) -> Cluster:
+    """The cluster of whoever answers callouts, by gRPC."""
+    cluster = single(CALLOUT_CLUSTER, address, options)
+    # A gRPC server closes no idle connection; but one may die without a word, and each callout on it be too late.
+    grpc = HttpProtocolOptionsExplicitHttpConfig(
+        http2_protocol_options=Http2ProtocolOptions(connection_keepalive=_GRPC_KEEPALIVE)
+    )
+    cluster.typed_extension_protocol_options = {_PROTOCOL_OPTIONS: pack(HttpProtocolOptions(explicit_http_config=grpc))}
     return cluster
 
 

@@ -42,6 +42,7 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v
 from envoy_data_plane.google.protobuf import Struct
 
 from xds.translate.authentication import ANONYMOUS_FILTER, JWT_FILTER, TENANT_HEADER, strip_headers
+from xds.translate.callout import callout_filter, unanswered
 from xds.translate.messages import over_ads, pack, socket_address
 from xds.translate.naming import EDGE_LISTENER, TENANT_SCOPES
 from xds.translate.operators import operators_filter
@@ -121,7 +122,7 @@ def _of_http2(limits: ConnectionOptions) -> Http2ProtocolOptions:
 
 
 def _token_filters(auth: AuthOptions) -> Iterator[HttpFilter]:
-    """What becomes of a token: checked, an operator's looked at, and hidden where it does not belong."""
+    """What becomes of a token: checked, an operator's looked at, asked about, and hidden where it does not belong."""
     if auth.mode is AuthMode.OFF:
         return
     # A change of keys would else change the listener, and so drain every connection. There is no default config on
@@ -129,6 +130,8 @@ def _token_filters(auth: AuthOptions) -> Iterator[HttpFilter]:
     check = ExtensionConfigSource(config_source=over_ads(), type_urls=[pack(JwtAuthentication()).type_url])
     yield HttpFilter(name=JWT_FILTER, config_discovery=check)
     yield operators_filter()
+    if auth.callout is not None:
+        yield callout_filter(auth.callout)
     hidden = hide_tokens(auth)
     if hidden is not None:
         yield HttpFilter(name="envoy.filters.http.lua", typed_config=pack(hidden))
@@ -169,7 +172,7 @@ def local_replies(options: EdgeOptions) -> LocalReplyConfig:
         body_format_override=_json(status="%LOCAL_REPLY_BODY%"),
     )
     return LocalReplyConfig(
-        mappers=[unknown, healthy],
+        mappers=[unknown, healthy, *([unanswered()] if options.auth.callout else [])],
         body_format=_json(status="%RESPONSE_CODE%", error="%LOCAL_REPLY_BODY%", request_id="%REQ(X-REQUEST-ID)%"),
     )
 

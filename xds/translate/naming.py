@@ -18,6 +18,8 @@ UNAVAILABLE_ROUTES = ResourceName("unavailable")
 CLIENT_CLUSTER = ResourceName("alphaswarm-client")
 """The cluster of the web client, which serves /static and /."""
 
+CALLOUT_CLUSTER = ResourceName("alphaswarm-tenant-router")
+"""The cluster of whoever resolves session tokens, if it is not where the Envoys have their config from."""
 CONTROLLER_CLUSTER = ResourceName("alphaswarm-controller")
 """The cluster of the controller, which serves /manage."""
 

@@ -31,6 +31,14 @@ class CellBound(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalloutOptions:
+    """Whom Envoys ask about session tokens that are no JWT; None: the server that they have their config from."""
+
+    address: tuple[str, int] | None = None
+    timeout: timedelta = timedelta(milliseconds=200)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IssuerOptions:
     """Whose tokens are taken, and how they are read. A claim is the path to it, from the payload inwards."""
 
@@ -62,6 +70,9 @@ class AuthOptions:
     anonymous_tenant: TenantId | None = None
     clock_skew_seconds: int = 60
     cell_bound: CellBound = CellBound.ENFORCE
+    callout: CalloutOptions | None = None
+    """None: a token that is no JWT is refused."""
+
     websocket_query: str = ""
     websocket_cookie: str = ""
     token_bytes: int = 8 * 1024

@@ -16,9 +16,11 @@ from xds.names import PUBLIC_TENANT, CellId, NodeGroup, ResourceName, TenantId, 
 from xds.snapshot import Ref, Resource, ResourceTable, Snapshot, encode_resource
 from xds.translate import clusters, internal, listeners, routes, scopes
 from xds.translate.authentication import check_tokens
+from xds.translate.callout import let_opaque_pass
 from xds.translate.cells import CellResources, is_cell_id, route_table, translate_cell
 from xds.translate.messages import pack
 from xds.translate.naming import (
+    CALLOUT_CLUSTER,
     CLIENT_CLUSTER,
     CONTROLLER_CLUSTER,
     EDGE_LISTENER,
@@ -152,18 +154,26 @@ def _fixed(options: EdgeOptions) -> dict[TypeUrl, list[Resource]]:
         TypeUrl.CLUSTER: [
             encode_resource(name, bytes(clusters.single(name, address, options.cluster)))
             for name, address in single.items()
-        ],
+        ]
+        + _callout_clusters(options),
         TypeUrl.EXTENSION: _extensions(options.auth),
         TypeUrl.ROUTE: tables,
         TypeUrl.SCOPE: [scope, *map(scopes.anchor, tables)],
     }
 
 
+def _callout_clusters(options: EdgeOptions) -> list[Resource]:
+    callout = options.auth.callout
+    if callout is None or callout.address is None:
+        return []
+    return [encode_resource(CALLOUT_CLUSTER, bytes(clusters.tenant_router(callout.address, options.cluster)))]
+
+
 def _extensions(auth: AuthOptions) -> list[Resource]:
     """The config of what is in the listeners by name only."""
     if auth.mode is AuthMode.OFF:
         return []
-    check = TypedExtensionConfig(name=TOKEN_CHECK, typed_config=pack(check_tokens(auth)))
+    check = TypedExtensionConfig(name=TOKEN_CHECK, typed_config=pack(let_opaque_pass(check_tokens(auth), auth.callout)))
     return [encode_resource(TOKEN_CHECK, bytes(check))]
 
 
@@ -179,7 +189,8 @@ def _listener_table(group: NodeGroup, options: EdgeOptions) -> ResourceTable:
     if group in options.listeners:
         edge = listeners.edge(options.listeners[group], options)
         awaits = tuple(Ref(TypeUrl.EXTENSION, each.name) for each in _extensions(options.auth))
-        held.append(encode_resource(EDGE_LISTENER, bytes(edge), awaits=awaits))
+        needs = tuple(Ref(TypeUrl.CLUSTER, each.name) for each in _callout_clusters(options))
+        held.append(encode_resource(EDGE_LISTENER, bytes(edge), needs=needs, awaits=awaits))
     if options.internal is not None and group in options.internal.listeners:
         held.append(encode_resource(INTERNAL_LISTENER, bytes(internal.listener(group, options.internal, options))))
     return ResourceTable(TypeUrl.LISTENER, held)

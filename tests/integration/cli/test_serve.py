@@ -67,6 +67,20 @@ def test_auth_required_with_one_part_missing_exits_with_one_line(auth: dict[str,
     assert missing in error
 
 
+def test_a_file_of_session_tokens_that_cannot_be_used_is_named_in_one_line(
+    auth: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "tokens.json"
+    file.write_text('[{"sha256": "hunter2"}]')
+    callout = {"TENANT_RESOLUTION": "callout", "CALLOUT_TOKENS_FILE": str(file)}
+    status, error = refusal(DATABASE_URL=NOWHERE, **auth, **callout)
+    assert status == 2
+    said = [line for line in error.splitlines() if not line.startswith("{")]
+    assert len(said) == 1, error
+    assert f"CALLOUT_TOKENS_FILE: cannot use {file}: entry 1: " in said[0]
+    assert "hunter2" not in error
+
+
 def test_a_signing_key_that_can_not_be_used_is_told_in_one_line(auth: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "key.pem").write_text("s3cret")
     status, error = refusal(DATABASE_URL=NOWHERE, **auth, XDS_SIGNING_KEY_FILES=str(tmp_path / "key.pem"))

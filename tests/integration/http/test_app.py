@@ -21,6 +21,15 @@ async def test_readyz_answers_to_the_byte_what_the_runbook_expects(client: aioht
         assert await answer.read() == b'{"status":"ok","cells":2,"auth_mode":"required","cba_mode":"enforce"}'
 
 
+async def test_readyz_says_so_if_tenants_are_resolved_in_another_way(face: Face, client: aiohttp.ClientSession) -> None:
+    face.status = dataclasses.replace(SERVING, tenant_resolution="callout")
+
+    async with client.get("/readyz") as answer:
+        assert (await answer.json())["tenant_resolution"] == "callout"
+    async with client.get("/statusz") as answer:
+        assert (await answer.json())["tenant_resolution"] == "callout"
+
+
 async def test_readyz_says_why_it_is_not_ready(face: Face, client: aiohttp.ClientSession) -> None:
     face.change_publish(published_at=None)
 

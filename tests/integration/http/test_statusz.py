@@ -11,6 +11,7 @@ EXPECTED = {
     "version": "0.2.0",
     "auth_mode": "required",
     "cba_mode": "enforce",
+    "tenant_resolution": "envoy",
     "ready": True,
     "reason": "",
     "draining": False,

@@ -15,7 +15,7 @@ from xds.model import Cell, Tenant, Topology
 from xds.names import TypeUrl
 from xds.proto import discovery_pb2 as pb
 from xds.publish import Feed
-from xds.server import AdsServer, Fleet, ServerOptions, Surroundings, Tls
+from xds.server import AdsServer, Authorization, Fleet, ServerOptions, Surroundings, Tls
 from xds.session import Limits
 from xds.settingvalues import Address
 from xds.snapshot import Frames
@@ -51,6 +51,7 @@ class ControlPlane:
         first_request_seconds: float = 30.0,
         write_seconds: float = 30.0,
         server: ServerOptions | None = None,
+        authorization: Authorization | None = None,
         tls: Tls | None = None,
     ) -> None:
         self.options = options or edge_options()
@@ -67,7 +68,7 @@ class ControlPlane:
             write_seconds=write_seconds,
             tls=tls,
         )
-        self.server = AdsServer(Address("127.0.0.1", listen), self.around, server)
+        self.server = AdsServer(Address("127.0.0.1", listen), self.around, server, authorization)
         self.address = ""
         self._snapshots = 0
 
@@ -98,11 +99,17 @@ async def control_plane(
     first_request_seconds: float = 30.0,
     write_seconds: float = 30.0,
     server: ServerOptions | None = None,
+    authorization: Authorization | None = None,
     tls: Tls | None = None,
 ) -> AsyncIterator[ControlPlane]:
     """A served control plane, with that topology, or one cell and one tenant, published."""
     plane = ControlPlane(
-        options, first_request_seconds=first_request_seconds, write_seconds=write_seconds, server=server, tls=tls
+        options,
+        first_request_seconds=first_request_seconds,
+        write_seconds=write_seconds,
+        server=server,
+        authorization=authorization,
+        tls=tls,
     )
     if published:
         await plane.publish(*(things or (cell(), tenant())))

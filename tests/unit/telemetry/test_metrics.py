@@ -10,7 +10,7 @@ from xds.names import TypeUrl
 from xds.telemetry import Metrics
 from xds.telemetry.metrics import Exchanged, Validated
 
-_LABELS = {"variant", "type", "kind", "reason", "state", "version", "auth_mode", "cba_mode", "le", "outcome"}
+_LABELS = {"variant", "type", "kind", "reason", "state", "version", "auth_mode", "cba_mode", "le", "outcome", "source"}
 
 
 @pytest.fixture
@@ -32,6 +32,8 @@ def _exercised(metrics: Metrics) -> Metrics:
     metrics.set_cells({"active": 3})
     metrics.open_stream("delta")
     metrics.end_stream("delta", "closed")
+    metrics.observe_callout("admitted", 0.001)
+    metrics.count_lookup("cache")
     for type_url in TypeUrl:
         metrics.count_request(type_url, "delta", "subscribe")
         metrics.count_response(type_url, "delta", 10)
@@ -88,6 +90,18 @@ def test_convergence_has_buckets_from_half_a_millisecond(metrics: Metrics, secon
 
     assert _sample(metrics, "convergence_seconds_bucket", type="srds", le=bucket) == 1
     assert _sample(metrics, "convergence_seconds_count", type="srds") == 1
+
+
+def test_callouts_are_counted_by_what_became_of_them_and_who_knew(metrics: Metrics) -> None:
+    metrics.observe_callout("refused", 0.0002)
+    metrics.observe_callout("admitted", 0.3)
+    metrics.count_lookup("table")
+    metrics.callout_suspended.set(1)
+
+    assert _sample(metrics, "callout_seconds_bucket", outcome="refused", le="0.00025") == 1
+    assert _sample(metrics, "callout_seconds_count", outcome="admitted") == 1
+    assert _sample(metrics, "callout_lookups_total", source="table") == 1
+    assert _sample(metrics, "callout_suspended") == 1
 
 
 def test_publishes_have_a_time_and_a_size(metrics: Metrics) -> None:

@@ -10,7 +10,7 @@ from tests.support.edge import cell, endpoint
 from xds.model import Cell, UpstreamProtocol
 from xds.names import ResourceName
 from xds.translate import ClusterOptions
-from xds.translate.clusters import cell_api, single
+from xds.translate.clusters import cell_api, single, tenant_router
 from xds.translate.endpoints import load_assignment
 
 BY_NAME = cell(endpoints=(endpoint("api.example:80"),))
@@ -127,3 +127,17 @@ def test_an_upstream_that_is_no_cell_is_one_address_without_health_checks() -> N
     # By all families, half of a name's addresses would be dead where the client listens on one, and none would know.
     assert cluster.dns_lookup_family is ClusterDnsLookupFamily.V4_PREFERRED
     assert b"client.example" in bytes(cluster)
+
+
+def test_the_tenant_router_speaks_http2_and_a_dead_connection_to_it_is_noticed() -> None:
+    cluster = Cluster.parse(bytes(tenant_router(("router.example", 18000), ClusterOptions())))
+
+    assert (cluster.name, cluster.type) == ("alphaswarm-tenant-router", ClusterDiscoveryType.STRICT_DNS)
+    assert b"router.example" in bytes(cluster)
+    explicit = protocol(cluster).explicit_http_config
+    assert explicit is not None
+    assert explicit.http2_protocol_options is not None
+    keepalive = explicit.http2_protocol_options.connection_keepalive
+    assert keepalive is not None
+    assert (keepalive.interval, keepalive.timeout) == (timedelta(seconds=10), timedelta(seconds=2))
+    assert protocol(cluster).common_http_protocol_options is None  # it is not closed for being idle
