@@ -8,21 +8,26 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from xds import __version__
+from xds.access import Access, Credentials, own_issuer
 from xds.errors import RegistryError
-from xds.http import HttpServer, build_app
-from xds.identities import Access
+from xds.http import HttpServer
+from xds.identities import Access as ChannelAccess
 from xds.names import NodeGroup, TenantId
 from xds.operations.status import SystemStatus
 from xds.publish import Feed, Publisher
 from xds.registry import PostgresRegistry
 from xds.server import AdsServer, Certificates, Fleet, ServerOptions, Surroundings, Tls
 from xds.session import Limits
-from xds.settings import CbaMode, Settings
+from xds.settings import Settings
+from xds.settingvalues import CbaMode
 from xds.snapshot import Frames
 from xds.telemetry import Metrics, get_logger
-from xds.tokens import Issuer, Keys, read_issuers
+from xds.tokens import Issuer, TrustedIssuer, read_issuers
+from xds.tokens.claims import claim_path
+from xds.tokens.keeping import Keys
 from xds.translate import (
     AuthMode,
     AuthOptions,
@@ -30,7 +35,10 @@ from xds.translate import (
     ClusterOptions,
     ConnectionOptions,
     EdgeOptions,
+    InternalOptions,
     IssuerOptions,
+    OperatorOptions,
+    TenantOptions,
 )
 
 _CHANGE_LOG_SECONDS = 7 * 24 * 3600
@@ -55,6 +63,27 @@ def edge_options(settings: Settings, issuers: Sequence[IssuerOptions]) -> EdgeOp
         grpc_group=NodeGroup(settings.grpc_node_group),
         cluster=ClusterOptions(health_path=settings.cell_health_path),
         connection=ConnectionOptions(trusted_hops=settings.edge_trusted_hops),
+        operators=OperatorOptions(
+            claim=settings.auth_operator_claim,
+            role=settings.auth_operator_role,
+            controller=settings.controller_upstream,
+        ),
+        tenants=TenantOptions(
+            hides_suspended=settings.hide_suspended, grace=timedelta(seconds=settings.cba_grace_seconds)
+        ),
+        internal=_internal_options(settings),
+    )
+
+
+def _internal_options(settings: Settings) -> InternalOptions | None:
+    if not settings.internal_listeners:
+        return None
+    return InternalOptions(
+        listeners={NodeGroup(group): address for group, address in settings.internal_listeners.items()},
+        certificate_file=settings.internal_tls_cert_file,
+        key_file=settings.internal_tls_key_file,
+        ca_file=settings.internal_tls_ca_file,
+        allowed_sans=settings.internal_allowed_sans,
     )
 
 
@@ -65,6 +94,17 @@ def issuer_options(issuer: Issuer) -> IssuerOptions:
         audiences=issuer.audiences,
         tenant_claim=issuer.tenant_claim,
         cell_claim=issuer.cell_claim,
+    )
+
+
+def own_options(issuer: TrustedIssuer) -> IssuerOptions:
+    """What signs our own tokens, as the translation wants it."""
+    return IssuerOptions(
+        issuer=issuer.issuer,
+        audiences=issuer.audiences,
+        jwks=issuer.jwks,
+        tenant_claim=claim_path(issuer.tenant_claim),
+        cell_claim=claim_path(issuer.cell_claim),
     )
 
 
@@ -80,7 +120,7 @@ def server_options(settings: Settings) -> ServerOptions:
 def tls(settings: Settings) -> Tls | None:
     """The settings of the xDS channel as the ADS server wants them; raises `SettingsError`."""
     files = settings.require_channel()
-    access = Access(nodes=settings.xds_node_identities, operators=settings.xds_operator_identities)
+    access = ChannelAccess(nodes=settings.xds_node_identities, operators=settings.xds_operator_identities)
     return Tls(Certificates(files), access) if files else None
 
 
@@ -100,7 +140,10 @@ async def serve(settings: Settings) -> None:
     fetched.
     """
     issuers = read_issuers(settings)
-    options = edge_options(settings, [issuer_options(each) for each in issuers])
+    signer = own_issuer(settings, issuers)
+    taken = [issuer_options(each) for each in issuers]
+    if taken and signer:
+        taken.append(own_options(signer.issuer))
     metrics = Metrics()
     keys = Keys(
         issuers,
@@ -109,13 +152,14 @@ async def serve(settings: Settings) -> None:
         overlap_seconds=settings.auth_jwks_overlap_seconds,
     )
     keys.load_files()
+    credentials = Credentials(issuers, keys, signer, settings.auth_clock_skew_seconds)
     async with PostgresRegistry.open(
         settings.database_url.get_secret_value(),
         pool_size=settings.database_pool_size,
         timeout=settings.database_timeout_seconds,
         poll_seconds=settings.registry_poll_seconds,
     ) as registry:
-        await _ControlPlane(settings, options, registry, keys, metrics).run()
+        await _ControlPlane(settings, edge_options(settings, taken), registry, credentials, metrics).run()
 
 
 @dataclass(slots=True)
@@ -130,18 +174,28 @@ class _ControlPlane:
     """Every part, wired."""
 
     def __init__(
-        self, settings: Settings, options: EdgeOptions, registry: PostgresRegistry, keys: Keys, metrics: Metrics
+        self,
+        settings: Settings,
+        options: EdgeOptions,
+        registry: PostgresRegistry,
+        credentials: Credentials,
+        metrics: Metrics,
     ) -> None:
         self._settings = settings
         self._registry = registry
-        self._keys = keys
+        self._keys = credentials.keys
         self._log = get_logger()
         self._life = _Life(time.time())
         self._metrics = metrics
         self._feed = Feed()
         self._fleet = Fleet()
         self._publisher = Publisher(
-            registry, options, self._feed, self._metrics, interval=settings.publish_interval_ms / 1000, keys=keys
+            registry,
+            options,
+            self._feed,
+            self._metrics,
+            interval=settings.publish_interval_ms / 1000,
+            keys=credentials,
         )
         around = Surroundings(
             feed=self._feed,
@@ -153,7 +207,8 @@ class _ControlPlane:
         )
         self._is_plain = around.tls is None
         self._ads = AdsServer(settings.xds_listen, around, server_options(settings))
-        self._http = HttpServer(build_app(self._status, self._metrics), settings.http_listen)
+        access = Access(settings, credentials, registry, self._publisher, self._fleet)
+        self._http = HttpServer(access.build_app(self._status, self._metrics), settings.http_listen)
         self._metrics.set_info(version=__version__, auth_mode=settings.auth_mode, cba_mode=settings.cba_mode.value)
 
     async def run(self) -> None:

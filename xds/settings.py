@@ -4,81 +4,28 @@ Read once, by the command line, from the environment and an optional file of `NA
 environment wins). Nothing else in the package reads the environment.
 """
 
-import ipaddress
-import re
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Literal, Self
 
-from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from xds.errors import SettingsError
 from xds.identities import NodeRule
+from xds.settingfaults import check_lines, fault_text
+from xds.settingvalues import (
+    Address,
+    CbaMode,
+    HttpAuth,
+    TlsFiles,
+    is_loopback,
+    read_address,
+    read_items,
+    read_listeners,
+    read_node_rules,
+)
 
-_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?")  # a name, IPv4 or IPv6: no URL, no space
-_PORT = re.compile(r"[0-9]{1,5}")
-
-
-class CbaMode(StrEnum):
-    """What becomes of a token that is bound to another cell: refused, only counted, or not looked at."""
-
-    ENFORCE = "enforce"
-    MONITOR = "monitor"
-    OFF = "off"
-
-
-class Address(NamedTuple):
-    """A host and a port, written `host:port`; port 0 lets the system choose."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> "Address":
-        """Read `host:port` or `[v6]:port`; raises ValueError."""
-        host, _, port = text.rpartition(":")
-        host = host.removeprefix("[").removesuffix("]")
-        if not _HOST.fullmatch(host) or not _PORT.fullmatch(port) or int(port) > 65535:
-            raise ValueError(f"expected host:port with a port of 0 to 65535, got {text!r}")
-        return cls(host, int(port))
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-class TlsFiles(NamedTuple):
-    """The files of the xDS channel: the server's certificate and key, and the CA of its clients."""
-
-    certificate: Path
-    key: Path
-    client_ca: Path
-
-
-def _address(value: object) -> object:
-    return Address.parse(value) if isinstance(value, str) else value
-
-
-def _listeners(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    listeners: dict[str, Address] = {}
-    for item in filter(None, (item.strip() for item in value.split(","))):
-        group, equals, address = item.partition("=")
-        if not equals or not group or group in listeners:
-            raise ValueError(f"expected group=host:port, each group once, separated by commas, got {item!r}")
-        listeners[group] = Address.parse(address)
-    return listeners
-
-
-def _items(value: object) -> object:
-    return tuple(filter(None, (item.strip() for item in value.split(",")))) if isinstance(value, str) else value
-
-
-def _node_rules(value: object) -> object:
-    items = _items(value)
-    return tuple(map(NodeRule.parse, items)) if isinstance(value, str) and isinstance(items, tuple) else items
+__all__ = ["Address", "CbaMode", "HttpAuth", "Settings", "TlsFiles"]
 
 
 class Settings(BaseSettings):
@@ -152,7 +99,7 @@ class Settings(BaseSettings):
     )
     http_listen: Annotated[Address, NoDecode] = Field(
         default=Address("0.0.0.0", 8080),  # noqa: S104 -- a server listens
-        description="Where /readyz, /statusz, /healthz, /metrics and /manage/cells are served.",
+        description="Where /readyz, /statusz, /metrics, /resolve, /token, /validate and /manage/cells are served.",
     )
     shutdown_seconds: float = Field(
         default=5,
@@ -228,11 +175,63 @@ class Settings(BaseSettings):
     )
     auth_cell_claim: str = Field(default="cell", min_length=1, description="The claim that binds a token to a cell.")
     auth_clock_skew_seconds: int = Field(
-        default=60, ge=0, le=600, description="How far a token's times may be off the edge's clock."
+        default=60,
+        ge=1,
+        le=600,
+        description="How far a token's times may be off the edge's clock. (Envoy takes 0 for 60.)",
     )
     cba_mode: CbaMode = Field(
         default=CbaMode.ENFORCE,
-        description="Cell-bound tokens used in another cell: enforce (403), monitor (count only) or off.",
+        description="Cell-bound tokens used in another cell: enforce (401), monitor (count only) or off.",
+    )
+    cba_grace_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=3600,
+        description="For how long after a tenant's move the old cell's tokens pass; 0: not at all.",
+    )
+    auth_operator_claim: str = Field(
+        default="roles",
+        min_length=1,
+        description="The claim of an operator's token that has the roles: text or a list.",
+    )
+    auth_operator_role: str = Field(
+        default="operator", min_length=1, description="The role of whom the edge lets through to /manage."
+    )
+    hide_suspended: bool = Field(
+        default=False, description="yes: a suspended tenant gets the very answer of an unknown one; no: it is told."
+    )
+
+    http_auth: HttpAuth = Field(
+        default=HttpAuth.LOOPBACK,
+        description="Who needs an operator's token for /statusz, /resolve and /manage: token (everybody), loopback"
+        " (everybody but this machine), off (nobody).",
+    )
+    auth_read_role: str = Field(default="read", min_length=1, description="The role of who may look.")
+    auth_operate_role: str = Field(
+        default="operate", min_length=1, description="The role of who may look and change things."
+    )
+    metrics_public: bool = Field(default=True, description="Whether /metrics needs no operator's token.")
+    xds_signing_key_files: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(),
+        description="P-256 private keys in PEM, separated by commas: the first signs the tokens that API keys are"
+        " exchanged for, all verify. Unset: no exchange.",
+    )
+    token_issuer: str = Field(
+        default="https://alphaswarm-xds", min_length=1, description="The `iss` of the tokens that we sign."
+    )
+    token_life_seconds: int = Field(
+        default=300,
+        ge=5,
+        le=3600,
+        description="How long such a token lives. So long, and AUTH_CLOCK_SKEW_SECONDS, after an API key is revoked"
+        " its last token still works.",
+    )
+    token_requests_per_minute: int = Field(
+        default=120, ge=1, description="How often one client address, and one API key, may ask for a token."
+    )
+    validations_per_second: int = Field(
+        default=500, ge=1, description="How often one client address may ask /validate about a token."
     )
 
     edge_listeners: Annotated[dict[str, Address], NoDecode] = Field(
@@ -256,6 +255,25 @@ class Settings(BaseSettings):
     client_upstream: Annotated[Address | None, NoDecode] = Field(
         default=None, description="host:port of alphaswarm-client, for /static and /; unset: these are 404."
     )
+    controller_upstream: Annotated[Address | None, NoDecode] = Field(
+        default=None, description="host:port of alphaswarm-controller, for operators' /manage; unset: it is 404."
+    )
+    internal_listeners: Annotated[dict[str, Address], NoDecode] = Field(
+        default={},
+        description="Node groups whose Envoys also listen for callers inside the platform, by mutual TLS, and route by"
+        " x-alphaswarm-cell: group=host:port, separated by commas; unset: none.",
+    )
+    internal_tls_cert_file: str = Field(
+        default="", description="That listener's certificate chain, a file on Envoy's machine."
+    )
+    internal_tls_key_file: str = Field(default="", description="Its private key, a file on Envoy's machine.")
+    internal_tls_ca_file: str = Field(
+        default="", description="The CA of those callers' certificates, a file on Envoy's machine."
+    )
+    internal_allowed_sans: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Which callers: URIs (spiffe://…) or DNS names in their certificates, separated by commas.",
+    )
     cell_health_path: str = Field(
         default="/healthz", pattern="^/", description="The path at which Envoys check a cell's endpoints."
     )
@@ -267,13 +285,29 @@ class Settings(BaseSettings):
         default="auto", description="json, console, or auto: console on a terminal, json elsewhere."
     )
 
-    _addresses = field_validator("xds_listen", "http_listen", "client_upstream", mode="before")(_address)
-    _groups = field_validator("edge_listeners", mode="before")(_listeners)
+    _addresses = field_validator("xds_listen", "http_listen", "client_upstream", "controller_upstream", mode="before")(
+        read_address
+    )
+    _groups = field_validator("edge_listeners", "internal_listeners", mode="before")(read_listeners)
 
-    _lists = field_validator("auth_audience", "auth_algorithms", "xds_operator_identities", mode="before")(_items)
-    _rules = field_validator("xds_node_identities", mode="before")(_node_rules)
+    _lists = field_validator(
+        "auth_audience",
+        "auth_algorithms",
+        "xds_operator_identities",
+        "internal_allowed_sans",
+        "xds_signing_key_files",
+        mode="before",
+    )(read_items)
+    _rules = field_validator("xds_node_identities", mode="before")(read_node_rules)
 
-    @field_validator("client_upstream")
+    @field_validator("xds_signing_key_files", mode="before")
+    @classmethod
+    def _is_no_key(cls, value: object) -> object:
+        if "-----BEGIN" in str(value):
+            raise ValueError("expected the paths of files, got what looks like a key")  # which is quoted nowhere
+        return value
+
+    @field_validator("client_upstream", "controller_upstream")
     @classmethod
     def _has_port(cls, value: Address | None) -> Address | None:
         if value is not None and not value.port:
@@ -293,8 +327,24 @@ class Settings(BaseSettings):
             raise ValueError("EDGE_LISTENERS: expected at least one group=host:port")
         if self.auth_mode == "off" and not self.auth_anonymous_tenant:
             raise ValueError("AUTH_ANONYMOUS_TENANT: must be set while AUTH_MODE=off; every request is that tenant's")
-        if self.grpc_node_group in self.edge_listeners:
-            raise ValueError(f"GRPC_NODE_GROUP: {self.grpc_node_group} is a group of EDGE_LISTENERS; expected another")
+        for variable, listeners in (
+            ("EDGE_LISTENERS", self.edge_listeners),
+            ("INTERNAL_LISTENERS", self.internal_listeners),
+        ):
+            if self.grpc_node_group in listeners:
+                raise ValueError(f"GRPC_NODE_GROUP: {self.grpc_node_group} is a group of {variable}; expected another")
+        if self.token_issuer == self.auth_issuer:
+            raise ValueError(f"TOKEN_ISSUER: {self.token_issuer} is AUTH_ISSUER; whoever signs has a name of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _knows_internal_callers(self) -> Self:
+        needed = ("internal_tls_cert_file", "internal_tls_key_file", "internal_tls_ca_file", "internal_allowed_sans")
+        missing = [name.upper() for name in needed if not getattr(self, name)]
+        if self.internal_listeners and missing:
+            raise ValueError(
+                f"{', '.join(missing)}: must be set with INTERNAL_LISTENERS, whose callers prove who they are"
+            )
         return self
 
     @model_validator(mode="after")
@@ -324,53 +374,20 @@ class Settings(BaseSettings):
         if file is not None and not file.is_file():
             raise SettingsError((f"settings file {file}: no such file",))
         if file is not None:
-            _check_lines(file)
+            check_lines(file)
         try:
             return cls(_env_file=file)  # type: ignore[call-arg]  # pydantic-settings adds the parameter
         except ValidationError as error:
-            raise SettingsError(tuple(_fault(fault) for fault in error.errors())) from None
+            raise SettingsError(tuple(fault_text(fault) for fault in error.errors())) from None
 
     def require_channel(self) -> TlsFiles | None:
         """The files of TLS, None for plain text; raises `SettingsError` where plain text is not allowed."""
         if self.xds_tls_cert_file and self.xds_tls_key_file and self.xds_tls_client_ca_file:
             return TlsFiles(self.xds_tls_cert_file, self.xds_tls_key_file, self.xds_tls_client_ca_file)
-        if self.xds_allow_plaintext or _is_loopback(self.xds_listen.host):
+        if self.xds_allow_plaintext or is_loopback(self.xds_listen.host):
             return None
         ways = (
             "set XDS_TLS_CERT_FILE, XDS_TLS_KEY_FILE and XDS_TLS_CLIENT_CA_FILE,"
             " or listen on 127.0.0.1, or set XDS_ALLOW_PLAINTEXT=yes"
         )
         raise SettingsError((f"XDS_LISTEN: refusing to serve plain text on {self.xds_listen}: {ways}",))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _check_lines(file: Path) -> None:
-    # pydantic-settings skips a line that it cannot read, which would leave a default in force unnoticed.
-    try:
-        with file.open(encoding="utf-8") as stream:
-            lines = [
-                read.original.line for read in parse_stream(stream) if read.error or (read.key and read.value is None)
-            ]
-    except OSError as error:
-        raise SettingsError((f"settings file {file}: {error.strerror}",)) from None
-    except UnicodeDecodeError:
-        raise SettingsError((f"settings file {file}: expected UTF-8 text",)) from None
-    if lines:
-        raise SettingsError(tuple(f"settings file {file}, line {line}: expected NAME=value" for line in lines))
-
-
-def _fault(fault: Any) -> str:  # noqa: ANN401 -- pydantic's error dictionary
-    name = ".".join(str(part) for part in fault["loc"]).upper()
-    message = fault["msg"].removeprefix("Value error, ")
-    if not name:
-        return str(message)
-    if fault["type"] == "extra_forbidden":
-        return f"{name}: no such setting"
-    says_value = name == "DATABASE_URL" or ", got " in message
-    return f"{name}: {message}" if says_value else f"{name}: {message} (got {fault['input']!r})"

@@ -11,7 +11,7 @@ from xds.demo.envoy import EnvoyProcess
 from xds.demo.ports import LOOPBACK, free_port
 from xds.names import NodeId
 from xds.server import AdsServer
-from xds.settings import Address
+from xds.settingvalues import Address
 from xds.translate.bootstrap import BootstrapOptions, bootstrap
 
 _MANAGER = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"

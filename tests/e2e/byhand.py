@@ -21,7 +21,7 @@ from xds.publish import Feed
 from xds.server import AdsServer, Fleet, Surroundings
 from xds.server.fleet import StreamRecord, TypeRecord
 from xds.session import Limits, Progress
-from xds.settings import Address
+from xds.settingvalues import Address
 from xds.snapshot import Frames, encode_resource
 from xds.telemetry import Metrics
 from xds.translate import ConnectionOptions, EdgeOptions, translate

@@ -1,6 +1,9 @@
-"""One running system a test module and protocol variant: PostgreSQL, control plane, two Envoys, three cells."""
+"""One running system a test module and protocol variant: PostgreSQL, control plane, two Envoys, three cells.
 
-from collections.abc import AsyncIterator
+A module's SETTINGS are the control plane's, besides those that the system needs.
+"""
+
+from collections.abc import AsyncIterator, Mapping
 from typing import Literal, cast
 
 import pytest
@@ -14,5 +17,6 @@ Variant = Literal["delta", "sotw"]
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["delta", "sotw"])
 async def stack(request: pytest.FixtureRequest) -> AsyncIterator[Stack]:
-    async with Stack(Plan(variant=cast(Variant, request.param))) as running:
+    settings: Mapping[str, str] = getattr(request.module, "SETTINGS", {})
+    async with Stack(Plan(variant=cast(Variant, request.param), environment=settings)) as running:
         yield running

@@ -5,8 +5,10 @@ opened. Must not know how the files are compared.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, cast
@@ -19,11 +21,11 @@ from envoy_data_plane.envoy.config.endpoint.v3 import ClusterLoadAssignment
 from envoy_data_plane.envoy.config.listener.v3 import Listener
 from envoy_data_plane.envoy.config.route.v3 import RouteConfiguration, ScopedRouteConfiguration
 
-from tests.support.edge import cell, edge_options, endpoint, resources, tenant, topology
+from tests.support.edge import INTERNAL, cell, edge_options, endpoint, resources, tenant, topology
 from xds.model import Cell, CellState, Tenant, Topology, UpstreamProtocol
 from xds.names import NodeGroup, TypeUrl
 from xds.snapshot import Resource, ResourceTable
-from xds.translate import CellBound, EdgeOptions, Translation, translate
+from xds.translate import CellBound, EdgeOptions, OperatorOptions, TenantOptions, Translation, translate
 
 FOLDER = Path(__file__).parent
 CASES = sorted(path.parent.name for path in FOLDER.glob("*/topology.yaml"))
@@ -44,7 +46,7 @@ Yaml = Any
 def translated(case: str) -> Translation:
     """A case's translation."""
     given = _read(case)
-    return translate(given_topology(given), given_options(given))
+    return translate(given_topology(given), given_options(given), now=given.get("now", math.inf))
 
 
 def given_topology(given: Mapping[str, Yaml]) -> Topology:
@@ -61,6 +63,11 @@ def given_options(given: Mapping[str, Yaml]) -> EdgeOptions:
     envoys = edge_options(
         cell_bound=CellBound[options.get("cell_bound", "enforce").upper()],
         client=_address(options["client"]) if "client" in options else None,
+        operators=OperatorOptions(controller=_address(options["controller"]) if "controller" in options else None),
+        internal=INTERNAL if options.get("internal") else None,
+        tenants=TenantOptions(
+            hides_suspended=options.get("hides_suspended", False), grace=timedelta(seconds=options.get("grace", 0))
+        ),
         listeners=listeners or None,
     )
     return replace(envoys, grpc_group=NodeGroup(options["grpc_group"])) if "grpc_group" in options else envoys
@@ -133,8 +140,14 @@ def _cell(
     )
 
 
-def _tenant(id: str, cell: str, state: str = "active") -> Tenant:  # noqa: A002 -- as above
-    return tenant(id, cell, suspended=state == "suspended")
+def _tenant(
+    id: str,  # noqa: A002 -- as above
+    cell: str,
+    state: str = "active",
+    came_from: str = "",
+    at: float = 0.0,
+) -> Tenant:
+    return tenant(id, cell, suspended=state == "suspended", came_from=came_from, at=at)
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -1,12 +1,16 @@
 """The composition root: settings become what the translation wants, and only whole ones."""
 
+from datetime import timedelta
+
 import pytest
 
 from xds.app import edge_options, issuer_options
 from xds.errors import SettingsError
-from xds.settings import Address, CbaMode, Settings
+from xds.names import NodeGroup
+from xds.settings import Settings
+from xds.settingvalues import Address, CbaMode
 from xds.tokens import read_issuers
-from xds.translate import AuthMode, CellBound, EdgeOptions
+from xds.translate import AuthMode, CellBound, EdgeOptions, InternalOptions, OperatorOptions, TenantOptions
 
 
 def settings(**values: object) -> Settings:
@@ -39,6 +43,16 @@ def test_every_setting_of_the_edge_reaches_the_translation() -> None:
             grpc_node_group="programs",
             cell_health_path="/live",
             edge_trusted_hops=1,
+            cba_grace_seconds=60,
+            hide_suspended=True,
+            auth_operator_claim="aud",
+            auth_operator_role="ops",
+            controller_upstream=Address("controller", 81),
+            internal_listeners={"b": Address("127.0.0.1", 3)},
+            internal_tls_cert_file="cert",
+            internal_tls_key_file="key",
+            internal_tls_ca_file="ca",
+            internal_allowed_sans=("spiffe://x",),
         )
     )
     (issuer,) = options.auth.issuers
@@ -54,6 +68,16 @@ def test_every_setting_of_the_edge_reaches_the_translation() -> None:
     assert options.grpc_group == "programs"
     assert options.cluster.health_path == "/live"
     assert options.connection.trusted_hops == 1
+    assert options.tenants == TenantOptions(hides_suspended=True, grace=timedelta(seconds=60))
+    assert options.operators == OperatorOptions(claim="aud", role="ops", controller=("controller", 81))
+    assert options.internal == InternalOptions(
+        listeners={NodeGroup("b"): ("127.0.0.1", 3)},
+        certificate_file="cert",
+        key_file="key",
+        ca_file="ca",
+        allowed_sans=("spiffe://x",),
+    )
+    assert edge(settings()).internal is None
 
 
 @pytest.mark.parametrize(("mode", "bound"), list(zip(CbaMode, CellBound, strict=True)))

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from tests.support.conversation import VARIANTS, Variant
-from tests.support.translations import full
+from tests.support.translations import NOW, full
 from xds.model import Topology
 from xds.names import NodeGroup, TypeUrl
 from xds.session import DeltaRequest, DeltaSession, Limits, Output, Respond, SotwRequest, SotwSession
@@ -58,7 +58,7 @@ class Fleet:
 
     def follow(self, newer: Topology) -> dict[tuple[NodeGroup, Variant], list[bytes]]:
         """What each client is sent as the registry becomes `newer`."""
-        self.translation = retranslate(self.translation, self.translation.topology.changes_to(newer))
+        self.translation = retranslate(self.translation, self.translation.topology.changes_to(newer), now=NOW)
         snapshots = self.translation.snapshots(2)
         return {(group, variant): each.publish(snapshots[group]) for (group, variant), each in self.clients.items()}
 

@@ -9,15 +9,33 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from xds.model import Cell, CellState, Endpoint, Tenant, TenantState, Topology, UpstreamProtocol
+from xds.model import Arrival, Cell, CellState, Endpoint, Tenant, TenantState, Topology, UpstreamProtocol
 from xds.names import CellId, NodeGroup, Revision, TenantId
 from xds.snapshot import Resource
-from xds.translate import AuthOptions, CellBound, ClusterOptions, EdgeOptions, IssuerOptions, Translation
+from xds.translate import (
+    AuthOptions,
+    CellBound,
+    ClusterOptions,
+    EdgeOptions,
+    InternalOptions,
+    IssuerOptions,
+    OperatorOptions,
+    TenantOptions,
+    Translation,
+)
 
 ISSUER = "https://idp.test.example"
 AUDIENCE = "alphaswarm-test"
 GROUP = NodeGroup("alphaswarm-edge")
 SHARED = CellId("cell-shared-std-local")
+
+INTERNAL = InternalOptions(
+    listeners={GROUP: ("127.0.0.1", 10443)},
+    certificate_file="/etc/alphaswarm/tls/edge.pem",
+    key_file="/etc/alphaswarm/tls/edge.key",
+    ca_file="/etc/alphaswarm/tls/ca.pem",
+    allowed_sans=("spiffe://alpha-swarm/billing", "worker.internal"),
+)
 
 JWKS = json.dumps(
     {
@@ -45,6 +63,9 @@ def edge_options(
     listeners: Mapping[NodeGroup, tuple[str, int]] | None = None,
     client: tuple[str, int] | None = None,
     cluster: ClusterOptions | None = None,
+    operators: OperatorOptions | None = None,
+    tenants: TenantOptions | None = None,
+    internal: InternalOptions | None = None,
 ) -> EdgeOptions:
     """Options for one node group, unless others are named."""
     return EdgeOptions(
@@ -54,6 +75,9 @@ def edge_options(
         listeners=listeners or {GROUP: ("127.0.0.1", 10000)},
         client=client,
         cluster=cluster or ClusterOptions(),
+        operators=operators or OperatorOptions(),
+        tenants=tenants or TenantOptions(),
+        internal=internal,
     )
 
 
@@ -75,10 +99,18 @@ def cell(
     return Cell(id=CellId(cell_id), state=state, protocol=protocol, endpoints=tuple(sorted(held)))
 
 
-def tenant(tenant_id: str = "acme", cell_id: str = SHARED, *, suspended: bool = False) -> Tenant:
-    """A tenant."""
+def tenant(
+    tenant_id: str = "acme",
+    cell_id: str = SHARED,
+    *,
+    suspended: bool = False,
+    came_from: str = "",
+    at: float = 0.0,
+) -> Tenant:
+    """A tenant; it has moved, at that time, if it came from somewhere."""
     state = TenantState.SUSPENDED if suspended else TenantState.ACTIVE
-    return Tenant(TenantId(tenant_id), CellId(cell_id), state)
+    arrival = Arrival(CellId(came_from), at) if came_from else None
+    return Tenant(TenantId(tenant_id), CellId(cell_id), state, arrival)
 
 
 def topology(*things: Cell | Tenant, revision: int = 1) -> Topology:
@@ -142,10 +174,14 @@ def cells() -> st.SearchStrategy[Cell]:
 def tenants() -> st.SearchStrategy[Tenant]:
     """Tenants, some of which are wrong, or in a cell that is not there."""
     return st.builds(
-        lambda tenant_id, cell_id, suspended: tenant(tenant_id, cell_id, suspended=suspended),
+        lambda tenant_id, cell_id, suspended, came_from, at: tenant(
+            tenant_id, cell_id, suspended=suspended, came_from=came_from, at=at
+        ),
         st.sampled_from(_TENANT_IDS),
         st.sampled_from((*_CELL_IDS, "cell-gone")),
         st.booleans(),
+        st.sampled_from(("", "", *_CELL_IDS, "cell-gone")),
+        st.sampled_from((0.0, 95.0, 99.0, 1000.0)),
     )
 
 

@@ -2,20 +2,23 @@
 
 import random
 from dataclasses import replace
+from datetime import timedelta
 
 from tests.support.edge import edge_options, topology
 from xds.model import Topology
 from xds.names import NodeGroup
-from xds.translate import Translation, retranslate, translate
+from xds.translate import TenantOptions, Translation, retranslate, translate
 
 GRPC = NodeGroup("alphaswarm-grpc")
-OPTIONS = replace(edge_options(client=("alphaswarm-client", 3000)), grpc_group=GRPC)
+NOW = 100.0
+GRACE = TenantOptions(grace=timedelta(seconds=10))
+OPTIONS = replace(edge_options(client=("alphaswarm-client", 3000), tenants=GRACE), grpc_group=GRPC)
 EMPTY = translate(topology(revision=0), OPTIONS)
 
 
 def full(of: Topology) -> Translation:
     """The translation of a topology; the options' own resources, which never change, are not encoded again."""
-    return retranslate(EMPTY, EMPTY.topology.changes_to(of))
+    return retranslate(EMPTY, EMPTY.topology.changes_to(of), now=NOW)
 
 
 def shuffled(of: Topology, seed: int) -> Topology:

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from xds.errors import SettingsError
 from xds.identities import NodeRule
-from xds.settings import Address, CbaMode, Settings, TlsFiles
+from xds.settings import Settings
+from xds.settingvalues import Address, CbaMode, HttpAuth, TlsFiles
 
 _PASSWORD = "open-sesame"
 _TLS = {"XDS_TLS_CERT_FILE": "a.pem", "XDS_TLS_KEY_FILE": "a.key", "XDS_TLS_CLIENT_CA_FILE": "ca.pem"}
@@ -69,6 +70,14 @@ def test_every_setting_is_documented() -> None:
         ("AUTH_WEBSOCKET_COOKIE", "a b"),
         ("AUTH_TOKEN_BYTES", "100"),
         ("AUTH_CLOCK_SKEW_SECONDS", "601"),
+        ("AUTH_CLOCK_SKEW_SECONDS", "0"),  # which Envoy takes for 60
+        ("HTTP_AUTH", "on"),
+        ("METRICS_PUBLIC", "perhaps"),
+        ("TOKEN_LIFE_SECONDS", "4"),
+        ("TOKEN_LIFE_SECONDS", "3601"),
+        ("TOKEN_REQUESTS_PER_MINUTE", "0"),
+        ("VALIDATIONS_PER_SECOND", "0"),
+        ("XDS_SIGNING_KEY_FILES", "-----BEGIN PRIVATE KEY-----,x"),
         ("CBA_MODE", "Enforce!"),
         ("EDGE_LISTENERS", "0.0.0.0:10000"),
         ("EDGE_LISTENERS", "edge=0.0.0.0"),
@@ -81,6 +90,12 @@ def test_every_setting_is_documented() -> None:
         ("XDS_ALLOW_PLAINTEXT", "perhaps"),
         ("CLIENT_UPSTREAM", "http://alphaswarm-client:80"),
         ("CLIENT_UPSTREAM", "alphaswarm-client:0"),
+        ("CONTROLLER_UPSTREAM", "alphaswarm-controller:0"),
+        ("CONTROLLER_UPSTREAM", "alphaswarm-controller"),
+        ("CBA_GRACE_SECONDS", "-1"),
+        ("CBA_GRACE_SECONDS", "3601"),
+        ("HIDE_SUSPENDED", "perhaps"),
+        ("INTERNAL_LISTENERS", "edge:1"),
         ("CELL_HEALTH_PATH", "healthz"),
         ("LOG_LEVEL", "loud"),
         ("LOG_FORMAT", "xml"),
@@ -198,21 +213,6 @@ def test_the_database_password_is_in_no_repr(monkeypatch: pytest.MonkeyPatch) ->
     assert _PASSWORD in settings.database_url.get_secret_value()
 
 
-@pytest.mark.parametrize(
-    ("text", "address"),
-    [
-        ("localhost:80", Address("localhost", 80)),
-        ("0.0.0.0:0", Address("0.0.0.0", 0)),
-        ("[::1]:8080", Address("::1", 8080)),
-        ("[fe80::1%eth0]:1", Address("fe80::1%eth0", 1)),
-        ("alphaswarm-cell-shared_std.local:65535", Address("alphaswarm-cell-shared_std.local", 65535)),
-    ],
-)
-def test_an_address_reads_what_it_writes(text: str, address: Address) -> None:
-    assert Address.parse(text) == address
-    assert str(address) == text
-
-
 def test_listeners_are_read_by_group(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGE_LISTENERS", "edge-a=0.0.0.0:1, edge-b=[::]:2,")
 
@@ -306,3 +306,59 @@ def test_plain_text_is_served_elsewhere_only_by_the_operators_word(monkeypatch: 
     )
     _set(monkeypatch, XDS_ALLOW_PLAINTEXT="yes")
     assert Settings.read().require_channel() is None
+
+
+def test_grpc_clients_are_no_group_of_internal_listeners_either() -> None:
+    with pytest.raises(ValidationError, match="GRPC_NODE_GROUP: i is a group of INTERNAL_LISTENERS"):
+        Settings(internal_listeners={"i": Address("h", 1)}, grpc_node_group="i")
+
+
+@pytest.mark.parametrize(
+    "missing", ["INTERNAL_TLS_CERT_FILE", "INTERNAL_TLS_KEY_FILE", "INTERNAL_TLS_CA_FILE", "INTERNAL_ALLOWED_SANS"]
+)
+def test_callers_inside_the_platform_must_be_known(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    needed = {"INTERNAL_TLS_CERT_FILE": "c", "INTERNAL_TLS_KEY_FILE": "k", "INTERNAL_TLS_CA_FILE": "a"}
+    for name, value in {**needed, "INTERNAL_ALLOWED_SANS": "a, b", "INTERNAL_LISTENERS": "e=h:1"}.items():
+        monkeypatch.setenv(name, value)
+    assert Settings.read().internal_allowed_sans == ("a", "b")
+    monkeypatch.setenv(missing, "")
+
+    with pytest.raises(SettingsError, match=rf"^{missing}: must be set with INTERNAL_LISTENERS"):
+        Settings.read()
+
+
+@pytest.mark.parametrize(("word", "hides"), [("yes", True), ("no", False)])
+def test_suspended_tenants_are_hidden_by_a_word(monkeypatch: pytest.MonkeyPatch, word: str, hides: bool) -> None:
+    monkeypatch.setenv("HIDE_SUSPENDED", word)
+
+    assert Settings.read().hide_suspended is hides
+
+
+# Tokens of our own, and operators
+
+
+def test_signing_keys_are_files_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDS_SIGNING_KEY_FILES", "/keys/new.pem, /keys/old.pem,")
+
+    assert Settings.read().xds_signing_key_files == (Path("/keys/new.pem"), Path("/keys/old.pem"))
+
+
+def test_a_key_in_place_of_its_file_is_quoted_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDS_SIGNING_KEY_FILES", f"-----BEGIN PRIVATE KEY-----\n{_PASSWORD}")
+
+    with pytest.raises(SettingsError) as refused:
+        Settings.read()
+
+    assert refused.value.faults == ("XDS_SIGNING_KEY_FILES: expected the paths of files, got what looks like a key",)
+
+
+def test_who_signs_for_us_is_not_the_identity_provider() -> None:
+    with pytest.raises(ValidationError, match="TOKEN_ISSUER: https://idp is AUTH_ISSUER"):
+        Settings(auth_issuer="https://idp", token_issuer="https://idp")
+
+
+def test_operators_need_tokens_but_on_this_machine_unless_it_is_said() -> None:
+    settings = Settings.read()
+
+    assert (settings.http_auth, settings.metrics_public) == (HttpAuth.LOOPBACK, True)
+    assert settings.xds_signing_key_files == ()

@@ -9,7 +9,7 @@ from typing import Literal
 import click
 
 from xds.names import NodeGroup, NodeId
-from xds.settings import Address
+from xds.settingvalues import Address
 from xds.translate.bootstrap import BootstrapOptions
 from xds.translate.bootstrap import bootstrap as make_bootstrap
 from xds.translate.channel import ChannelTls, secrets

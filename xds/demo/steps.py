@@ -125,7 +125,7 @@ async def _bound_elsewhere(stack: Stack) -> Result:
     checks = []
     for edge in stack.clients:
         answer = await stack.get(edge, _PATH, token=stack.idp.mint(tenant, cell=old))
-        checks.append(refused(f"{edge}: {tenant}, token bound to {old}", answer, status=403))
+        checks.append(refused(f"{edge}: {tenant}, token bound to {old}", answer, status=401))
         answer = await stack.get(edge, _PATH, token=stack.idp.mint(tenant, cell=new))
         checks.append(arrived(f"{edge}: {tenant}, token bound to {new}", answer, tenant=tenant, cell=new))
     return checks, {}

@@ -3,13 +3,15 @@
 Must not know where the status comes from, or which address it is served at.
 """
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
+from xds.http.answers import json_answer, problem
+from xds.http.bodies import LARGEST_BODY
+from xds.http.gate import Gate
 from xds.http.statusz import to_statusz
 from xds.operations.status import SystemStatus, readiness
 from xds.telemetry import Metrics, get_logger, redact
@@ -17,13 +19,20 @@ from xds.telemetry import Metrics, get_logger, redact
 _log = get_logger()
 
 
-def build_app(status: Callable[[], SystemStatus], metrics: Metrics) -> web.Application:
-    """The application; `status` is called once a request, and must be quick."""
-    app = web.Application(middlewares=[_answer_in_json])
+def build_app(
+    status: Callable[[], SystemStatus],
+    metrics: Metrics,
+    *,
+    gate: Gate | None = None,
+    routes: Iterable[web.RouteDef] = (),
+) -> web.Application:
+    """The application, with further `routes`; `status` is called once a request, and must be quick."""
+    app = web.Application(middlewares=[_answer_in_json, _guard(gate or Gate())], client_max_size=LARGEST_BODY)
+    app.add_routes(routes)
     answers: dict[str, Callable[[], web.Response]] = {
         "/healthz": _healthz,
         "/readyz": lambda: _readyz(status()),
-        "/statusz": lambda: _json(redact(to_statusz(status())), indent=2),
+        "/statusz": lambda: json_answer(redact(to_statusz(status())), indent=2),
         "/metrics": lambda: web.Response(body=metrics.render(), headers={"Content-Type": metrics.content_type}),
         "/manage/cells": lambda: _cells(status()),
     }
@@ -33,16 +42,16 @@ def build_app(status: Callable[[], SystemStatus], metrics: Metrics) -> web.Appli
 
 def _healthz() -> web.Response:
     # That the event loop gets round to answering is all that it says.
-    return _json({"status": "ok"})
+    return json_answer({"status": "ok"})
 
 
 def _readyz(status: SystemStatus) -> web.Response:
     verdict = readiness(status)
     if not verdict.ready:
         unavailable = {"status": "unavailable", "reason": redact(verdict.reason)}
-        return _json(unavailable, HTTPStatus.SERVICE_UNAVAILABLE)
+        return json_answer(unavailable, HTTPStatus.SERVICE_UNAVAILABLE)
     # These keys in this order, with no space, are the cutover runbook's contract.
-    return _json(
+    return json_answer(
         {
             "status": "ok",
             "cells": verdict.active_cells,
@@ -53,7 +62,7 @@ def _readyz(status: SystemStatus) -> web.Response:
 
 
 def _cells(status: SystemStatus) -> web.Response:
-    return _json({"data": [{"id": cell, "state": state} for cell, state in sorted(status.cells)]})
+    return json_answer({"data": [{"id": cell, "state": state} for cell, state in sorted(status.cells)]})
 
 
 def _handler(answer: Callable[[], web.Response]) -> Handler:
@@ -63,23 +72,25 @@ def _handler(answer: Callable[[], web.Response]) -> Handler:
     return handle
 
 
+def _guard(gate: Gate) -> Middleware:
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        refusal = gate.refusal(request)
+        return await handler(request) if refusal is None else refusal
+
+    return guard
+
+
 @web.middleware
 async def _answer_in_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         response = await handler(request)
     except web.HTTPException as refusal:
-        response = _json({"error": refusal.reason.lower()}, refusal.status)
+        response = problem(refusal.status, refusal.reason.lower())
         if isinstance(refusal, web.HTTPMethodNotAllowed):
             response.headers["Allow"] = ", ".join(sorted(refusal.allowed_methods))
     except Exception:  # noqa: BLE001 -- whatever it is, the client gets a JSON 500 and the log the traceback
         _log.exception("http.failed", method=request.method, path=request.path)
-        response = _json({"error": "internal server error"}, HTTPStatus.INTERNAL_SERVER_ERROR)
+        response = problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal server error")
     _log.debug("http.answered", method=request.method, path=request.path, status=response.status)
     return response
-
-
-def _json(document: object, status: int = HTTPStatus.OK, indent: int | None = None) -> web.Response:
-    separators = (",", ":") if indent is None else (",", ": ")
-    text = json.dumps(document, indent=indent, separators=separators, ensure_ascii=False)
-    headers = {"Cache-Control": "no-store"}
-    return web.Response(text=text, status=status, content_type="application/json", headers=headers)

@@ -11,7 +11,7 @@ from typing import Self
 from aiohttp import web
 
 from xds.errors import LocalFailure
-from xds.settings import Address
+from xds.settingvalues import Address
 
 _STOP_SECONDS = 1.0
 """How long requests under way may take to end on stop: every answer is made at once, so only a slow reader does."""

@@ -1,17 +1,21 @@
-"""The topology: cells, their endpoints and the tenants that live in them, as immutable values.
+"""The topology: cells, their endpoints and the tenants that live in them, as immutable values; and API keys.
 
 Pure. Knows neither where a topology comes from nor what is made of it.
 """
 
+from xds.model.apikey import ApiKey, KeyState
 from xds.model.cell import Cell, CellState, Endpoint, Tenancy, UpstreamProtocol
-from xds.model.tenant import Tenant, TenantState
+from xds.model.tenant import Arrival, Tenant, TenantState
 from xds.model.topology import Changes, Topology
 
 __all__ = [
+    "ApiKey",
+    "Arrival",
     "Cell",
     "CellState",
     "Changes",
     "Endpoint",
+    "KeyState",
     "Tenancy",
     "Tenant",
     "TenantState",

@@ -10,16 +10,30 @@ from xds.names import CellId, TenantId
 
 
 class TenantState(StrEnum):
-    """Whether a tenant's requests are let through; a suspended tenant's are answered with 403."""
+    """Whether a tenant's requests are let through.
+
+    A suspended tenant's are answered with 403. A moving tenant's go to its cell like an active one's: the state
+    says that somebody is at work on it.
+    """
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
+    MOVING = "moving"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """From which cell a tenant came last, and when, in seconds since 1970."""
+
+    previous: CellId
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A tenant and the cell that it lives in."""
+    """A tenant and the cell that it lives in; `arrival` is None if it has always lived there."""
 
     id: TenantId
     cell: CellId
     state: TenantState = TenantState.ACTIVE
+    arrival: Arrival | None = None

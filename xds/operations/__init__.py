@@ -3,6 +3,15 @@
 Knows the rules, not how they are asked for nor where the registry is kept: that is behind `Store`.
 """
 
+from xds.operations.apikeys import (
+    KeyStore,
+    NewKey,
+    Revocation,
+    create_key,
+    list_keys,
+    present_key,
+    revoke_key,
+)
 from xds.operations.cells import (
     DEFAULT_PORT,
     TRANSITIONS,
@@ -34,19 +43,26 @@ __all__ = [
     "CellStateChange",
     "EndpointsChange",
     "Import",
+    "KeyStore",
     "Move",
+    "NewKey",
     "Placement",
     "Put",
+    "Revocation",
     "Store",
     "TenantStateChange",
     "Transaction",
     "add_cell",
     "add_tenant",
+    "create_key",
     "import_tenants",
     "list_cells",
+    "list_keys",
     "list_tenants",
     "move_tenant",
     "move_tenants",
+    "present_key",
+    "revoke_key",
     "set_cell_state",
     "set_endpoints",
     "set_tenant_state",

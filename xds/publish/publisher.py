@@ -8,12 +8,14 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 
 from xds.errors import ChangesPruned, InconsistentSnapshot, KeysError, RegistryError
 from xds.model import CellState, Changes, Topology
 from xds.names import CellId, TypeUrl
 from xds.publish.feed import Feed
+from xds.publish.graces import Graces
 from xds.publish.pacer import Pacer
 from xds.publish.source import Keys, NoKeys, Registry
 from xds.snapshot import dangling
@@ -41,6 +43,7 @@ class Publisher:
         self._feed = feed
         self._metrics = metrics
         self._pacer = Pacer(interval)
+        self._graces = Graces(options)
         self._woken = asyncio.Event()
         self._translation: Translation | None = None
         self._published: Translation | None = None
@@ -56,32 +59,59 @@ class Publisher:
             return ()
         return tuple(sorted((cell.id, cell.state) for cell in self._translation.topology.cells.values()))
 
+    @property
+    def published(self) -> Translation | None:
+        """What is published now; None until there is something."""
+        return self._published
+
     async def run(self) -> None:
         """Publish until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._registry.watch(self._woken.set))
             tasks.create_task(self._keys.watch(self._woken.set))
             while True:
-                await self._woken.wait()
+                await self._waking()
                 await asyncio.sleep(self._pacer.delay(time.monotonic()))
                 self._woken.clear()
                 self._pacer.started(time.monotonic())
                 await self._turn()
 
+    async def _waking(self) -> None:
+        """Wait until something may have been committed, or a grace ends."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._graces.seconds_left(time.time())):
+                await self._woken.wait()
+
     async def _turn(self) -> None:
         try:
             with self._metrics.publish_seconds.time():
+                await self._end_graces()
                 await self._advance()
         except (KeysError, RegistryError, InconsistentSnapshot) as error:
             if str(error) != self.status.error:
                 self._log.error("publish.failed", error=str(error), revision=self.status.revision)
             self.status = replace(self.status, error=str(error))
 
+    async def _end_graces(self) -> None:
+        """Have tokens of old cells refused where their time is over, whether the registry answers or not."""
+        now, before = time.time(), self._translation
+        ended = self._graces.ended(now) if before is not None else ()
+        if before is None or not ended:
+            return
+        topology = before.topology
+        again = {tenant: topology.tenants[tenant] for tenant in ended if tenant in topology.tenants}
+        after = retranslate(before, Changes(revision=topology.revision, tenants=again), now=now)
+        self._translation = after
+        await self._publish(after)
+
     async def _advance(self) -> None:
         before = await self._rekey()
         if before is None:
             auth = self._options.auth.with_keys(self._keys.jwks())
-            after = translate(await self._registry.load(), replace(self._options, auth=auth))
+            topology = await self._registry.load()
+            now = time.time()
+            after = translate(topology, replace(self._options, auth=auth), now=now)
+            self._graces.note(topology.tenants.values(), now)
         else:
             changes = await self._changes(before.topology)
             # A revision alone is news: a restored registry may be the same at a lower one, and is followed from there.
@@ -89,7 +119,9 @@ class Publisher:
             if not is_news and before is self._published:
                 self.status = replace(self.status, error="")
                 return
-            after = retranslate(before, changes)
+            now = time.time()
+            after = retranslate(before, changes, now=now)
+            self._graces.note(changes.tenants.values(), now)
         self._translation = after
         await self._publish(after)
 

@@ -57,7 +57,17 @@ CONSTRAINTS: dict[str, tuple[type[RequestError], str]] = {
         NotFound,
         "a tenant needs a cell that exists, and a cell stays as long as tenants live in it",
     ),
-    "tenants_state_known": (RequestError, "a tenant's state is active or suspended"),
+    "api_keys_pk": (Conflict, "an API key with this id exists already"),
+    "api_keys_id_valid": (RequestError, "an API key's id is 16 hexadecimal digits"),
+    "api_keys_tenant_exists": (NotFound, "an API key needs a tenant that exists"),
+    "api_keys_name_valid": (RequestError, "an API key's name is 1 to 100 characters, none of them a control character"),
+    "api_keys_hash_valid": (RequestError, "an API key's hash is 32 bytes"),
+    "api_keys_expiry_valid": (RequestError, "an API key expires after it was created"),
+    "tenants_state_known": (RequestError, "a tenant's state is active, suspended or moving"),
+    "tenants_previous_cell_dated": (
+        RequestError,
+        "a tenant's previous cell and the time of its move are both known or both not",
+    ),
 }
 """What each constraint of the schema means, and which error its violation is."""
 

@@ -15,6 +15,7 @@ import asyncpg
 from xds.errors import RegistryMismatch, RegistryUnavailable, XdsError
 from xds.model import Cell, Changes, Tenant, TenantState, Topology
 from xds.names import CellId, Revision, TenantId
+from xds.registry.apikeys import ApiKeys
 from xds.registry.dsn import describe
 from xds.registry.faults import mismatch, translated, translated_connecting
 from xds.registry.health import Health
@@ -48,6 +49,8 @@ class PostgresRegistry:
         self._where = where
         self._timeout = timeout
         self._problems: dict[str, str] = {}
+        self.api_keys = ApiKeys(self._queries)
+        """The API keys."""
 
     @classmethod
     @asynccontextmanager

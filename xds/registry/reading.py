@@ -20,14 +20,15 @@ CELL_COLUMNS = "id, state, tenancy, tier, region, labels, protocol"
 ENDPOINT_COLUMNS = "cell_id, address, port, zone, weight"
 ALL_CELLS = f"SELECT {CELL_COLUMNS} FROM cells ORDER BY id"
 ALL_ENDPOINTS = f"SELECT {ENDPOINT_COLUMNS} FROM endpoints"
-ALL_TENANTS = "SELECT id, cell_id, state FROM tenants"
+TENANT_COLUMNS = "id, cell_id, state, previous_cell, moved_at"
+ALL_TENANTS = f"SELECT {TENANT_COLUMNS} FROM tenants"
 SOME_CELLS = f"SELECT {CELL_COLUMNS} FROM cells WHERE id = ANY($1) ORDER BY id"
 SOME_ENDPOINTS = f"SELECT {ENDPOINT_COLUMNS} FROM endpoints WHERE cell_id = ANY($1)"
-SOME_TENANTS = "SELECT id, cell_id, state FROM tenants WHERE id = ANY($1) ORDER BY id"
+SOME_TENANTS = f"SELECT {TENANT_COLUMNS} FROM tenants WHERE id = ANY($1) ORDER BY id"
 
 TENANT_COUNTS = "SELECT cell_id, count(*) AS tenants FROM tenants GROUP BY cell_id"
-LISTED_TENANTS = """
-SELECT id, cell_id, state FROM tenants
+LISTED_TENANTS = f"""
+SELECT {TENANT_COLUMNS} FROM tenants
  WHERE ($1::text IS NULL OR cell_id = $1) AND ($2::text IS NULL OR state = $2)
  ORDER BY id COLLATE "C" LIMIT $3"""
 

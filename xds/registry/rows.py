@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from xds.model import Cell, CellState, Endpoint, Tenancy, Tenant, TenantState, UpstreamProtocol
+from xds.model import Arrival, Cell, CellState, Endpoint, Tenancy, Tenant, TenantState, UpstreamProtocol
 from xds.names import CellId, TenantId
 
 Row = Mapping[str, Any]
@@ -50,7 +50,14 @@ class Reading:
                     f"tenant {tenant} is left out: expected a state of {', '.join(TENANT_STATES)}, got {row['state']!r}"
                 )
             else:
-                tenants[tenant] = Tenant(tenant, shared.setdefault(cell, CellId(cell)), state)
+                tenants[tenant] = Tenant(tenant, shared.setdefault(cell, CellId(cell)), state, to_arrival(row))
+
+
+def to_arrival(row: Row) -> Arrival | None:
+    """From where a tenant came last, if it has moved."""
+    if row["previous_cell"] is None or row["moved_at"] is None:
+        return None
+    return Arrival(CellId(row["previous_cell"]), row["moved_at"].timestamp())
 
 
 def to_cell(row: Row, endpoints: Iterable[Endpoint]) -> Cell:

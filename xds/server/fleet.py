@@ -5,14 +5,15 @@ Kept for people and metrics; no decision is taken on it.
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from xds.names import ResourceName, TypeUrl
+from xds.operations.resolving import EnvoyStanding
 from xds.operations.status import NodeStatus, TypeStatus
 from xds.server.variants import Session
-from xds.session import Acked, Nacked, Node, Output, Respond
+from xds.session import Acked, Nacked, Node, Output, Progress, Respond
 from xds.telemetry import Variant
 
 _REFUSALS = 8
@@ -20,6 +21,8 @@ _REFUSALS = 8
 
 _REFUSED_NAMES = 200
 """How many names are kept of a rejection: a whole set of scopes, on each of thousands of streams, is too much."""
+
+_WORST_FIRST = (Progress.NACKED, Progress.NOT_SENT, Progress.SENT, Progress.ACKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,12 @@ class StreamRecord:
         """The record of a type, begun if need be."""
         return self.types.setdefault(type_url, TypeRecord())
 
+    def progress(self, needed: Sequence[tuple[TypeUrl, ResourceName]]) -> Progress | None:
+        """What holds for all of these resources; None if the client asks for none of their types."""
+        standings = self.session.standings() if self.session else {}
+        reached = [standings[type_url].of(name).progress for type_url, name in needed if type_url in standings]
+        return next((each for each in _WORST_FIRST if each in reached), None)
+
     def status(self) -> NodeStatus:
         """The stream as a plain value."""
         return NodeStatus(
@@ -109,6 +118,15 @@ class Fleet:
     def records(self) -> tuple[StreamRecord, ...]:
         """Every open stream, by node id, then by age."""
         return tuple(sorted(self._records, key=lambda record: (record.node.id, record.connected_at)))
+
+    def standings(self, needed: Sequence[tuple[TypeUrl, ResourceName]]) -> tuple[EnvoyStanding, ...]:
+        """How far each Envoy has come with all of `needed`; who asks for none of their types is not one of them."""
+        found = ((record, record.progress(needed)) for record in self.records())
+        return tuple(
+            EnvoyStanding(node_id=record.node.id, group=record.node.group, progress=progress.name.lower())
+            for record, progress in found
+            if progress is not None
+        )
 
     def nodes(self) -> tuple[NodeStatus, ...]:
         """Every open stream, by node id."""

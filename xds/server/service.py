@@ -23,7 +23,7 @@ from xds.server.services import SERVICES, Kind, Service
 from xds.server.status import Ending
 from xds.server.stream import Stream, Surroundings
 from xds.server.variants import DELTA, SOTW, VariantParts
-from xds.settings import Address
+from xds.settingvalues import Address
 from xds.telemetry import EndReason, get_logger
 
 _DISCOVERY = tuple(service.name for service in SERVICES)

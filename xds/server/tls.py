@@ -16,7 +16,7 @@ import grpc
 
 from xds.errors import SettingsError
 from xds.identities import Access
-from xds.settings import TlsFiles
+from xds.settingvalues import TlsFiles
 from xds.telemetry import get_logger
 
 _Stamp: TypeAlias = tuple[tuple[int, int, int], ...]

@@ -42,6 +42,8 @@ _BARE = r"[^\s&,;)}\]]++"
 _SECRET_TEXT = (
     # A JWT (or JWE): base64url of `{"`, and two or more further parts.
     (re.compile(r"eyJ(?:(?!eyJ)[\w-])*+\.[\w-]*+\.[\w-]*+(?:\.[\w-]*+){0,2}", re.ASCII), _HIDDEN),
+    # An API key of ours, but for its id.
+    (re.compile(r"(ask_[0-9a-f]{1,16}_)[\w-]++"), rf"\1{_HIDDEN}"),
     # A private key in PEM; one that is cut short is hidden up to the text's end.
     (re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY.*?(?:-----END [A-Z ]{0,40}-----|\Z)", re.DOTALL), _HIDDEN),
     # A URL's password, which may hold anything up to the last @ of the word.
@@ -65,7 +67,22 @@ _SECRET_TEXT = (
     (re.compile(rf"([\"'](?:d|k|p|q|dp|dq|qi)\\{{0,64}}[\"']\s{{0,8}}:\s{{0,8}}){_QUOTED}"), rf"\1{_HIDDEN}"),
 )
 # A text that has none of these, lower-cased, is innocent. Most are, and then cost 1 us instead of 20.
-_MARKS = ("eyj", "key", "://", "bearer", "auth", "token", "pass", "secret", "cred", "cookie", "dsn", "url", "kty")
+_MARKS = (
+    "eyj",
+    "ask_",
+    "key",
+    "://",
+    "bearer",
+    "auth",
+    "token",
+    "pass",
+    "secret",
+    "cred",
+    "cookie",
+    "dsn",
+    "url",
+    "kty",
+)
 
 
 def redact(value: object) -> object:

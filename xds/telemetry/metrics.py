@@ -4,7 +4,7 @@ Every label has few values, all known beforehand: a node or a tenant is never on
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -22,6 +22,12 @@ EndReason = Literal["closed", "reset", "drained", "refused", "failed"]
 
 Envoy closed it; the connection was lost; we ended it on shutdown; Envoy broke the protocol; our own fault.
 """
+
+Exchanged = Literal["granted", "denied", "limited", "failed"]
+"""What became of an API key that was presented: a token; none; too often; the registry did not answer."""
+
+Validated = Literal["allowed", "refused", "limited"]
+"""What became of the question whether a token is good in a cell."""
 
 _PREFIX = "alphaswarm_xds"
 _OTHER_TYPE = "other"
@@ -45,6 +51,7 @@ class Metrics:
         self._add_streams()
         self._add_publishes()
         self._add_registry()
+        self._add_tokens()
         ProcessCollector(registry=self._registry)
 
     def _add_streams(self) -> None:
@@ -97,6 +104,22 @@ class Metrics:
         self.jwks_failures = self._counter("jwks_failures", "Fetches of keys that failed; the last good ones stay.")
         """Fetches of keys that failed; the last good ones stay."""
         self._info = Info(_PREFIX, "The control plane and its modes.", registry=self._registry)
+
+    def _add_tokens(self) -> None:
+        self._exchanges = self._counter("token_exchanges", "API keys presented for a token, by outcome.", "outcome")
+        self._validations = self._counter("token_validations", "Questions whether a token is good.", "outcome")
+        for exchanged in get_args(Exchanged):
+            self._exchanges.labels(exchanged)
+        for validated in get_args(Validated):
+            self._validations.labels(validated)
+
+    def count_exchange(self, outcome: Exchanged) -> None:
+        """Count an API key that was presented."""
+        self._exchanges.labels(outcome).inc()
+
+    def count_validation(self, outcome: Validated) -> None:
+        """Count a token that was asked about."""
+        self._validations.labels(outcome).inc()
 
     def open_stream(self, variant: Variant) -> None:
         """Count a stream as open."""

@@ -1,9 +1,30 @@
-"""Whose tokens are taken, and with which keys: issuers as they are configured, their JWKS as they are fetched.
+"""Tokens and keys: whose tokens are taken, by which keys, what is checked of one, what we sign, how an API key looks.
 
-Knows nothing about Envoy, nor about who checks the tokens.
+Knows neither tenants' whereabouts nor how tokens come. `keeping` and `fetching` do I/O; the rest is pure but for the
+randomness of a new key.
 """
 
+from xds.tokens.apikey import digest, id_of, is_key, make_key, nobodys_digest
 from xds.tokens.issuers import Issuer, read_issuers
-from xds.tokens.keeping import Keys
+from xds.tokens.signing import Issued, Signer, SigningKey, read_signing_key
+from xds.tokens.verifier import Reason, Refused, TrustedIssuer, Verified, Verifier, find_claim
 
-__all__ = ["Issuer", "Keys", "read_issuers"]
+__all__ = [
+    "Issued",
+    "Issuer",
+    "Reason",
+    "Refused",
+    "Signer",
+    "SigningKey",
+    "TrustedIssuer",
+    "Verified",
+    "Verifier",
+    "digest",
+    "find_claim",
+    "id_of",
+    "is_key",
+    "make_key",
+    "nobodys_digest",
+    "read_issuers",
+    "read_signing_key",
+]

@@ -16,3 +16,8 @@ def claim_path(name: str) -> tuple[str, ...]:
     if not all(parts):
         raise ValueError(f"expected a claim's name, a.b for a claim inside another, or a JSON pointer, got {name!r}")
     return tuple(parts)
+
+
+def claim_name(path: tuple[str, ...]) -> str:
+    """A name for that path."""
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)

@@ -3,6 +3,7 @@
 Pure. What cannot be translated is a `Problem` in the result; the rest is translated all the same.
 """
 
+from xds.translate.grace import grace_end
 from xds.translate.options import (
     AuthMode,
     AuthOptions,
@@ -10,7 +11,10 @@ from xds.translate.options import (
     ClusterOptions,
     ConnectionOptions,
     EdgeOptions,
+    InternalOptions,
     IssuerOptions,
+    OperatorOptions,
+    TenantOptions,
 )
 from xds.translate.problems import Problem
 from xds.translate.translation import Translation, retranslate, translate, with_keys
@@ -22,9 +26,13 @@ __all__ = [
     "ClusterOptions",
     "ConnectionOptions",
     "EdgeOptions",
+    "InternalOptions",
     "IssuerOptions",
+    "OperatorOptions",
     "Problem",
+    "TenantOptions",
     "Translation",
+    "grace_end",
     "retranslate",
     "translate",
     "with_keys",

@@ -31,7 +31,7 @@ from envoy_data_plane.google.protobuf import Empty
 from xds.names import PUBLIC_TENANT
 from xds.snapshot import field
 from xds.translate.naming import TOKEN_CHECK
-from xds.translate.options import AuthMode, AuthOptions, IssuerOptions
+from xds.translate.options import AuthMode, AuthOptions, CellBound, IssuerOptions
 from xds.translate.places import HEADER, Place, places
 
 HEADER_PREFIX = "x-alphaswarm-"
@@ -40,6 +40,9 @@ ENVOYS_PREFIX = "x-envoy-"
 
 TENANT_HEADER = "x-alphaswarm-tenant"
 CELL_HEADER = "x-alphaswarm-cell"
+SUBJECT_HEADER = "x-alphaswarm-subject"
+CELL_CLAIM_HEADER = "x-alphaswarm-cell-claim"
+"""The cell that a token is bound to: for the routes alone, no upstream sees it."""
 
 JWT_FILTER: str = TOKEN_CHECK
 PAYLOAD_NAMESPACE = "envoy.filters.http.jwt_authn"
@@ -122,9 +125,16 @@ def _provider(issuer: IssuerOptions, place: Place, auth: AuthOptions) -> JwtProv
         payload_in_metadata=PAYLOAD_PATH[0],
         clock_skew_seconds=auth.clock_skew_seconds,
         jwt_cache_config=JwtCacheConfig(jwt_cache_size=_CACHED_TOKENS, jwt_max_token_size=auth.token_bytes),
-        claim_to_headers=[_claim_to_header(TENANT_HEADER, issuer.tenant_claim)],
+        claim_to_headers=[_claim_to_header(header, path) for header, path in _claims(issuer, auth)],
         clear_route_cache=True,
     )
+
+
+def _claims(issuer: IssuerOptions, auth: AuthOptions) -> Iterable[tuple[str, tuple[str, ...]]]:
+    yield TENANT_HEADER, issuer.tenant_claim
+    yield SUBJECT_HEADER, ("sub",)
+    if auth.cell_bound is not CellBound.OFF:
+        yield CELL_CLAIM_HEADER, issuer.cell_claim
 
 
 def _claim_to_header(header: str, path: tuple[str, ...]) -> JwtClaimToHeader:

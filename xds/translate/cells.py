@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 
 from xds.model import Cell, Endpoint
-from xds.names import CellId, TypeUrl
+from xds.names import CellId, ResourceName, TypeUrl
 from xds.snapshot import Ref, Resource, encode_resource
-from xds.translate import clusters, endpoints, routes, scopes
-from xds.translate.naming import CLIENT_CLUSTER, cell_cluster, cell_routes
+from xds.translate import clusters, endpoints, internal, routes, scopes
+from xds.translate.naming import CLIENT_CLUSTER, cell_cluster
 from xds.translate.options import EdgeOptions
 from xds.translate.problems import Problem
 from xds.translate.proxyless import NOTHING, ProxylessResources, translate_proxyless
@@ -27,6 +27,9 @@ class CellResources:
     assignment: Resource | None = None
     routes: Resource | None = None
     anchor: Resource | None = None
+    internal: bytes = b""
+    """Its part of the route table for callers inside the platform."""
+
     proxyless: ProxylessResources = NOTHING
     problems: tuple[Problem, ...] = ()
 
@@ -52,18 +55,23 @@ def translate_cell(cell: Cell, options: EdgeOptions) -> CellResources:
     if cell.state.is_pushed:
         cluster, assignment = _cluster(cell, sound, options)
     for_grpc = translate_proxyless(cell, sound, options)
-    table = encode_resource(
-        cell_routes(cell.id), bytes(routes.of_cell(cell, options)), needs=_needs_of_routes(cell, options)
-    )
+    table = route_table(cell, options)
     return CellResources(
         cell=cell,
         cluster=cluster,
         assignment=assignment,
         routes=table,
         anchor=scopes.anchor(table),
+        internal=internal.cell_routes(cell, options) if options.internal else b"",
         proxyless=for_grpc,
         problems=(*problems, *for_grpc.problems),
     )
+
+
+def route_table(cell: Cell, options: EdgeOptions, *, previous: CellId | None = None) -> Resource:
+    """The route table of a cell's tenants, or of those that have just come from another cell."""
+    table = routes.of_cell(cell, options, previous=previous)
+    return encode_resource(ResourceName(table.name), bytes(table), needs=_needs_of_routes(cell, options))
 
 
 def _cluster(cell: Cell, sound: tuple[Endpoint, ...], options: EdgeOptions) -> tuple[Resource, Resource | None]:

@@ -40,7 +40,7 @@ from envoy_data_plane.envoy.type.v3 import CodecClientType, Percent
 from xds.model import Cell, UpstreamProtocol
 from xds.names import ResourceName
 from xds.translate.messages import over_ads, pack, socket_address
-from xds.translate.naming import CLIENT_CLUSTER, cell_cluster
+from xds.translate.naming import cell_cluster
 from xds.translate.options import ClusterOptions
 
 _LOOKUP = ClusterDnsLookupFamily.V4_PREFERRED
@@ -64,14 +64,14 @@ def cell_api(cell: Cell, inline: ClusterLoadAssignment | None, options: ClusterO
     return cluster
 
 
-def web_client(address: tuple[str, int], options: ClusterOptions) -> Cluster:
-    """The cluster of the web client."""
-    cluster = _cluster(CLIENT_CLUSTER, UpstreamProtocol.HTTP1, options)
+def single(name: ResourceName, address: tuple[str, int], options: ClusterOptions) -> Cluster:
+    """The cluster of an upstream that is no cell and has one address: the web client, the controller."""
+    cluster = _cluster(name, UpstreamProtocol.HTTP1, options)
     cluster.type = ClusterDiscoveryType.STRICT_DNS
     cluster.dns_lookup_family = _LOOKUP
     endpoint = LbEndpoint(endpoint=Endpoint(address=socket_address(*address)))
     cluster.load_assignment = ClusterLoadAssignment(
-        cluster_name=CLIENT_CLUSTER, endpoints=[LocalityLbEndpoints(lb_endpoints=[endpoint])]
+        cluster_name=name, endpoints=[LocalityLbEndpoints(lb_endpoints=[endpoint])]
     )
     return cluster
 

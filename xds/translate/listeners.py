@@ -29,7 +29,6 @@ from envoy_data_plane.envoy.config.core.v3 import (
 from envoy_data_plane.envoy.config.listener.v3 import Filter, FilterChain, Listener
 from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import HeaderMutation, Mutations
 from envoy_data_plane.envoy.extensions.filters.http.jwt_authn.v3 import JwtAuthentication
-from envoy_data_plane.envoy.extensions.filters.http.rbac.v3 import Rbac
 from envoy_data_plane.envoy.extensions.filters.http.router.v3 import Router
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import (
     HttpConnectionManager,
@@ -47,12 +46,13 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v
 from envoy_data_plane.google.protobuf import Struct
 
 from xds.translate.authentication import JWT_FILTER, TENANT_HEADER, strip_headers
-from xds.translate.cellbound import RBAC_FILTER
 from xds.translate.messages import over_ads, pack, socket_address
 from xds.translate.naming import EDGE_LISTENER, TENANT_SCOPES
+from xds.translate.operators import operators_filter
 from xds.translate.options import AuthMode, AuthOptions, EdgeOptions
 from xds.translate.places import hide_tokens
 from xds.translate.privacy import privacy_filter
+from xds.translate.refusals import unknown_tenant
 from xds.translate.tenantclaim import TENANT_FILTER, require_tenant
 
 STAT_PREFIX = "ingress_http"
@@ -85,14 +85,13 @@ def _connection_manager(options: EdgeOptions) -> HttpConnectionManager:
         ],
         http_filters=[
             *_token_filters(options.auth),
-            HttpFilter(name=RBAC_FILTER, typed_config=pack(Rbac())),
             privacy_filter(),
             HttpFilter(name="envoy.filters.http.router", typed_config=pack(Router(suppress_envoy_headers=True))),
         ],
         # Not on the /ws routes: whether a request may upgrade is decided by its first route, and that is the
         # public tenant's, before its token is looked at.
         upgrade_configs=[HttpConnectionManagerUpgradeConfig(upgrade_type="websocket")],
-        local_reply_config=_local_replies(),
+        local_reply_config=local_replies(options),
         use_remote_address=True,
         xff_num_trusted_hops=limits.trusted_hops,
         server_name=SERVER_NAME,
@@ -127,6 +126,7 @@ def _token_filters(auth: AuthOptions) -> Iterator[HttpFilter]:
     check = ExtensionConfigSource(config_source=over_ads(), type_urls=[pack(JwtAuthentication()).type_url])
     yield HttpFilter(name=JWT_FILTER, config_discovery=check)
     yield HttpFilter(name=TENANT_FILTER, typed_config=pack(require_tenant(auth)))
+    yield operators_filter()
     hidden = hide_tokens(auth)
     if hidden is not None:
         yield HttpFilter(name="envoy.filters.http.lua", typed_config=pack(hidden))
@@ -153,12 +153,12 @@ def _scoped_routes() -> ScopedRoutes:
     )
 
 
-def _local_replies() -> LocalReplyConfig:
+def local_replies(options: EdgeOptions) -> LocalReplyConfig:
     """Every answer of Envoy's own is JSON; a tenant that has no scope is unknown, and refused."""
     unknown = ResponseMapper(
         filter=AccessLogFilter(response_flag_filter=ResponseFlagFilter(flags=["NR"])),
         status_code=403,
-        body=DataSource(inline_string="the tenant is unknown"),
+        body=DataSource(inline_string=unknown_tenant(options)),
     )
     healthy = ResponseMapper(
         filter=AccessLogFilter(

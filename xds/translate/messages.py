@@ -13,7 +13,10 @@ from envoy_data_plane.envoy.config.core.v3 import (
     ConfigSource,
     SocketAddress,
 )
+from envoy_data_plane.envoy.config.route.v3 import RouteAction
 from envoy_data_plane.google.protobuf import Any
+
+from xds.names import ResourceName
 
 
 def pack(message: Message) -> Any:
@@ -37,3 +40,8 @@ def over_ads() -> ConfigSource:
         initial_fetch_timeout=timedelta(0),
         resource_api_version=ApiVersion.V3,
     )
+
+
+def unlimited(cluster: ResourceName, silence: timedelta) -> RouteAction:
+    """To the cluster, for as long as there is anything to hand on."""
+    return RouteAction(cluster=cluster, timeout=timedelta(0), idle_timeout=silence)

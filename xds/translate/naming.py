@@ -18,6 +18,15 @@ UNAVAILABLE_ROUTES = ResourceName("unavailable")
 CLIENT_CLUSTER = ResourceName("alphaswarm-client")
 """The cluster of the web client, which serves /static and /."""
 
+CONTROLLER_CLUSTER = ResourceName("alphaswarm-controller")
+"""The cluster of the controller, which serves /manage."""
+
+INTERNAL_ROUTES = ResourceName("internal")
+"""The route table of the listener for callers inside the platform."""
+
+INTERNAL_LISTENER = ResourceName("internal")
+"""The listener for callers inside the platform."""
+
 EDGE_LISTENER = ResourceName("edge")
 """The listener that faces the users."""
 
@@ -41,6 +50,20 @@ def cell_target(cell: CellId) -> ResourceName:
 def cell_routes(cell: CellId) -> ResourceName:
     """The route table of a cell's tenants: named like the cell."""
     return ResourceName(cell)
+
+
+def grace_routes(cell: CellId, previous: CellId) -> ResourceName:
+    """The route table of a cell's tenants that have just come from another: it knows both cells' tokens.
+
+    No cell's id, and so no other table's name, has a `/`.
+    """
+    return ResourceName(f"{cell}/{previous}")
+
+
+def graced(routes: ResourceName) -> tuple[CellId, CellId] | None:
+    """The cells of a grace's route table, the new one first; None for another table."""
+    cell, slash, previous = routes.partition("/")
+    return (CellId(cell), CellId(previous)) if slash else None
 
 
 def tenant_scope(tenant: TenantId) -> ResourceName:

@@ -82,11 +82,6 @@ class AuthOptions:
         """Whose a request without a token is, if that is anybody's."""
         return None if self.mode is AuthMode.REQUIRED else self.anonymous_tenant
 
-    @property
-    def cell_claims(self) -> tuple[tuple[str, ...], ...]:
-        """The claims that bind a token to a cell, each once."""
-        return tuple(dict.fromkeys(each.cell_claim for each in self.issuers))
-
     def with_keys(self, jwks: Mapping[str, str]) -> "AuthOptions":
         """The same with these keys, by issuer; an issuer that is not in it keeps its own."""
         issuers = tuple(replace(each, jwks=jwks.get(each.issuer, each.jwks)) for each in self.issuers)
@@ -151,6 +146,44 @@ class ConnectionOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorOptions:
+    """Who is an operator, and what an operator reaches."""
+
+    claim: str = "roles"
+    role: str = "operator"
+    """What the claim must be, or have among its values."""
+
+    controller: tuple[str, int] | None = None
+    """What serves /manage; None: nothing does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantOptions:
+    """How the edge treats tenants that it does not let in, and those that have just moved."""
+
+    hides_suspended: bool = False
+    """Whether a suspended tenant is answered like an unknown one."""
+
+    grace: timedelta = timedelta(0)
+    """For how long after a move tokens that are bound to the old cell pass."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InternalOptions:
+    """Where callers inside the platform, which prove who they are, reach a cell by its name. Files are Envoy's."""
+
+    listeners: Mapping[NodeGroup, tuple[str, int]]
+    certificate_file: str
+    key_file: str
+    ca_file: str
+    allowed_sans: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not (self.certificate_file and self.key_file and self.ca_file and self.allowed_sans):
+            raise ValueError("certificate, key, CA and allowed SANs must not be empty: any caller would be let in")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeOptions:
     """The edge: who may enter, where it listens, and what is behind it besides the cells."""
 
@@ -162,7 +195,15 @@ class EdgeOptions:
 
     cluster: ClusterOptions = field(default_factory=ClusterOptions)
     connection: ConnectionOptions = field(default_factory=ConnectionOptions)
+    operators: OperatorOptions = field(default_factory=OperatorOptions)
+    tenants: TenantOptions = field(default_factory=TenantOptions)
+    internal: InternalOptions | None = None
 
     def __post_init__(self) -> None:
-        if self.grpc_group in self.listeners:
+        if self.grpc_group in self.groups:
             raise ValueError(f"node group {self.grpc_group} is gRPC clients' and can't be Envoys' too")
+
+    @property
+    def groups(self) -> tuple[NodeGroup, ...]:
+        """The node groups of Envoys, sorted."""
+        return tuple(sorted({*self.listeners, *(self.internal.listeners if self.internal else ())}))

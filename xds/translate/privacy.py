@@ -1,7 +1,8 @@
 """What is ours alone and must not pass between clients and upstreams, either way.
 
 Headers under our prefix and Envoy's own do not leave in the answers of upstreams, nor do ours enter in trailers. (What
-a client sends as a header is gone before: see `authentication`.)
+a client sends as a header is gone before: see `authentication`.) A route may put one back, by a config of its own for
+the filter, which runs after the filter's.
 """
 
 from envoy_data_plane.envoy.config.common.mutation_rules.v3 import HeaderMutation, HeaderMutationRemoveOnMatch
@@ -11,11 +12,12 @@ from envoy_data_plane.envoy.config.core.v3 import (
     HeaderValueOptionHeaderAppendAction,
 )
 from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import HeaderMutation as HeaderMutationFilter
-from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import Mutations
+from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import HeaderMutationPerRoute, Mutations
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
 from envoy_data_plane.envoy.type.matcher.v3 import StringMatcher
+from envoy_data_plane.google.protobuf import Any
 
-from xds.translate.authentication import ENVOYS_PREFIX, HEADER_PREFIX
+from xds.translate.authentication import ENVOYS_PREFIX, HEADER_PREFIX, overwrite
 from xds.translate.messages import pack
 
 PRIVACY_FILTER = "alphaswarm.privacy"
@@ -42,6 +44,12 @@ def _only_upgrade() -> HeaderValueOption:
         header=HeaderValue(key="connection", value="Upgrade"),
         append_action=HeaderValueOptionHeaderAppendAction.OVERWRITE_IF_EXISTS,
     )
+
+
+def telling(name: str, value: str) -> dict[str, Any]:
+    """A route's config under which its answers do have a header of ours."""
+    mutations = Mutations(response_mutations=[HeaderMutation(append=overwrite(name, value))])
+    return {PRIVACY_FILTER: pack(HeaderMutationPerRoute(mutations=mutations))}
 
 
 def _remove(prefix: str) -> HeaderMutation:

@@ -4,24 +4,20 @@ A cell's table exists in every state of the cell, so that a change of state is o
 no tenant's scope. Answers of Envoy's own are short texts here; the listener makes JSON of them.
 """
 
-from datetime import timedelta
-
-from envoy_data_plane.envoy.config.core.v3 import DataSource
 from envoy_data_plane.envoy.config.route.v3 import (
-    DirectResponseAction,
     RetryPolicy,
     Route,
-    RouteAction,
     RouteConfiguration,
     RouteMatch,
     VirtualHost,
 )
 
 from xds.model import Cell
-from xds.names import ResourceName
-from xds.translate.authentication import CELL_HEADER, overwrite
-from xds.translate.cellbound import RBAC_FILTER, only_in
-from xds.translate.messages import pack
+from xds.names import CellId, ResourceName
+from xds.translate.authentication import CELL_CLAIM_HEADER, CELL_HEADER, overwrite
+from xds.translate.cellbound import guarded
+from xds.translate.claims import is_present
+from xds.translate.messages import unlimited
 from xds.translate.naming import (
     CLIENT_CLUSTER,
     PUBLIC_ROUTES,
@@ -29,75 +25,78 @@ from xds.translate.naming import (
     UNAVAILABLE_ROUTES,
     cell_cluster,
     cell_routes,
+    grace_routes,
 )
+from xds.translate.operators import manage, refused
 from xds.translate.options import EdgeOptions
-
-RETRY_AFTER_SECONDS = 30
+from xds.translate.refusals import UNAVAILABLE, answer, direct, suspended_tenant, unknown_tenant
 
 _RETRY_ON = "connect-failure,refused-stream"
+_TENANTS_PATHS = ("/api", "/ws")
 
 
-def of_cell(cell: Cell, options: EdgeOptions) -> RouteConfiguration:
-    """The routes of a cell's tenants: its API and websockets, or a 503 while it takes no traffic."""
+def of_cell(cell: Cell, options: EdgeOptions, *, previous: CellId | None = None) -> RouteConfiguration:
+    """The routes of a cell's tenants: its API and websockets, or a 503 while it takes no traffic.
+
+    `previous` is the cell from which they have just come, whose tokens are still good.
+    """
+    name = cell_routes(cell.id) if previous is None else grace_routes(cell.id, previous)
     if not cell.state.takes_traffic:
-        return refusing(cell_routes(cell.id), 503, "the tenant's cell is not in service", options)
-    cluster = cell_cluster(cell.id)
-    api = Route(
-        match=RouteMatch(path_separated_prefix="/api"),
-        route=_unlimited(cluster, options.connection.silence_timeout),
-    )
-    websocket = Route(
-        match=RouteMatch(path_separated_prefix="/ws"),
-        route=_unlimited(cluster, options.connection.connection_idle_timeout),
-    )
-    table = _table(cell_routes(cell.id), [api, websocket], options)
+        return refusing(name, 503, UNAVAILABLE, options)
+    known = (cell.id,) if previous is None else (cell.id, previous)
+    routes = [each for route in _to_cell(cell, options) for each in guarded(route, known, options.auth)]
+    table = _table(name, [*routes, refused()], options)
+    table.virtual_hosts[0].name = cell.id  # what Envoy counts is a cell's, in grace or not
     table.request_headers_to_add = [overwrite(CELL_HEADER, cell.id)]
-    bound = only_in(cell.id, options.auth)
-    if bound is not None:
-        table.virtual_hosts[0].typed_per_filter_config = {RBAC_FILTER: pack(bound)}
+    table.request_headers_to_remove = [CELL_CLAIM_HEADER]
     return table
 
 
 def shared(options: EdgeOptions) -> tuple[RouteConfiguration, ...]:
     """The tables that belong to no cell."""
     return (
-        refusing(PUBLIC_ROUTES, 401, "a token is required", options),
-        refusing(SUSPENDED_ROUTES, 403, "the tenant is suspended", options),
-        refusing(UNAVAILABLE_ROUTES, 503, "the tenant's cell is not in service", options),
+        _public(options),
+        refusing(SUSPENDED_ROUTES, 403, suspended_tenant(options), options),
+        refusing(UNAVAILABLE_ROUTES, 503, UNAVAILABLE, options),
     )
 
 
 def refusing(name: ResourceName, status: int, text: str, options: EdgeOptions) -> RouteConfiguration:
     """A table that answers everything behind a token with one refusal."""
-    routes = [_answer(path, status, text) for path in ("/api", "/ws")]
-    return _table(name, routes, options)
+    routes = [answer(path, status, text) for path in _TENANTS_PATHS]
+    return _table(name, [*routes, refused()], options)
+
+
+def _public(options: EdgeOptions) -> RouteConfiguration:
+    """The table of requests without a tenant. A token that claims to be of the public tenant is of an unknown one."""
+    pretending = [answer(path, 403, unknown_tenant(options)) for path in _TENANTS_PATHS]
+    for route in pretending:
+        assert route.match is not None, "answer gives every route a match"
+        route.match.dynamic_metadata = [is_present("iss")]
+    without = [answer(path, 401, "a token is required") for path in _TENANTS_PATHS]
+    return _table(PUBLIC_ROUTES, [*pretending, *without, *manage(options)], options)
+
+
+def _to_cell(cell: Cell, options: EdgeOptions) -> list[Route]:
+    cluster = cell_cluster(cell.id)
+    api = Route(
+        match=RouteMatch(path_separated_prefix="/api"),
+        route=unlimited(cluster, options.connection.silence_timeout),
+    )
+    websocket = Route(
+        match=RouteMatch(path_separated_prefix="/ws"),
+        route=unlimited(cluster, options.connection.connection_idle_timeout),
+    )
+    return [api, websocket]
 
 
 def _table(name: ResourceName, routes: list[Route], options: EdgeOptions) -> RouteConfiguration:
-    # Nothing may reach the controller until operators' tokens are told from tenants'.
-    manage = _answer("/manage", 403, "operators only")
     everything_else = RouteMatch(prefix="/")
     if options.client is None:
-        rest = Route(match=everything_else, direct_response=_direct(404, "not found"))
+        rest = Route(match=everything_else, direct_response=direct(404, "not found"))
     else:
-        rest = Route(match=everything_else, route=_unlimited(CLIENT_CLUSTER, options.connection.silence_timeout))
-    health = Route(match=RouteMatch(path="/healthz"), direct_response=_direct(200, "ok"))
-    host = VirtualHost(name=name, domains=["*"], routes=[*routes, manage, health, rest])
+        rest = Route(match=everything_else, route=unlimited(CLIENT_CLUSTER, options.connection.silence_timeout))
+    health = Route(match=RouteMatch(path="/healthz"), direct_response=direct(200, "ok"))
+    host = VirtualHost(name=name, domains=["*"], routes=[*routes, health, rest])
     host.retry_policy = RetryPolicy(retry_on=_RETRY_ON, num_retries=options.cluster.retries)
     return RouteConfiguration(name=name, virtual_hosts=[host])
-
-
-def _unlimited(cluster: ResourceName, silence: timedelta) -> RouteAction:
-    """To the cluster, for as long as there is anything to hand on."""
-    return RouteAction(cluster=cluster, timeout=timedelta(0), idle_timeout=silence)
-
-
-def _answer(path: str, status: int, text: str) -> Route:
-    route = Route(match=RouteMatch(path_separated_prefix=path), direct_response=_direct(status, text))
-    if status == 503:
-        route.response_headers_to_add = [overwrite("retry-after", str(RETRY_AFTER_SECONDS))]
-    return route
-
-
-def _direct(status: int, text: str) -> DirectResponseAction:
-    return DirectResponseAction(status=status, body=DataSource(inline_string=text))

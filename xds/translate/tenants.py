@@ -9,7 +9,10 @@ from collections.abc import Container
 from xds.model import Tenant, TenantState
 from xds.names import CellId, ResourceName, TenantId, TypeUrl
 from xds.snapshot import Ref, Resource, encode_resource
-from xds.translate.naming import SUSPENDED_ROUTES, UNAVAILABLE_ROUTES, cell_routes, tenant_scope
+from xds.translate.cells import is_cell_id
+from xds.translate.grace import admitted_cell
+from xds.translate.naming import SUSPENDED_ROUTES, UNAVAILABLE_ROUTES, cell_routes, grace_routes, tenant_scope
+from xds.translate.options import EdgeOptions
 from xds.translate.problems import Problem
 from xds.translate.scopes import scope
 
@@ -22,10 +25,12 @@ def is_tenant_id(tenant: TenantId) -> bool:
 
 
 class TenantTranslator:
-    """Translates tenants one by one; keeps one reference a route table, not one a tenant."""
+    """Translates tenants one by one, as of `now`; keeps one reference a route table, not one a tenant."""
 
-    def __init__(self, cells: Container[CellId]) -> None:
+    def __init__(self, cells: Container[CellId], options: EdgeOptions, now: float) -> None:
         self._cells = cells
+        self._options = options
+        self._now = now
         self._needs: dict[ResourceName, tuple[Ref, ...]] = {}
 
     def translate(self, tenant: Tenant) -> Resource | Problem:
@@ -40,4 +45,9 @@ class TenantTranslator:
     def _table(self, tenant: Tenant) -> ResourceName:
         if tenant.state is TenantState.SUSPENDED:
             return SUSPENDED_ROUTES
-        return cell_routes(tenant.cell) if tenant.cell in self._cells else UNAVAILABLE_ROUTES
+        if tenant.cell not in self._cells:
+            return UNAVAILABLE_ROUTES
+        also = admitted_cell(tenant, self._options, self._now) if tenant.arrival is not None else None
+        if also is None or also == tenant.cell or not is_cell_id(also):
+            return cell_routes(tenant.cell)
+        return grace_routes(tenant.cell, also)

@@ -3,12 +3,14 @@
 import pytest
 
 from tests.integration.cli.conftest import DOWN, run_program
+from xds.registry import SCHEMA_REVISION
 
 
 def test_a_command_on_a_database_without_our_schema_says_what_to_run(empty_database_url: str) -> None:
     ran = run_program(["cells", "list"], empty_database_url)
     assert ran.status == 1
-    assert ran.err.endswith("is at no revision, this version needs 0001_registry: run 'alphaswarm-xds migrate'\n")
+    needs = f"is at no revision, this version needs {SCHEMA_REVISION}: run 'alphaswarm-xds migrate'"
+    assert ran.err.endswith(needs + "\n")
     assert ran.err.count("\n") == 1
 
 

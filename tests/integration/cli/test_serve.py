@@ -67,6 +67,15 @@ def test_auth_required_with_one_part_missing_exits_with_one_line(auth: dict[str,
     assert missing in error
 
 
+def test_a_signing_key_that_can_not_be_used_is_told_in_one_line(auth: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text("s3cret")
+    status, error = refusal(DATABASE_URL=NOWHERE, **auth, XDS_SIGNING_KEY_FILES=str(tmp_path / "key.pem"))
+    assert status == 2
+    assert len(error.strip().splitlines()) == 1
+    assert error.startswith("alphaswarm-xds: XDS_SIGNING_KEY_FILES: ")
+    assert "s3cret" not in error
+
+
 @pytest.mark.parametrize("variable", ["XDS_LISTEN", "HTTP_LISTEN"])
 def test_a_taken_port_is_named_in_one_line(auth: dict[str, str], variable: str) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:

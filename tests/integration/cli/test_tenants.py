@@ -1,5 +1,6 @@
 """`alphaswarm-xds tenants`."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ def test_the_main_path_as_a_user_types_it(seeded: Run, database_url: str) -> Non
 
 
 def test_json_shapes(seeded: Run) -> None:
-    acme = {"id": "acme", "cell": "cell-a", "state": "active"}
+    acme = {"id": "acme", "cell": "cell-a", "state": "active", "arrival": None}
     assert seeded("tenants", "add", "acme", "--cell", "cell-a", "--json").json == acme
     assert seeded("tenants", "list", "--json").json == {"data": [acme]}
     assert seeded("tenants", "list", "--cell", "cell-b", "--json").json == {"data": []}
@@ -32,6 +33,9 @@ def test_json_shapes(seeded: Run) -> None:
     assert seeded("tenants", "move", "acme", "--to", "cell-b", "--json").json == {"data": [move | {"changed": True}]}
     stay = move | {"was": "cell-b", "changed": False}
     assert seeded("tenants", "move", "acme", "--to", "cell-b", "--json").json == {"data": [stay]}
+    (moved,) = seeded("tenants", "list", "--json").json["data"]
+    assert moved["arrival"]["previous"] == "cell-a"
+    assert abs(moved["arrival"]["at"] - time.time()) < 60
     change = {"tenant": "acme", "was": "active", "now": "suspended", "changed": True}
     assert seeded("tenants", "set-state", "acme", "suspended", "--json").json == change
     assert seeded("tenants", "list", "--state", "active", "--json").json == {"data": []}

@@ -45,7 +45,7 @@ class FakeEdge:
             text = "unknown tenant" if "talks plainly" in self.faults else '{"error": "unknown tenant"}'
             return refusal(404 if "lets through" in self.faults else 403, text)
         if claims.get("cell", cell) != cell and "ignores cells" not in self.faults:
-            return refusal(403, '{"error": "token is bound to another cell"}')
+            return refusal(401, '{"error": "token is bound to another cell"}')
         return account(cell, claims["tenant_id"], headers if "believes" in self.faults else None)
 
     async def echo(self, path: str, message: str, *, token: str = "") -> tuple[Answer, str]:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.integration.http.face import Face
 from xds.http import HttpServer, build_app
-from xds.settings import Address
+from xds.settingvalues import Address
 
 
 @pytest.fixture

@@ -131,8 +131,13 @@ async def test_head_answers_the_head_of_get(client: aiohttp.ClientSession, path:
 async def test_an_unknown_path_is_a_json_404(client: aiohttp.ClientSession, path: str) -> None:
     async with client.get(path) as answer:
         assert answer.status == 404
-        assert answer.content_type == "application/json"
-        assert await answer.json() == {"error": "not found"}
+        assert answer.content_type == "application/problem+json"
+        assert json.loads(await answer.text()) == {
+            "type": "about:blank",
+            "title": "Not Found",
+            "status": 404,
+            "detail": "not found",
+        }
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -143,7 +148,8 @@ async def test_a_wrong_method_is_a_json_405_that_says_what_is_right(
     async with client.request(method, path) as answer:
         assert answer.status == 405
         assert answer.headers["Allow"] == "GET, HEAD"
-        assert await answer.json() == {"error": "method not allowed"}
+        assert answer.content_type == "application/problem+json"
+        assert json.loads(await answer.text())["detail"] == "method not allowed"
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/statusz", "/manage/cells"])
@@ -155,8 +161,8 @@ async def test_an_unexpected_exception_is_a_json_500_with_its_traceback_in_the_l
     with capture_logs() as logs:
         async with client.get(path) as answer:
             assert answer.status == 500
-            assert answer.content_type == "application/json"
-            assert await answer.read() == b'{"error":"internal server error"}'
+            assert answer.content_type == "application/problem+json"
+            assert json.loads(await answer.text())["detail"] == "internal server error"
 
     (failed,) = [line for line in logs if line["log_level"] == "error"]
     assert (failed["event"], failed["path"], failed["exc_info"]) == ("http.failed", path, True)

@@ -11,7 +11,7 @@ from aiohttp import web
 from tests.integration.http.face import SERVING
 from xds.errors import LocalFailure
 from xds.http import HttpServer, build_app
-from xds.settings import Address
+from xds.settingvalues import Address
 from xds.telemetry import Metrics
 
 

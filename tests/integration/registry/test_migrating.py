@@ -38,7 +38,7 @@ def test_alembic_upgrades_says_where_it_is_and_goes_back(empty_database_url: str
     assert upgrade.returncode == 0, upgrade.stderr
     current = alembic(empty_database_url, "current")
     assert current.returncode == 0
-    assert current.stdout.strip() == "0001_registry (head)"
+    assert current.stdout.strip() == f"{SCHEMA_REVISION} (head)"
 
     downgrade = alembic(empty_database_url, "downgrade", "base")
     assert downgrade.returncode == 0, downgrade.stderr

@@ -1,5 +1,7 @@
 """Loading everything, and reading what changed."""
 
+import time
+
 import asyncpg
 import pytest
 
@@ -65,7 +67,12 @@ async def test_changes_have_each_id_once_with_its_present_row(
     await seeded.execute("INSERT INTO cells (id) VALUES ('cell-c')")
     await seeded.execute("DELETE FROM cells WHERE id = 'cell-c'")
     changes = await registry.changes_since(topology.revision)
-    assert changes.tenants == {ACME: Tenant(ACME, B, TenantState.SUSPENDED), GLOBEX: None}
+    acme = changes.tenants[ACME]
+    assert acme is not None
+    assert acme.arrival is not None
+    assert acme.arrival.previous == A
+    assert abs(acme.arrival.at - time.time()) < 60
+    assert changes.tenants == {ACME: Tenant(ACME, B, TenantState.SUSPENDED, acme.arrival), GLOBEX: None}
     changed = changes.cells[A]
     assert changed is not None
     assert [endpoint.port for endpoint in changed.endpoints] == [82, 80]

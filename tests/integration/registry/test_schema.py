@@ -11,6 +11,8 @@ from xds.registry.faults import CONSTRAINTS, explain
 CELL = "INSERT INTO cells (id) VALUES ('cell-a')"
 ENDPOINT = "INSERT INTO endpoints (cell_id, address, port) VALUES ('cell-a', '10.0.0.1', 80)"
 TENANT = "INSERT INTO tenants (id, cell_id) VALUES ('acme', 'cell-a')"
+KEY = """INSERT INTO api_keys (id, tenant_id, name, hash, created_by, expires_at)
+VALUES ('0123456789abcdef', 'acme', 'ci', decode(repeat('00', 32), 'hex'), 'me', now() + interval '1 day')"""
 
 REFUSED = [
     (CELL, "cells_pk"),
@@ -46,14 +48,33 @@ REFUSED = [
     ),
     (TENANT, "tenants_pk"),
     ("INSERT INTO tenants (id, cell_id) VALUES ('-', 'cell-a')", "tenants_id_valid"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('-/cell-a', 'cell-a')", "tenants_id_valid"),
     ("INSERT INTO tenants (id, cell_id) VALUES ('', 'cell-a')", "tenants_id_valid"),
+    ("INSERT INTO tenants (id, cell_id) VALUES (' a', 'cell-a')", "tenants_id_valid"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('a ', 'cell-a')", "tenants_id_valid"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('a,b', 'cell-a')", "tenants_id_valid"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('a/b', 'cell-a')", "tenants_id_valid"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('.a', 'cell-a')", "tenants_id_valid"),
+    ("INSERT INTO tenants (id, cell_id) VALUES (E'a\\x01', 'cell-a')", "tenants_id_valid"),
+    ("UPDATE tenants SET id = '-'", "tenants_id_valid"),
     ("INSERT INTO tenants (id, cell_id) VALUES ('a b', 'cell-a')", "tenants_id_valid"),
     ("INSERT INTO tenants (id, cell_id) VALUES (E'a\\n', 'cell-a')", "tenants_id_valid"),
     ("INSERT INTO tenants (id, cell_id) VALUES ('ä', 'cell-a')", "tenants_id_valid"),
     ("INSERT INTO tenants (id, cell_id) VALUES (repeat('a', 129), 'cell-a')", "tenants_id_valid"),
     ("INSERT INTO tenants (id, cell_id) VALUES ('b', 'cell-q')", "tenants_cell_exists"),
     ("INSERT INTO tenants (id, cell_id, state) VALUES ('b', 'cell-a', 'gone')", "tenants_state_known"),
+    ("UPDATE tenants SET previous_cell = 'cell-b'", "tenants_previous_cell_dated"),
+    ("UPDATE tenants SET moved_at = now()", "tenants_previous_cell_dated"),
     ("DELETE FROM cells", "tenants_cell_exists"),
+    (KEY, "api_keys_pk"),
+    (KEY.replace("0123456789abcdef", "0123456789abcdeF"), "api_keys_id_valid"),
+    (KEY.replace("0123456789abcdef", "0"), "api_keys_id_valid"),
+    (KEY.replace("0123456789abcdef", "0" * 16).replace("acme", "nobody"), "api_keys_tenant_exists"),
+    (KEY.replace("0123456789abcdef", "0" * 16).replace("ci", ""), "api_keys_name_valid"),
+    (KEY.replace("0123456789abcdef", "0" * 16).replace("'ci'", "repeat('x', 101)"), "api_keys_name_valid"),
+    (KEY.replace("0123456789abcdef", "0" * 16).replace("'ci'", "E'a\\nb'"), "api_keys_name_valid"),
+    (KEY.replace("0123456789abcdef", "0" * 16).replace("32", "31"), "api_keys_hash_valid"),
+    (KEY.replace("0123456789abcdef", "0" * 16).replace("'1 day'", "'0 day'"), "api_keys_expiry_valid"),
 ]
 
 ACCEPTED = [
@@ -67,7 +88,7 @@ ACCEPTED = [
 
 @pytest.fixture
 async def seeded(sql: asyncpg.Connection) -> asyncpg.Connection:
-    for statement in (CELL, ENDPOINT, TENANT):
+    for statement in (CELL, ENDPOINT, TENANT, KEY):
         await sql.execute(statement)
     return sql
 
@@ -99,7 +120,7 @@ async def test_the_limits_themselves_are_accepted(seeded: asyncpg.Connection, st
 async def test_every_constraint_has_a_message_and_every_message_a_constraint(sql: asyncpg.Connection) -> None:
     rows = await sql.fetch(
         """SELECT conname FROM pg_constraint WHERE contype IN ('c', 'p', 'f')
-           AND conrelid IN ('cells'::regclass, 'endpoints'::regclass, 'tenants'::regclass)"""
+           AND conrelid IN ('cells'::regclass, 'endpoints'::regclass, 'tenants'::regclass, 'api_keys'::regclass)"""
     )
     assert {row["conname"] for row in rows} == set(CONSTRAINTS)
 
@@ -137,7 +158,10 @@ async def test_truncate_is_refused(seeded: asyncpg.Connection, table: str) -> No
         (["UPDATE cells SET state = 'active'"], [("cell", "cell-a")]),
         (["UPDATE cells SET state = state, updated_at = now()"], []),
         (["UPDATE cells SET id = 'cell-b'"], [("cell", "cell-a"), ("cell", "cell-b"), ("tenant", "acme")]),
-        (["DELETE FROM tenants", "DELETE FROM cells"], [("tenant", "acme"), ("cell", "cell-a")]),
+        (
+            ["DELETE FROM tenants", "DELETE FROM cells"],
+            [("tenant", "acme"), ("cell", "cell-a"), ("api_key", "0123456789abcdef")],
+        ),
         (["UPDATE endpoints SET weight = 2"], [("cell", "cell-a")]),
         (["UPDATE endpoints SET weight = weight"], []),
         (["DELETE FROM endpoints"], [("cell", "cell-a")]),
@@ -146,9 +170,18 @@ async def test_truncate_is_refused(seeded: asyncpg.Connection, table: str) -> No
             [("cell", "cell-a"), ("cell", "cell-b")],
         ),
         (["UPDATE tenants SET state = 'suspended'"], [("tenant", "acme")]),
+        (["UPDATE tenants SET state = 'moving'"], [("tenant", "acme")]),
         (["UPDATE tenants SET state = state"], []),
-        (["UPDATE tenants SET id = 'globex'"], [("tenant", "acme"), ("tenant", "globex")]),
-        (["DELETE FROM tenants"], [("tenant", "acme")]),
+        (["UPDATE tenants SET previous_cell = 'cell-b', moved_at = now()"], [("tenant", "acme")]),
+        (["UPDATE tenants SET previous_cell = NULL, moved_at = NULL"], []),
+        (
+            ["UPDATE tenants SET id = 'globex'"],
+            [("tenant", "acme"), ("tenant", "globex"), ("api_key", "0123456789abcdef")],
+        ),
+        (["DELETE FROM tenants"], [("tenant", "acme"), ("api_key", "0123456789abcdef")]),
+        (["UPDATE api_keys SET revoked_at = now()"], [("api_key", "0123456789abcdef")]),
+        (["UPDATE api_keys SET last_used_at = now()"], []),
+        (["DELETE FROM api_keys"], [("api_key", "0123456789abcdef")]),
     ],
 )
 async def test_the_log_names_what_changed_and_nothing_else(
@@ -182,3 +215,37 @@ async def test_updated_at_follows_a_change_and_only_a_change(seeded: asyncpg.Con
     assert await updated() == first
     await seeded.execute("UPDATE tenants SET state = 'suspended'")
     assert await updated() > first
+
+
+async def test_a_move_by_whatever_means_is_noted(seeded: asyncpg.Connection) -> None:
+    await seeded.execute("INSERT INTO cells (id) VALUES ('cell-b')")
+    assert await arrival(seeded) == (None, None)
+    await seeded.execute("UPDATE tenants SET state = 'moving', cell_id = cell_id")
+    assert await arrival(seeded) == (None, None)
+    await seeded.execute("UPDATE tenants SET cell_id = 'cell-b', previous_cell = 'a lie', moved_at = now()")
+    previous, at = await arrival(seeded)
+    assert previous == "cell-a"
+    assert at > await seeded.fetchval("SELECT now() - interval '1 minute'")
+    await seeded.execute("UPDATE cells SET id = 'cell-c' WHERE id = 'cell-b'")
+    assert (await arrival(seeded))[0] == "cell-b"
+
+
+async def test_a_move_is_dated_when_it_is_made_not_when_its_transaction_began(seeded: asyncpg.Connection) -> None:
+    await seeded.execute("INSERT INTO cells (id) VALUES ('cell-b')")
+    async with seeded.transaction():
+        await seeded.execute("SELECT pg_sleep(0.05)")
+        await seeded.execute("UPDATE tenants SET cell_id = 'cell-b'")
+        assert (await arrival(seeded))[1] > await seeded.fetchval("SELECT now()")
+
+
+async def test_a_grace_can_be_ended_by_hand(seeded: asyncpg.Connection) -> None:
+    await seeded.execute("INSERT INTO cells (id) VALUES ('cell-b')")
+    await seeded.execute("UPDATE tenants SET cell_id = 'cell-b'")
+    revoke = "UPDATE tenants SET previous_cell = NULL, moved_at = NULL"
+    assert await logged(seeded, revoke) == [("tenant", "acme")]
+    assert await arrival(seeded) == (None, None)
+
+
+async def arrival(sql: asyncpg.Connection) -> Any:
+    """From where the tenant came last, and when."""
+    return tuple(await sql.fetchrow("SELECT previous_cell, moved_at FROM tenants"))

@@ -1,6 +1,7 @@
 """Operations on a real registry: the rules, and that a refusal changes nothing."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -139,7 +140,7 @@ async def test_a_tenant_is_added_once(store: PostgresRegistry) -> None:
         await add_tenant(store, Tenant(ACME, B))
 
 
-@pytest.mark.parametrize("tenant", ["-", "", "a b", "a\n", "ü", "x" * 129])
+@pytest.mark.parametrize("tenant", ["-", "-/cell-a", "", "a b", " a", "a\n", "a\0", "a,b", ".a", "ü", "x" * 129])
 async def test_a_tenant_id_that_is_no_header_value_is_refused(store: PostgresRegistry, tenant: str) -> None:
     with pytest.raises(RequestError, match="tenant id: expected 1 to 128 letters"):
         await add_tenant(store, Tenant(TenantId(tenant), A))
@@ -198,7 +199,11 @@ async def test_an_import_adds_changes_and_keeps(store: PostgresRegistry) -> None
     assert steps == [(3, 3)]
     changes = await store.changes_since(before)  # type: ignore[arg-type]
     new = TenantId("new")
-    assert changes.tenants == {
+    acme = changes.tenants[ACME]
+    assert acme is not None
+    assert acme.arrival is not None
+    assert acme.arrival.previous == A
+    assert {**changes.tenants, ACME: replace(acme, arrival=None)} == {
         ACME: Tenant(ACME, B, TenantState.SUSPENDED),
         new: Tenant(new, A, TenantState.SUSPENDED),
     }
@@ -247,7 +252,7 @@ async def test_a_bad_import_names_every_bad_line_and_writes_nothing(store: Postg
         "line 3: tenant: expected 1 to 128 letters, digits, '.', '_', '-', beginning with a letter or digit, got '-'",
         "line 4: cell: expected one that exists, got 'cell-q'",
         "line 5: cell: expected an active one, got 'cell-closed', which is cordoned",
-        "line 7: state: expected active or suspended or nothing, got 'asleep'",
+        "line 7: state: expected active or suspended or moving or nothing, got 'asleep'",
         "line 8: tenant: expected each once, got 'good' as on line 2",
         "line 9: expected 3 columns, got 2",
     )

@@ -17,7 +17,7 @@ from xds.proto import discovery_pb2 as pb
 from xds.publish import Feed
 from xds.server import AdsServer, Fleet, ServerOptions, Surroundings, Tls
 from xds.session import Limits
-from xds.settings import Address
+from xds.settingvalues import Address
 from xds.snapshot import Frames
 from xds.telemetry import Metrics
 from xds.translate import EdgeOptions, translate

@@ -12,7 +12,7 @@ from xds.demo.authority import Authority, Pair, put
 from xds.identities import Access
 from xds.names import TypeUrl
 from xds.server import Certificates, Tls
-from xds.settings import TlsFiles
+from xds.settingvalues import TlsFiles
 
 SERVER = ("localhost", "127.0.0.1")
 

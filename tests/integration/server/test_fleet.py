@@ -1,11 +1,12 @@
 import pytest
 
 from tests.integration.server.ads import VARIANTS, ControlPlane, Variant, client, until
-from tests.support.edge import GROUP, cell, tenant
+from tests.support.edge import GROUP, SHARED, cell, endpoint, tenant
 from xds.names import NodeId, Nonce, ResourceName, TypeUrl
 from xds.operations.status import NodeStatus, TypeStatus
 from xds.server.fleet import Fleet, StreamRecord, TypeRecord
 from xds.session import Nacked, Node
+from xds.translate.naming import cell_cluster
 
 
 def record(node_id: str) -> StreamRecord:
@@ -146,3 +147,32 @@ def test_what_is_kept_of_rejections_is_bounded_and_the_newest_stands_for_the_res
 
 def test_without_a_rejection_no_name_has_words() -> None:
     assert TypeRecord().refusals_by_name()[ResourceName("a")] is None
+
+
+CLUSTER = (TypeUrl.CLUSTER, cell_cluster(SHARED))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+async def test_how_far_an_envoy_has_come_with_what_is_asked_about(plane: ControlPlane, variant: Variant) -> None:
+    def progress() -> list[tuple[str, bool]]:
+        return [(each.progress, each.has_acknowledged) for each in plane.fleet.standings([CLUSTER])]
+
+    async with client(plane, variant, node_id="edge-7") as envoy:
+        await envoy.open()
+        first = await envoy.read()
+        assert progress() == [("sent", False)]
+        await envoy.ack(first)
+        await until(lambda: progress() == [("acked", True)], "the acknowledgement is known")
+        (standing,) = plane.fleet.standings([CLUSTER])
+        assert (standing.node_id, standing.group) == ("edge-7", GROUP)
+        assert plane.fleet.standings([(TypeUrl.SCOPE, ResourceName("acme"))]) == ()
+        assert plane.fleet.standings([]) == ()
+        await plane.publish(cell(endpoints=(endpoint("another.host:80"),)), tenant())
+        await envoy.nack(await envoy.read(), "no")
+        await until(lambda: progress() == [("nacked", False)], "the rejection is known")
+
+
+def test_a_stream_that_has_asked_for_nothing_yet_stands_nowhere() -> None:
+    fleet = Fleet()
+    with fleet.member(record("a")):
+        assert fleet.standings([CLUSTER]) == ()

@@ -14,7 +14,8 @@ from tests.support.issuing import JwksEndpoint, jwks_endpoint
 from xds.demo.idp import AUDIENCE, ISSUER, IdentityProvider
 from xds.errors import KeysUnavailable, SettingsError
 from xds.telemetry import Metrics
-from xds.tokens import Issuer, Keys
+from xds.tokens import Issuer
+from xds.tokens.keeping import Keys
 
 SECONDS = 10.0
 

@@ -147,7 +147,7 @@ async def test_a_cells_tenant_has_requests_and_websockets_answered_by_its_cell(t
 
     assert answers == {
         "acme": [(200, here.id), (200, here.id)],
-        "elsewhere": [(403, ""), (403, "")],
+        "elsewhere": [(401, ""), (401, "")],
         "nobody": [(403, ""), (403, "")],
         "no token": [(401, ""), (401, "")],
     }

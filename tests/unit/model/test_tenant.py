@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from xds.model import Tenant, TenantState
+from xds.model import Arrival, Tenant, TenantState
 from xds.names import CellId, TenantId
 
 
@@ -17,5 +17,6 @@ def test_a_tenant_is_immutable_and_equal_by_value() -> None:
 
     assert tenant == Tenant(TenantId("t"), CellId("cell-a"))
     assert tenant != Tenant(TenantId("t"), CellId("cell-b"))
+    assert tenant != dataclasses.replace(tenant, arrival=Arrival(CellId("cell-b"), 1.0))
     with pytest.raises(dataclasses.FrozenInstanceError):
         tenant.cell = CellId("cell-b")  # type: ignore[misc]  # that it is refused is the point

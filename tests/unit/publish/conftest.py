@@ -12,6 +12,7 @@ from tests.unit.publish.memory import MemoryRegistry
 from xds.publish import Feed, Keys, Publisher
 from xds.snapshot import Snapshot
 from xds.telemetry import Metrics
+from xds.translate import EdgeOptions
 
 SECONDS = 5.0
 
@@ -77,11 +78,15 @@ def publishing() -> Start:
 
     @asynccontextmanager
     async def run(
-        registry: MemoryRegistry, *, interval: float = 0.0, keys: Keys | None = None
+        registry: MemoryRegistry,
+        *,
+        interval: float = 0.0,
+        keys: Keys | None = None,
+        options: EdgeOptions | None = None,
     ) -> AsyncIterator[Publishing]:
         feed, metrics = Feed(), Metrics()
-        options = edge_options(jwks="") if keys else edge_options()
-        publisher = Publisher(registry, options, feed, metrics, interval=interval, keys=keys)
+        held = options or (edge_options(jwks="") if keys else edge_options())
+        publisher = Publisher(registry, held, feed, metrics, interval=interval, keys=keys)
         running = Publishing(registry, publisher, feed, metrics)
         with feed.subscription(GROUP, running.woken.set):
             async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:

@@ -3,11 +3,12 @@
 import asyncio
 import time
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, cast
 
 from structlog.testing import capture_logs
 
-from tests.support.edge import GROUP, SHARED, cell, endpoint, many_tenants, tenant
+from tests.support.edge import GROUP, SHARED, cell, edge_options, endpoint, many_tenants, tenant
 from tests.unit.publish.conftest import Publishing, Start, turn
 from tests.unit.publish.memory import MemoryKeys, MemoryRegistry
 from xds.errors import RegistryUnavailable
@@ -15,6 +16,7 @@ from xds.model import Cell, CellState
 from xds.names import ResourceName, TypeUrl
 from xds.session import DeltaRequest, DeltaSession, Limits, Respond
 from xds.snapshot import Frames, Snapshot
+from xds.translate import TenantOptions
 
 GONE = RegistryUnavailable("PostgreSQL at db:5432: connection refused")
 
@@ -158,10 +160,13 @@ async def test_a_registry_that_is_down_at_the_start_is_told_and_waited_for(publi
         assert await running.failed() == str(GONE)
         assert (running.latest, running.publisher.status.published_at) == (0, None)
         assert running.publisher.cells == ()
+        assert running.publisher.published is None
 
         registry.fault = None
         registry.wake()
         await running.published(1)
+        assert running.publisher.published is not None
+        assert set(running.publisher.published.topology.tenants) == {"acme"}
         assert running.publisher.status.error == ""
 
 
@@ -377,3 +382,28 @@ async def test_new_keys_do_not_wait_for_a_registry_that_is_down(publishing: Star
         assert b"second" in token_check(second)
         assert b"second" in token_check(third)
         assert scopes(third) == {"acme", "b"}
+
+
+# Graces
+
+
+async def test_a_grace_ends_by_itself_even_while_the_registry_is_down(publishing: Start) -> None:
+    options = edge_options(tenants=TenantOptions(grace=timedelta(seconds=0.5)))
+    registry = MemoryRegistry(cell(), cell("cell-b"), tenant("acme", "cell-b"))
+    async with publishing(registry, options=options) as running:
+        await running.published(1)
+        registry.commit(tenant(came_from="cell-b", at=time.time()))
+        assert routed(await running.published(2)) == f"{SHARED}/cell-b"
+        registry.fault = GONE
+        third = await running.published(3)
+
+    assert routed(third) == SHARED
+    assert len(third.table(TypeUrl.ROUTE)) == 5
+    assert third.revision == 4
+
+
+def routed(snapshot: Snapshot) -> str:
+    """The route table of the tenant acme."""
+    scope = snapshot.table(TypeUrl.SCOPE).get(ResourceName("acme"))
+    assert scope is not None
+    return scope.needs[0].name

@@ -1,12 +1,13 @@
 """Rows to values; a row that makes no sense is reported and left out."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from xds.model import Endpoint, Tenant, TenantState
+from xds.model import Arrival, Endpoint, Tenant, TenantState
 from xds.names import CellId, TenantId
-from xds.registry.rows import Reading
+from xds.registry.rows import Reading, to_arrival
 
 CELL: dict[str, Any] = {
     "id": "cell-a",
@@ -18,6 +19,7 @@ CELL: dict[str, Any] = {
     "protocol": "http1",
 }
 ENDPOINT: dict[str, Any] = {"cell_id": "cell-a", "address": "h", "port": 80, "zone": "", "weight": 1}
+TENANT: dict[str, Any] = {"cell_id": "cell-a", "state": "active", "previous_cell": None, "moved_at": None}
 
 
 def test_a_cell_gets_its_own_endpoints_sorted() -> None:
@@ -57,19 +59,26 @@ def test_a_tenant_that_makes_no_sense_is_left_out() -> None:
     reading = Reading()
     reading.add_tenants(
         [
-            {"id": "acme", "cell_id": "cell-a", "state": "suspended"},
-            {"id": "globex", "cell_id": "cell-a", "state": "asleep"},
+            TENANT | {"id": "acme", "state": "suspended"},
+            TENANT | {"id": "globex", "state": "asleep"},
         ]
     )
     acme = TenantId("acme")
     assert reading.tenants == {acme: Tenant(acme, CellId("cell-a"), TenantState.SUSPENDED)}
     assert reading.problems == {
-        "tenant globex": "tenant globex is left out: expected a state of active, suspended, got 'asleep'"
+        "tenant globex": "tenant globex is left out: expected a state of active, suspended, moving, got 'asleep'"
     }
 
 
 def test_tenants_share_their_cells_id() -> None:
     reading = Reading()
-    reading.add_tenants({"id": f"t{n}", "cell_id": f"cell-{n // 2}", "state": "active"} for n in range(2))
+    reading.add_tenants(TENANT | {"id": f"t{n}", "cell_id": f"cell-{n // 2}"} for n in range(2))
     first, second = reading.tenants.values()
     assert first.cell is second.cell
+
+
+def test_a_tenant_that_has_moved_came_from_somewhere_at_some_time() -> None:
+    row = TENANT | {"previous_cell": "cell-b", "moved_at": datetime(2026, 1, 1, tzinfo=UTC)}
+    assert to_arrival(row) == Arrival(CellId("cell-b"), 1767225600.0)
+    for unknown in ("previous_cell", "moved_at"):
+        assert to_arrival(row | {unknown: None}) is None

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xds.names import TypeUrl
-from xds.settings import Address
+from xds.settingvalues import Address
 from xds.telemetry import configure, get_logger, redact
 
 _JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl-_x"
@@ -276,6 +276,8 @@ def test_a_jwks_public_parts_are_shown_and_its_private_parts_hidden() -> None:
         ("/cb?access_token=abc&x=1", "/cb?access_token=***&x=1"),
         ('{"password": "a", "client_secret": "a\\"b"}', '{"password": ***, "client_secret": ***}'),
         ('{"token": "cut sho', '{"token": ***'),
+        ("no tenant ask_0123456789abcdef_a-b_c, nor d", "no tenant ask_0123456789abcdef_***, nor d"),
+        ("ask_01_x", "ask_01_***"),
     ],
 )
 def test_a_secret_inside_a_text_is_hidden_and_nothing_else(text: str, shown: str) -> None:
@@ -293,6 +295,8 @@ def test_a_secret_inside_a_text_is_hidden_and_nothing_else(text: str, shown: str
         "postgresql://u@h/d",
         "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----",
         "keyJumper.v1",
+        "ask_me_later",
+        "key 0123456789abcdef",
         "authorization failed",
         "token bearer:",
     ],

@@ -1,14 +1,16 @@
 """What is counted comes out as Prometheus reads it, with few label values."""
 
 import re
+from typing import get_args
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from xds.names import TypeUrl
 from xds.telemetry import Metrics
+from xds.telemetry.metrics import Exchanged, Validated
 
-_LABELS = {"variant", "type", "kind", "reason", "state", "version", "auth_mode", "cba_mode", "le"}
+_LABELS = {"variant", "type", "kind", "reason", "state", "version", "auth_mode", "cba_mode", "le", "outcome"}
 
 
 @pytest.fixture
@@ -139,6 +141,16 @@ def test_two_systems_in_one_process_count_apart(metrics: Metrics) -> None:
     metrics.publishes.inc()
 
     assert _sample(Metrics(), "publishes_total") == 0
+
+
+def test_what_became_of_keys_and_tokens_is_there_from_the_start(metrics: Metrics) -> None:
+    metrics.count_exchange("denied")
+    metrics.count_validation("allowed")
+
+    outcomes = {name: _sample(metrics, "token_exchanges_total", outcome=name) for name in get_args(Exchanged)}
+    assert outcomes == {"granted": 0, "denied": 1, "limited": 0, "failed": 0}
+    questions = {name: _sample(metrics, "token_validations_total", outcome=name) for name in get_args(Validated)}
+    assert questions == {"allowed": 1, "refused": 0, "limited": 0}
 
 
 def test_every_metric_of_ours_has_the_prefix_and_a_meaning(metrics: Metrics) -> None:

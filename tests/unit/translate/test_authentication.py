@@ -6,11 +6,13 @@ from envoy_data_plane.envoy.extensions.http.early_header_mutation.header_mutatio
 
 from tests.support.edge import AUDIENCE, ISSUER, JWKS, edge_options
 from xds.names import TenantId
-from xds.translate import AuthMode, AuthOptions, IssuerOptions
+from xds.translate import AuthMode, AuthOptions, CellBound, IssuerOptions
 from xds.translate.authentication import check_tokens, strip_headers
 
 AUTH = edge_options().auth
-OTHER = IssuerOptions(issuer="https://other", audiences=("a", "b"), jwks="{}", tenant_claim=("org", "id"))
+OTHER = IssuerOptions(
+    issuer="https://other", audiences=("a", "b"), jwks="{}", tenant_claim=("org", "id"), cell_claim=("home",)
+)
 ACME = TenantId("acme")
 
 
@@ -79,10 +81,18 @@ def test_the_tenant_claim_becomes_the_scope_key_and_the_route_is_chosen_again() 
     checked = provider()
 
     assert [(each.header_name, each.claim_name) for each in checked.claim_to_headers] == [
-        ("x-alphaswarm-tenant", "tenant_id")
+        ("x-alphaswarm-tenant", "tenant_id"),
+        ("x-alphaswarm-subject", "sub"),
+        ("x-alphaswarm-cell-claim", "cell"),
     ]
     assert checked.clear_route_cache
     assert checked.payload_in_metadata == "payload"
+
+
+def test_where_no_token_is_bound_no_cell_is_read() -> None:
+    (checked,) = check(replace(AUTH, cell_bound=CellBound.OFF)).providers.values()
+
+    assert [each.claim_name for each in checked.claim_to_headers] == ["tenant_id", "sub"]
 
 
 def test_checked_tokens_are_cached_up_to_the_largest() -> None:
@@ -106,7 +116,7 @@ def test_a_token_of_any_issuer_will_do_and_each_is_read_its_own_way() -> None:
     assert requirements(config) == [[f"{ISSUER} header", "https://other header"]] * 3
     other = config.providers["https://other header"]
     assert (other.issuer, other.audiences) == ("https://other", ["a", "b"])
-    assert other.claim_to_headers[0].claim_name == "org.id"
+    assert [each.claim_name for each in other.claim_to_headers] == ["org.id", "sub", "home"]
 
 
 def test_an_optional_token_may_be_missing_but_not_bad_and_an_operator_needs_one() -> None:

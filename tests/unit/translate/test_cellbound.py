@@ -1,101 +1,89 @@
 from dataclasses import replace
+from datetime import timedelta
 
-from envoy_data_plane.envoy.config.rbac.v3 import MetadataSource, Principal, Rbac, RbacAction
-from envoy_data_plane.envoy.extensions.filters.http.rbac.v3 import RbacPerRoute
+from envoy_data_plane.envoy.config.route.v3 import HeaderMatcher, Route, RouteAction, RouteMatch
 
 from tests.support.edge import SHARED, edge_options
-from xds.names import TenantId
-from xds.translate import AuthMode, AuthOptions, CellBound
-from xds.translate.cellbound import only_in
+from xds.names import CellId, TenantId
+from xds.translate import AuthMode, CellBound
+from xds.translate.cellbound import guarded
+from xds.translate.privacy import PRIVACY_FILTER
 
 AUTH = edge_options().auth
+ROUTE = Route(
+    match=RouteMatch(path_separated_prefix="/api"), route=RouteAction(cluster="c", timeout=timedelta(seconds=1))
+)
 
 
-def made(auth: AuthOptions) -> RbacPerRoute:
-    """The per-route config, as Envoy would read it."""
-    config = only_in(SHARED, auth)
-    assert config is not None
-    return RbacPerRoute.parse(bytes(config))
+PRESENT = (True, None, False)
 
 
-def principals(rules: Rbac | None) -> list[Principal]:
-    assert rules is not None
-    (policy,) = rules.policies.values()
-    (any_of,) = policy.principals
-    assert any_of.or_ids is not None
-    return any_of.or_ids.ids
+def told(matcher: HeaderMatcher) -> tuple[bool, str | None, bool]:
+    """What is asked of the claim's header: whether it is there, which text it is, and whether that is inverted."""
+    assert matcher.name == "x-alphaswarm-cell-claim"
+    exact = matcher.string_match.exact if matcher.string_match else None
+    return bool(matcher.present_match), exact, matcher.invert_match
 
 
-def claim(principal: Principal | None) -> list[str]:
-    """The path of the claim that is looked at."""
-    assert principal is not None
-    sourced = principal.sourced_metadata
-    assert sourced is not None
-    assert sourced.metadata_source is MetadataSource.DYNAMIC
-    assert sourced.metadata_matcher is not None
-    assert sourced.metadata_matcher.filter == "envoy.filters.http.jwt_authn"
-    return [segment.key or "" for segment in sourced.metadata_matcher.path]
+def guard(mode: CellBound, *cells: str) -> Route:
+    """The route that is put before the one to the cell, as Envoy would read it."""
+    first, second = guarded(ROUTE, tuple(map(CellId, cells or (SHARED,))), replace(AUTH, cell_bound=mode))
+    assert second is ROUTE
+    return Route.parse(bytes(first))
 
 
 def test_a_token_may_name_no_cell_or_exactly_this_one() -> None:
-    rbac = made(AUTH).rbac
-    assert rbac is not None
-    unbound, bound_here = principals(rbac.rules)
+    for mode in (CellBound.ENFORCE, CellBound.MONITOR):
+        match = guard(mode).match
 
-    assert claim(unbound.not_id) == claim(bound_here) == ["payload", "cell"]
-    assert bound_here.sourced_metadata is not None
-    matcher = bound_here.sourced_metadata.metadata_matcher
-    assert matcher is not None
-    assert matcher.value is not None
-    assert matcher.value.string_match is not None
-    assert matcher.value.string_match.exact == SHARED
+        assert match is not None
+        assert [*map(told, match.headers)] == [PRESENT, (False, SHARED, True)]
+        assert match.dynamic_metadata == []
 
 
-def test_enforced_rules_allow_and_so_refuse_all_else() -> None:
-    rbac = made(AUTH).rbac
+def test_in_a_grace_it_may_name_either_cell() -> None:
+    match = guard(CellBound.ENFORCE, "cell-a", "cell-b").match
 
-    assert rbac is not None
-    assert rbac.rules is not None
-    assert rbac.rules.action is RbacAction.ALLOW
-    assert (rbac.shadow_rules, rbac.rules_stat_prefix) == (None, "cba_")
+    assert match is not None
+    assert [*map(told, match.headers)] == [PRESENT, (False, "cell-a", True), (False, "cell-b", True)]
 
 
-def test_monitored_rules_are_the_same_and_only_counted() -> None:
-    enforced, monitored = made(AUTH).rbac, made(replace(AUTH, cell_bound=CellBound.MONITOR)).rbac
+def test_the_guard_has_the_very_paths_of_what_it_guards() -> None:
+    for mode in (CellBound.ENFORCE, CellBound.MONITOR):
+        match = guard(mode).match
 
-    assert enforced is not None
-    assert monitored is not None
-    assert monitored.rules is None
-    assert monitored.shadow_rules == enforced.rules
-    assert monitored.shadow_rules_stat_prefix == "cba_"
-
-
-def test_off_is_no_config_at_all() -> None:
-    assert only_in(SHARED, replace(AUTH, cell_bound=CellBound.OFF)) is None
+        assert match is not None
+        assert ROUTE.match is not None
+        assert replace(match, headers=[]) == ROUTE.match
 
 
-def test_a_claim_inside_another_is_reached_step_by_step() -> None:
-    nested = replace(AUTH.issuers[0], cell_claim=("alphaswarm", "https://x.example/cell"))
-    rbac = made(replace(AUTH, issuers=(nested,))).rbac
+def test_enforced_another_cells_token_is_told_to_get_a_new_one() -> None:
+    refusal = guard(CellBound.ENFORCE)
 
-    assert rbac is not None
-    assert claim(principals(rbac.rules)[1]) == ["payload", "alphaswarm", "https://x.example/cell"]
-
-
-def test_with_several_issuers_no_claim_of_any_may_name_another_cell() -> None:
-    other = replace(AUTH.issuers[0], issuer="https://other", cell_claim=("home",))
-    rbac = made(replace(AUTH, issuers=(*AUTH.issuers, other))).rbac
-
-    assert rbac is not None
-    assert rbac.rules is not None
-    (policy,) = rbac.rules.policies.values()
-    (all_of,) = policy.principals
-    assert all_of.and_ids is not None
-    paths = [claim(each.or_ids.ids[1]) for each in all_of.and_ids.ids if each.or_ids is not None]
-    assert paths == [["payload", "cell"], ["payload", "home"]]
+    assert refusal.route is None
+    assert refusal.direct_response is not None
+    assert refusal.direct_response.status == 401
+    assert refusal.direct_response.body is not None
+    assert refusal.direct_response.body.inline_string == "cell moved, get a new token"
+    (challenge,) = refusal.response_headers_to_add
+    assert challenge.header is not None
+    assert challenge.header.key == "www-authenticate"
+    assert challenge.header.value == 'Bearer error="invalid_token", error_description="cell moved, get a new token"'
+    assert list(refusal.typed_per_filter_config) == [PRIVACY_FILTER]
 
 
-def test_without_issuers_there_is_no_token_to_be_bound() -> None:
-    nobody = AuthOptions(issuers=(), mode=AuthMode.OFF, anonymous_tenant=TenantId("acme"))
+def test_monitored_it_goes_to_the_cell_all_the_same_and_is_counted() -> None:
+    counted = guard(CellBound.MONITOR)
 
-    assert only_in(SHARED, nobody) is None
+    assert counted.route == ROUTE.route
+    assert counted.stat_prefix == "bound_elsewhere"
+
+
+def test_off_nothing_is_put_before() -> None:
+    assert guarded(ROUTE, (SHARED,), replace(AUTH, cell_bound=CellBound.OFF)) == [ROUTE]
+
+
+def test_where_no_token_is_looked_at_nothing_is_bound() -> None:
+    nobody = replace(AUTH, mode=AuthMode.OFF, anonymous_tenant=TenantId("acme"))
+
+    assert guarded(ROUTE, (SHARED,), nobody) == [ROUTE]

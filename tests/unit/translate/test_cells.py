@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.edge import SHARED, cell, edge_options, endpoint
+from tests.support.edge import INTERNAL, SHARED, cell, edge_options, endpoint
 from xds.model import CellState, UpstreamProtocol
-from xds.names import NodeGroup, TypeUrl
+from xds.names import CellId, NodeGroup, TypeUrl
 from xds.snapshot import Ref
-from xds.translate.cells import translate_cell
+from xds.translate.cells import route_table, translate_cell
 
 OPTIONS = edge_options()
 API = f"{SHARED}-api"
@@ -112,3 +112,15 @@ def test_a_cell_with_an_unusable_id_is_left_out(cell_id: str) -> None:
 
     assert (outcome.cluster, outcome.assignment, outcome.routes, outcome.anchor) == (None, None, None, None)
     assert [(problem.kind, problem.id) for problem in outcome.problems] == [("cell", cell_id)]
+
+
+def test_a_cell_has_its_part_for_callers_inside_only_if_there_are_any() -> None:
+    assert translate_cell(cell(), OPTIONS).internal == b""
+    assert SHARED.encode() in translate_cell(cell(), edge_options(internal=INTERNAL)).internal
+
+
+def test_a_graces_table_needs_what_its_cells_table_needs() -> None:
+    plain, grace = route_table(cell(), OPTIONS), route_table(cell(), OPTIONS, previous=CellId("cell-old"))
+
+    assert [plain.name, grace.name] == [f"{SHARED}", f"{SHARED}/cell-old"]
+    assert plain.needs == grace.needs

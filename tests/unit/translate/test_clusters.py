@@ -8,8 +8,9 @@ from envoy_data_plane.envoy.type.v3 import CodecClientType
 
 from tests.support.edge import cell, endpoint
 from xds.model import Cell, UpstreamProtocol
+from xds.names import ResourceName
 from xds.translate import ClusterOptions
-from xds.translate.clusters import cell_api, web_client
+from xds.translate.clusters import cell_api, single
 from xds.translate.endpoints import load_assignment
 
 BY_NAME = cell(endpoints=(endpoint("api.example:80"),))
@@ -116,8 +117,10 @@ def test_a_cell_can_use_up_no_more_than_its_share() -> None:
     assert threshold.retry_budget.budget_percent.value == 20.0
 
 
-def test_the_web_client_is_one_address_without_health_checks() -> None:
-    cluster = Cluster.parse(bytes(web_client(("client.example", 3000), ClusterOptions())))
+def test_an_upstream_that_is_no_cell_is_one_address_without_health_checks() -> None:
+    cluster = Cluster.parse(
+        bytes(single(ResourceName("alphaswarm-client"), ("client.example", 3000), ClusterOptions()))
+    )
 
     assert (cluster.name, cluster.type) == ("alphaswarm-client", ClusterDiscoveryType.STRICT_DNS)
     assert cluster.health_checks == []

@@ -8,18 +8,22 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v
 
 from tests.support.edge import cell, edge_options, tenant, topology
 from xds.names import TenantId
-from xds.translate import AuthMode, ConnectionOptions, translate
+from xds.translate import AuthMode, ConnectionOptions, EdgeOptions, TenantOptions, translate
 from xds.translate.listeners import edge
 
 
-def listener(*, connection: ConnectionOptions | None = None, **auth: Any) -> Listener:
+def listener(
+    options: EdgeOptions | None = None, *, connection: ConnectionOptions | None = None, **auth: Any
+) -> Listener:
     """The listener, as Envoy would read it."""
-    options = replace(edge_options(), connection=connection or ConnectionOptions())
-    return Listener.parse(bytes(edge(("127.0.0.1", 10000), replace(options, auth=replace(options.auth, **auth)))))
+    held = replace(options or edge_options(), connection=connection or ConnectionOptions())
+    return Listener.parse(bytes(edge(("127.0.0.1", 10000), replace(held, auth=replace(held.auth, **auth)))))
 
 
-def manager(*, connection: ConnectionOptions | None = None, **auth: Any) -> HttpConnectionManager:
-    (chain,) = listener(connection=connection, **auth).filter_chains
+def manager(
+    options: EdgeOptions | None = None, *, connection: ConnectionOptions | None = None, **auth: Any
+) -> HttpConnectionManager:
+    (chain,) = listener(options, connection=connection, **auth).filter_chains
     (hcm,) = chain.filters
     assert hcm.typed_config is not None
     return HttpConnectionManager.parse(hcm.typed_config.value)
@@ -33,13 +37,13 @@ def test_it_listens_where_it_is_told() -> None:
     assert (address.socket_address.address, address.socket_address.port_value) == ("127.0.0.1", 10000)
 
 
-def test_tokens_are_checked_before_cells_and_both_before_routing() -> None:
-    assert [each.name for each in manager().http_filters] == [
-        "envoy.filters.http.jwt_authn",
-        "alphaswarm.tenant_claim",
-        "envoy.filters.http.rbac",
-        "alphaswarm.privacy",
-        "envoy.filters.http.router",
+def test_tokens_are_checked_before_anything_is_decided_by_them() -> None:
+    assert [(each.name, each.disabled) for each in manager().http_filters] == [
+        ("envoy.filters.http.jwt_authn", False),
+        ("alphaswarm.tenant_claim", False),
+        ("alphaswarm.operators", True),
+        ("alphaswarm.privacy", False),
+        ("envoy.filters.http.router", False),
     ]
 
 
@@ -65,7 +69,7 @@ def test_other_keys_are_no_other_listener() -> None:
 def test_with_no_token_looked_at_nothing_checks_one() -> None:
     names = [each.name for each in manager(mode=AuthMode.OFF, anonymous_tenant=TenantId("acme")).http_filters]
 
-    assert names == ["envoy.filters.http.rbac", "alphaswarm.privacy", "envoy.filters.http.router"]
+    assert names == ["alphaswarm.privacy", "envoy.filters.http.router"]
 
 
 @pytest.mark.parametrize(("mode", "is_there"), [(AuthMode.REQUIRED, False), (AuthMode.OPTIONAL, True)])
@@ -77,7 +81,7 @@ def test_an_anonymous_request_says_whose_it_is(mode: AuthMode, *, is_there: bool
 
 @pytest.mark.parametrize("place", ["websocket_query", "websocket_cookie"])
 def test_a_websockets_token_is_hidden_after_it_was_checked(place: str) -> None:
-    names = [each.name for each in manager(connection=None, **{place: "access_token"}).http_filters]
+    names = [each.name for each in manager(None, connection=None, **{place: "access_token"}).http_filters]
 
     assert names.index("envoy.filters.http.jwt_authn") < names.index("envoy.filters.http.lua") < len(names) - 1
 
@@ -137,6 +141,17 @@ def test_an_unknown_tenant_is_refused_and_every_answer_is_json() -> None:
     assert replies.body_format is not None
     assert replies.body_format.json_format is not None
     assert sorted(replies.body_format.json_format.fields) == ["error", "request_id", "status"]
+
+
+@pytest.mark.parametrize(
+    ("hides", "text"), [(False, "the tenant is unknown"), (True, "the tenant is unknown or suspended")]
+)
+def test_an_unknown_tenant_is_told_no_more_than_a_suspended_one_if_that_is_wanted(hides: bool, text: str) -> None:
+    replies = manager(edge_options(tenants=TenantOptions(hides_suspended=hides))).local_reply_config
+
+    assert replies is not None
+    assert replies.mappers[0].body is not None
+    assert replies.mappers[0].body.inline_string == text
 
 
 def test_it_limits_what_one_client_can_take() -> None:

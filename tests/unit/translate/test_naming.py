@@ -33,10 +33,17 @@ def test_a_cells_default_address_is_the_runbooks_service() -> None:
 
 @given(CELL_IDS)
 def test_no_cells_route_table_is_one_of_those_that_belong_to_no_cell(cell: CellId) -> None:
-    shared = {naming.PUBLIC_ROUTES, naming.SUSPENDED_ROUTES, naming.UNAVAILABLE_ROUTES}
+    shared = {naming.PUBLIC_ROUTES, naming.SUSPENDED_ROUTES, naming.UNAVAILABLE_ROUTES, naming.INTERNAL_ROUTES}
 
     assert naming.cell_routes(cell) not in shared
-    assert naming.cell_cluster(cell) != naming.CLIENT_CLUSTER
+    assert naming.cell_cluster(cell) not in {naming.CLIENT_CLUSTER, naming.CONTROLLER_CLUSTER}
+
+
+@given(CELL_IDS, CELL_IDS)
+def test_a_graces_route_table_tells_its_cells_and_is_no_other_table(cell: CellId, previous: CellId) -> None:
+    assert naming.graced(naming.grace_routes(cell, previous)) == (cell, previous)
+    for other in (naming.cell_routes(cell), naming.PUBLIC_ROUTES, naming.INTERNAL_ROUTES):
+        assert naming.graced(other) is None
 
 
 @given(CELL_IDS, TENANT_IDS)

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.edge import AUDIENCE, GROUP, ISSUER, edge_options
-from xds.names import TenantId
+from tests.support.edge import AUDIENCE, GROUP, INTERNAL, ISSUER, edge_options
+from xds.names import NodeGroup, TenantId
 from xds.translate import AuthMode, AuthOptions, ClusterOptions, ConnectionOptions, IssuerOptions
 
 ONE = IssuerOptions(issuer=ISSUER, audiences=(AUDIENCE,))
@@ -76,6 +76,21 @@ def test_a_health_check_ends_before_the_next_begins() -> None:
 def test_a_node_group_is_envoys_or_grpc_clients() -> None:
     with pytest.raises(ValueError, match=f"node group {GROUP} is gRPC clients' and can't be Envoys' too"):
         replace(edge_options(), grpc_group=GROUP)
+
+
+@pytest.mark.parametrize("missing", ["certificate_file", "key_file", "ca_file", "allowed_sans"])
+def test_an_internal_listener_that_would_let_anyone_in_is_refused(missing: str) -> None:
+    with pytest.raises(ValueError, match="must not be empty: any caller would be let in"):
+        replace(INTERNAL, **{missing: type(getattr(INTERNAL, missing))()})
+
+
+def test_internal_listeners_groups_are_envoys_too() -> None:
+    inside = NodeGroup("inside")
+    options = edge_options(internal=replace(INTERNAL, listeners={inside: ("127.0.0.1", 1), GROUP: ("127.0.0.1", 2)}))
+
+    assert options.groups == (GROUP, inside)
+    with pytest.raises(ValueError, match="node group inside is gRPC clients'"):
+        replace(options, grpc_group=inside)
 
 
 def test_options_are_values() -> None:

@@ -2,9 +2,9 @@ from collections.abc import Sequence
 
 from envoy_data_plane.envoy.config.common.mutation_rules.v3 import HeaderMutation
 from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import HeaderMutation as HeaderMutationFilter
-from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import Mutations
+from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import HeaderMutationPerRoute, Mutations
 
-from xds.translate.privacy import privacy_filter
+from xds.translate.privacy import PRIVACY_FILTER, privacy_filter, telling
 
 
 def mutations() -> Mutations:
@@ -40,3 +40,13 @@ def test_a_websocket_names_no_header_as_hop_by_hop() -> None:
     assert only.append.header is not None
     assert (only.append.header.key, only.append.header.value) == ("connection", "Upgrade")
     assert only.append.append_action.name == "OVERWRITE_IF_EXISTS", "no other request has such a header any more"
+
+
+def test_a_route_may_tell_one_thing_all_the_same() -> None:
+    config = HeaderMutationPerRoute.parse(telling("x-alphaswarm-reason", "y")[PRIVACY_FILTER].value)
+
+    assert config.mutations is not None
+    (told,) = config.mutations.response_mutations
+    assert told.append is not None
+    assert told.append.header is not None
+    assert (told.append.header.key, told.append.header.value) == ("x-alphaswarm-reason", "y")

@@ -5,20 +5,38 @@ from envoy_data_plane.envoy.config.route.v3 import Route, RouteConfiguration
 
 from tests.support.edge import SHARED, cell, edge_options
 from xds.model import CellState
-from xds.names import ResourceName
-from xds.translate import CellBound
-from xds.translate.cellbound import RBAC_FILTER
-from xds.translate.routes import of_cell, refusing, shared
+from xds.names import CellId
+from xds.translate import CellBound, OperatorOptions, TenantOptions
+from xds.translate.claims import is_present
+from xds.translate.operators import OPERATORS_FILTER
+from xds.translate.routes import of_cell, shared
 
 OPTIONS = edge_options()
 WITH_CLIENT = edge_options(client=("client", 3000))
 
 
 def routes(table: RouteConfiguration) -> dict[str, Route]:
-    """A table's routes by their path, in their order, as Envoy would read them."""
+    """A table's routes by their path, in their order, as Envoy would read them; those for certain tokens apart."""
+    return {_path(route): route for route in _all(table) if not _asks(route)}
+
+
+def guards(table: RouteConfiguration) -> dict[str, Route]:
+    """A table's routes for certain tokens, by their path; each stands before the one for all others."""
+    held = _all(table)
+    paths = [_path(route) for route in held]
+    asking = {_path(route): route for route in held if _asks(route)}
+    assert all(paths.index(path) == held.index(route) for path, route in asking.items())
+    return asking
+
+
+def _all(table: RouteConfiguration) -> list[Route]:
     (host,) = RouteConfiguration.parse(bytes(table)).virtual_hosts
     assert host.domains == ["*"]
-    return {_path(route): route for route in host.routes}
+    return host.routes
+
+
+def _asks(route: Route) -> bool:
+    return route.match is not None and bool(route.match.dynamic_metadata or route.match.headers)
 
 
 def _path(route: Route) -> str:
@@ -62,6 +80,11 @@ def test_the_cell_is_told_in_a_header_that_replaces_any_other() -> None:
     assert header.append_action.name == "OVERWRITE_IF_EXISTS_OR_ADD"
 
 
+def test_the_claim_that_binds_a_token_reaches_no_cell() -> None:
+    for previous in (None, CellId("cell-old")):
+        assert of_cell(cell(), OPTIONS, previous=previous).request_headers_to_remove == ["x-alphaswarm-cell-claim"]
+
+
 @pytest.mark.parametrize("state", [CellState.PROVISIONING, CellState.RETIRED])
 def test_a_cell_without_traffic_answers_503_and_when_to_come_back(state: CellState) -> None:
     table = of_cell(cell(state=state), OPTIONS)
@@ -83,15 +106,35 @@ def test_the_shared_tables_refuse_each_with_its_own_status() -> None:
     assert statuses == {"public": 401, "suspended": 403, "unavailable": 503}
 
 
-def test_nothing_reaches_the_controller() -> None:
-    for table in (of_cell(cell(), OPTIONS), *shared(OPTIONS)):
+def test_only_the_public_table_leads_to_the_controller() -> None:
+    options = edge_options(operators=OperatorOptions(controller=("controller", 8000)))
+    public, *others = shared(options)
+
+    assert "alphaswarm-controller" in str(guards(public)["/manage"])
+    for table in (of_cell(cell(), options), public, *others):
         assert answers(table)["/manage"] == 403
+        assert OPERATORS_FILTER in routes(table)["/manage"].typed_per_filter_config
+        assert table is public or "alphaswarm-controller" not in str(table)
 
 
-def test_only_a_refusal_that_will_pass_says_when_to_come_back() -> None:
-    table = refusing(ResourceName("x"), 403, "no", OPTIONS)
+def test_a_token_of_the_public_tenant_is_one_of_an_unknown_tenant() -> None:
+    public = shared(OPTIONS)[0]
 
-    assert all(not route.response_headers_to_add for route in routes(table).values())
+    for path in ("/api", "/ws"):
+        refusal = guards(public)[path]
+        assert refusal.match is not None
+        assert refusal.match.dynamic_metadata == [is_present("iss")]
+        assert text(refusal) == (403, "the tenant is unknown")
+        assert text(routes(public)[path]) == (401, "a token is required")
+
+
+@pytest.mark.parametrize(
+    ("hides", "told"), [(False, "the tenant is suspended"), (True, "the tenant is unknown or suspended")]
+)
+def test_a_suspended_tenant_is_told_so_unless_that_is_hidden(hides: bool, told: str) -> None:
+    suspended = shared(edge_options(tenants=TenantOptions(hides_suspended=hides)))[1]
+
+    assert text(routes(suspended)["/api"]) == (403, told)
 
 
 def test_everything_else_goes_to_the_web_client_if_there_is_one() -> None:
@@ -106,6 +149,24 @@ def test_everything_else_goes_to_the_web_client_if_there_is_one() -> None:
     ("mode", "looked_at"), [(CellBound.ENFORCE, True), (CellBound.MONITOR, True), (CellBound.OFF, False)]
 )
 def test_tokens_cells_are_looked_at_unless_that_is_off(mode: CellBound, looked_at: bool) -> None:
-    (host,) = of_cell(cell(), edge_options(cell_bound=mode)).virtual_hosts
+    held = guards(of_cell(cell(), edge_options(cell_bound=mode)))
 
-    assert list(host.typed_per_filter_config) == ([RBAC_FILTER] if looked_at else [])
+    assert list(held) == (["/api", "/ws"] if looked_at else [])
+
+
+def test_a_grace_has_a_table_of_its_own_that_knows_both_cells() -> None:
+    table = of_cell(cell(), OPTIONS, previous=CellId("cell-old"))
+
+    assert (table.name, table.virtual_hosts[0].name) == (f"{SHARED}/cell-old", SHARED)
+    for guard in guards(table).values():
+        assert guard.match is not None
+        named = [each.string_match.exact for each in guard.match.headers if each.string_match]
+        assert named == [SHARED, "cell-old"]
+    assert routes(table) == routes(of_cell(cell(), OPTIONS))
+
+
+def text(route: Route) -> tuple[int, str | None]:
+    """What a route itself answers."""
+    assert route.direct_response is not None
+    assert route.direct_response.body is not None
+    return route.direct_response.status, route.direct_response.body.inline_string

@@ -1,13 +1,19 @@
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
 import pytest
 from envoy_data_plane.envoy.config.route.v3 import ScopedRouteConfiguration
 
-from tests.support.edge import SHARED, tenant
+from tests.support.edge import SHARED, edge_options, tenant
+from xds.model import TenantState
 from xds.names import ResourceName, TypeUrl
 from xds.snapshot import Ref, Resource
-from xds.translate import Problem
+from xds.translate import Problem, TenantOptions
 from xds.translate.tenants import TenantTranslator
 
-TRANSLATOR = TenantTranslator({SHARED})
+OPTIONS = edge_options(tenants=TenantOptions(grace=timedelta(seconds=10)))
+TRANSLATOR = TenantTranslator({SHARED}, OPTIONS, now=100.0)
 
 
 def scope_of(outcome: Resource | Problem) -> tuple[str, str, list[str]]:
@@ -25,6 +31,33 @@ def test_a_tenant_goes_by_its_cells_route_table() -> None:
 def test_a_suspended_tenant_is_refused_wherever_it_lives() -> None:
     for cell_id in (SHARED, "cell-gone"):
         assert scope_of(TRANSLATOR.translate(tenant("acme", cell_id, suspended=True)))[1] == "suspended"
+
+
+def test_a_moving_tenant_is_served_like_an_active_one() -> None:
+    moving = replace(tenant("acme"), state=TenantState.MOVING)
+
+    assert scope_of(TRANSLATOR.translate(moving)) == ("acme", SHARED, ["acme"])
+
+
+def test_a_tenant_in_its_grace_goes_by_a_table_that_knows_both_cells() -> None:
+    arrived = tenant("acme", came_from="cell-old", at=95.0)
+
+    assert scope_of(TRANSLATOR.translate(arrived))[1] == f"{SHARED}/cell-old"
+
+
+@pytest.mark.parametrize(
+    "came",
+    [{"came_from": "cell-old", "at": 90.0}, {"came_from": SHARED, "at": 95.0}, {"came_from": "public", "at": 95}],
+)
+def test_no_grace_that_is_over_or_from_nowhere(came: dict[str, Any]) -> None:
+    assert scope_of(TRANSLATOR.translate(tenant("acme", **came)))[1] == SHARED
+
+
+def test_a_grace_opens_no_door_that_is_shut() -> None:
+    came: dict[str, Any] = {"came_from": "cell-old", "at": 95.0}
+
+    assert scope_of(TRANSLATOR.translate(tenant("acme", suspended=True, **came)))[1] == "suspended"
+    assert scope_of(TRANSLATOR.translate(tenant("acme", "cell-gone", **came)))[1] == "unavailable"
 
 
 def test_a_tenant_of_a_cell_that_could_not_be_translated_is_told_so() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.golden.cases import CASES, digest, proxyless, translated
 from tests.support.edge import (
     GROUP,
+    INTERNAL,
     ISSUER,
     SHARED,
     cell,
@@ -26,7 +27,7 @@ from tests.support.edge import (
     topologies,
     topology,
 )
-from tests.support.translations import EMPTY, GRPC, OPTIONS, full, shuffled
+from tests.support.translations import EMPTY, GRPC, NOW, OPTIONS, full, shuffled
 from xds.model import Cell, CellState, Changes, Tenant, Topology, UpstreamProtocol
 from xds.names import CellId, NodeGroup, ResourceName, Revision, TypeUrl
 from xds.snapshot import Ref, Resource, dangling
@@ -69,7 +70,7 @@ def test_any_topology_is_translated_and_nothing_in_it_dangles(of: Topology) -> N
 def test_translating_a_difference_equals_translating_everything(before: Topology, after: Topology) -> None:
     after = replace(after, revision=Revision(2))
 
-    assert same(retranslate(full(before), before.changes_to(after)), full(after))
+    assert same(retranslate(full(before), before.changes_to(after), now=NOW), full(after))
 
 
 @given(st.lists(topologies(), min_size=3, max_size=4))
@@ -77,9 +78,18 @@ def test_translating_a_difference_equals_translating_everything(before: Topology
 def test_a_chain_of_differences_equals_translating_the_last(steps: list[Topology]) -> None:
     translation = full(steps[0])
     for before, after in pairwise(steps):
-        translation = retranslate(translation, before.changes_to(after))
+        translation = retranslate(translation, before.changes_to(after), now=NOW)
 
     assert same(translation, full(steps[-1]))
+
+
+@given(topologies())
+@PROPERTY
+def test_when_every_grace_is_over_all_is_as_if_there_had_been_none(of: Topology) -> None:
+    later = NOW + 10_000
+    restated = Changes(revision=of.revision, tenants=dict(of.tenants))
+
+    assert same(retranslate(full(of), restated, now=later), retranslate(EMPTY, EMPTY.topology.changes_to(of)))
 
 
 @given(topologies(), st.integers())
@@ -92,12 +102,15 @@ def test_the_order_of_cells_and_tenants_makes_no_difference(of: Topology, seed: 
 @PROPERTY
 def test_a_changed_cell_leaves_every_other_cells_resources_alone(of: Topology, changed: Cell) -> None:
     before = full(of)
-    after = retranslate(before, Changes(revision=Revision(2), cells={changed.id: changed}))
+    after = retranslate(before, Changes(revision=Revision(2), cells={changed.id: changed}), now=NOW)
 
     own = {changed.id, f"{changed.id}-api", f"-/{changed.id}"}
     tenants_of_it = {each.id for each in of.tenants.values() if each.cell == changed.id}
     held, now = everything(before), everything(after)
-    others = {key for key in held.keys() | now.keys() if key[1] not in own | tenants_of_it}
+    graces = (f"{changed.id}/", f"-/{changed.id}/")
+    others = {
+        key for key in held.keys() | now.keys() if key[1] not in own | tenants_of_it and not key[1].startswith(graces)
+    }
     assert all(held[key] is now[key] for key in others)
 
 
@@ -105,10 +118,13 @@ def test_a_changed_cell_leaves_every_other_cells_resources_alone(of: Topology, c
 @PROPERTY
 def test_a_changed_tenant_touches_its_own_scope_and_nothing_else(of: Topology, changed: Tenant) -> None:
     before = full(of)
-    after = retranslate(before, Changes(revision=Revision(2), tenants={changed.id: changed}))
+    after = retranslate(before, Changes(revision=Revision(2), tenants={changed.id: changed}), now=NOW)
 
     held, now = everything(before), everything(after)
-    others = (held.keys() | now.keys()) - {(TypeUrl.SCOPE, changed.id)}
+    graces = before.graces.keys() ^ after.graces.keys()
+    own: set[tuple[str, str]] = {(TypeUrl.SCOPE, changed.id)}
+    own |= {(TypeUrl.ROUTE, name) for name in graces} | {(TypeUrl.SCOPE, f"-/{name}") for name in graces}
+    others = (held.keys() | now.keys()) - own
     assert all(held[key] is now[key] for key in others)
     assert after.listeners is before.listeners
 
@@ -134,6 +150,39 @@ def test_nothing_dangles_in_a_golden_case(case: str) -> None:
 
 
 # Examples
+
+
+def test_a_grace_has_a_table_for_as_long_as_somebody_needs_it() -> None:
+    old, new = cell("cell-old"), cell()
+    arrived = [tenant(name, came_from="cell-old", at=at) for name, at in (("acme", 95.0), ("globex", 99.0))]
+    of = topology(old, new, *arrived)
+    both, name, anchor = full(of), ResourceName(f"{SHARED}/cell-old"), ResourceName(f"-/{SHARED}/cell-old")
+    one = retranslate(both, Changes(revision=Revision(2), tenants={arrived[0].id: arrived[0]}), now=106.0)
+    none = retranslate(one, Changes(revision=Revision(2), tenants={arrived[1].id: arrived[1]}), now=110.0)
+
+    assert [dict(each.graces) for each in (both, one, none)] == [{name: 2}, {name: 1}, {}]
+    for translation, held in ((both, True), (one, True), (none, False)):
+        assert (name in translation.shared[TypeUrl.ROUTE]) is held
+        assert (anchor in translation.shared[TypeUrl.SCOPE]) is held
+    assert one.shared[TypeUrl.ROUTE] is both.shared[TypeUrl.ROUTE]
+
+
+def test_a_graces_table_follows_its_cell() -> None:
+    before = full(topology(cell("cell-old"), cell(), tenant(came_from="cell-old", at=95.0)))
+    retired = cell(state=CellState.RETIRED)
+    after = retranslate(before, Changes(revision=Revision(2), cells={SHARED: retired}), now=NOW)
+
+    table = after.shared[TypeUrl.ROUTE].get(ResourceName(f"{SHARED}/cell-old"))
+    assert table is not None
+    assert b"not in service" in table.body
+    assert table.needs == before.shared[TypeUrl.ROUTE].get(ResourceName("public")).needs  # type: ignore[union-attr]
+
+
+def test_without_the_time_there_is_no_grace() -> None:
+    of = topology(cell("cell-old"), cell(), tenant(came_from="cell-old", at=95.0))
+
+    assert translate(of, OPTIONS).graces == {}
+    assert translate(of, OPTIONS, now=NOW).graces.keys() == {f"{SHARED}/cell-old"}
 
 
 def test_unchanged_is_the_very_same_translation_of_every_table() -> None:
@@ -246,6 +295,22 @@ def test_node_groups_differ_in_their_listeners_only() -> None:
     edge, canary = snapshots[GROUP], snapshots[NodeGroup("canary")]
     assert {url for url in edge.tables if edge.tables[url] is not canary.tables[url]} == {TypeUrl.LISTENER}
     assert (edge.number, edge.revision, canary.group) == (7, 1, "canary")
+
+
+def test_callers_inside_have_a_table_of_all_cells_that_follows_them_and_no_tenant() -> None:
+    options = edge_options(internal=INTERNAL)
+    empty = translate(topology(), options)
+    before = retranslate(empty, Changes(revision=Revision(1), cells={SHARED: cell(), CellId("cell-b"): cell("cell-b")}))
+    moved = retranslate(before, Changes(revision=Revision(2), tenants={tenant().id: tenant()}))
+    retired = cell("cell-b", state=CellState.RETIRED)
+    after = retranslate(moved, Changes(revision=Revision(3), cells={retired.id: retired}))
+
+    tables = [each.shared[TypeUrl.ROUTE].get(ResourceName("internal")) for each in (empty, before, moved, after)]
+    needs = [[ref.name for ref in table.needs] for table in tables if table is not None]
+    assert needs == [[], ["cell-b-api", f"{SHARED}-api"], ["cell-b-api", f"{SHARED}-api"], [f"{SHARED}-api"]]
+    assert tables[2] is tables[1]
+    assert sorted(after.listeners[GROUP]) == ["edge", "internal"]
+    assert all(dangling(snapshot) == () for snapshot in after.snapshots(1).values())
 
 
 def test_grpc_clients_have_a_snapshot_of_their_own_and_envoys_none_of_it() -> None:

@@ -1,0 +1,146 @@
+"""Where a tenant goes, in words."""
+
+import pytest
+
+from tests.support.edge import GROUP, cell, edge_options, endpoint, tenant, topology
+from xds.model import CellState, TenantState
+from xds.names import NodeId, ResourceName, TenantId, TypeUrl
+from xds.operations.resolving import EnvoyStanding, Resolution, needed_by, resolve, resolve_token
+from xds.settings import CbaMode
+from xds.tokens import Reason, Refused, Verified
+from xds.translate import translate
+
+ACME = TenantId("acme")
+PUBLISHED = translate(
+    topology(
+        cell("cell-a", endpoints=(endpoint("10.0.0.1:80", zone="x"), endpoint("10.0.0.2:80"), endpoint("10.0.0.3:80"))),
+        cell("cell-down", state=CellState.PROVISIONING),
+        cell("Cell-X"),
+        tenant("acme", "cell-a"),
+        tenant("globex", "cell-a", suspended=True),
+        tenant("down", "cell-down"),
+        tenant("lost", "cell-gone"),
+        tenant("two words", "cell-a"),
+        revision=7,
+    ),
+    edge_options(),
+)
+
+
+def envoy(name: str, progress: str) -> EnvoyStanding:
+    return EnvoyStanding(node_id=NodeId(name), group=GROUP, progress=progress)
+
+
+def resolved(name: str, *envoys: EnvoyStanding) -> Resolution:
+    return resolve(PUBLISHED, 3, TenantId(name), envoys)
+
+
+def test_a_tenant_is_resolved_to_its_cell_table_and_endpoints() -> None:
+    resolution = resolved("acme")
+    assert resolution.found
+    assert (resolution.state, resolution.route_table) == (TenantState.ACTIVE, "cell-a")
+    assert (resolution.revision, resolution.snapshot) == (7, 3)
+    assert resolution.cell is not None
+    assert (resolution.cell.id, resolution.cell.state, resolution.cell.endpoints) == ("cell-a", CellState.ACTIVE, 3)
+    assert resolution.cell.zones == (("", 2), ("x", 1))
+    assert resolution.why == (
+        "The registry has tenant acme in cell-a, active.",
+        "cell-a is active and takes traffic, so its requests go to one of 3 endpoints.",
+        "Its scope names the route table 'cell-a', since revision 7 or before.",
+        "No Envoy is connected to this replica, so none is known to follow.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "words"),
+    [
+        ("globex", "suspended", "The tenant is suspended, so its requests are refused, whatever its cell."),
+        ("down", "cell-down", "cell-down is provisioning and takes no traffic, so its requests get a 503."),
+        ("lost", "unavailable", "There is no cell cell-gone that Envoys can be told of, so its requests get a 503."),
+    ],
+)
+def test_what_stands_in_the_way_is_said(name: str, table: str, words: str) -> None:
+    resolution = resolved(name)
+    assert resolution.route_table == table
+    assert words in resolution.why
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("nobody", "The registry has no tenant nobody."),
+        ("-", "The registry has no tenant -."),
+        ("-/cell-a", "The registry has no tenant -/cell-a."),
+        ("two words", "Tenant two words is left out: the id can't be a header's value; the tenant is left out."),
+    ],
+)
+def test_a_tenant_that_the_edge_does_not_know_is_not_found(name: str, words: str) -> None:
+    resolution = resolved(name)
+    assert not resolution.found
+    assert resolution.cell is None
+    assert resolution.why == (words, "The edge answers its requests with 403: the tenant is unknown.")
+
+
+def test_what_a_tenant_needs_is_its_scope_and_its_table() -> None:
+    assert needed_by(PUBLISHED, ACME) == (
+        (TypeUrl.SCOPE, ResourceName("acme")),
+        (TypeUrl.ROUTE, ResourceName("cell-a")),
+    )
+    assert needed_by(PUBLISHED, TenantId("nobody")) == ()
+
+
+def test_which_envoys_follow_is_said_and_who_does_not_is_named() -> None:
+    assert resolved("acme", envoy("a", "acked")).why[-1] == "All 1 connected Envoys have acknowledged it."
+    behind = resolved("acme", envoy("a", "acked"), envoy("b", "nacked"), *(envoy(f"c{n}", "sent") for n in range(6)))
+    assert behind.why[-1] == (
+        "1 of 8 connected Envoys have acknowledged it; not yet: b (nacked), c0 (sent), c1 (sent), c2 (sent),"
+        " c3 (sent) and 2 more."
+    )
+
+
+def by_token(outcome: Verified | Refused, bound: CbaMode = CbaMode.ENFORCE) -> Resolution:
+    resolution = resolve_token(outcome, bound, lambda tenant_id: resolve(PUBLISHED, 3, tenant_id))
+    assert resolution is not None
+    return resolution
+
+
+def verified(name: str = "acme", claimed: str | None = None) -> Verified:
+    return Verified(issuer="https://idp", claims={}, tenant=name, cell=claimed)
+
+
+def test_a_token_is_resolved_by_its_tenant() -> None:
+    resolution = by_token(verified())
+    assert resolution.found
+    assert resolution.why[0] == "The token is good, and https://idp says that it is tenant acme's."
+    assert resolution.why[1:] == resolved("acme").why
+
+
+@pytest.mark.parametrize(
+    ("claimed", "bound", "words"),
+    [
+        ("cell-a", CbaMode.ENFORCE, "It is bound to cell-a, where the tenant lives."),
+        ("cell-b", CbaMode.ENFORCE, "with CBA_MODE=enforce the edge answers 403."),
+        ("cell-b", CbaMode.MONITOR, "with CBA_MODE=monitor the edge counts that, and lets it through."),
+        ("cell-b", CbaMode.OFF, "with CBA_MODE=off the edge does not look at that."),
+        ("", CbaMode.ENFORCE, "It is bound to what is no cell's id, and the tenant lives in cell-a"),
+    ],
+)
+def test_what_a_token_is_bound_to_is_said(claimed: str, bound: CbaMode, words: str) -> None:
+    assert words in by_token(verified(claimed=claimed), bound).why[1]
+
+
+@pytest.mark.parametrize(("reason", "status"), [(Reason.EXPIRED, 401), (Reason.AUDIENCE, 403)])
+def test_a_token_that_does_not_hold_goes_nowhere(reason: Reason, status: int) -> None:
+    resolution = by_token(Refused(reason))
+    assert (resolution.found, resolution.tenant) == (False, "")
+    assert resolution.why == (f"The edge answers {status}: {reason}.",)
+
+
+def test_a_token_without_a_tenant_goes_nowhere() -> None:
+    resolution = by_token(verified(""))
+    assert not resolution.found
+    assert "names no tenant" in resolution.why[0]
+
+
+def test_before_the_first_snapshot_there_is_no_answer() -> None:
+    assert resolve_token(verified(), CbaMode.ENFORCE, lambda _tenant: None) is None

@@ -1,0 +1,192 @@
+"""Who may ask the HTTP side what, and what is answered there: builds it from the settings and the running parts.
+
+A part of the composition root, apart from it because it grows by itself. Nothing is decided here.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from aiohttp import web
+
+from xds.errors import KeysUnavailable, SettingsError
+from xds.http import Gate, RateLimiter, ResolveFace, TokenFace, TokenLimits, build_app
+from xds.names import CellId, TenantId
+from xds.operations.exchanging import Denied, Granted, exchange
+from xds.operations.operators import RoleNames
+from xds.operations.resolving import Resolution, needed_by, resolve, resolve_token
+from xds.operations.status import SystemStatus
+from xds.operations.validating import Validation, validate
+from xds.publish import Publisher
+from xds.registry import PostgresRegistry
+from xds.server import Fleet
+from xds.settings import Settings
+from xds.telemetry import Metrics
+from xds.tokens import Issuer, Signer, SigningKey, TrustedIssuer, Verifier, read_signing_key
+from xds.tokens.claims import claim_name
+from xds.tokens.keeping import Keys
+
+_LOOKUPS = 2
+"""Keys looked up at once: whoever asks for tokens leaves connections to the registry for the publisher."""
+
+
+def own_issuer(settings: Settings, issuers: Sequence[Issuer]) -> Signer | None:
+    """What signs our own tokens, and what the edge must trust for them (`.issuer`); None without a signing key.
+
+    Raises `SettingsError`, which quotes no key.
+    """
+    if not settings.xds_signing_key_files:
+        return None
+    return Signer(
+        [_read_key(file) for file in settings.xds_signing_key_files],
+        issuer=settings.token_issuer,
+        audiences=settings.auth_audience or tuple(dict.fromkeys(each for idp in issuers for each in idp.audiences)),
+        life_seconds=settings.token_life_seconds,
+        tenant_claim=settings.auth_tenant_claim,
+        cell_claim=settings.auth_cell_claim,
+        clock_skew_seconds=settings.auth_clock_skew_seconds,
+    )
+
+
+def _read_key(file: Path) -> SigningKey:
+    try:
+        return read_signing_key(file.read_bytes())
+    except OSError as error:
+        raise SettingsError((f"XDS_SIGNING_KEY_FILES: cannot read {file}: {error.strerror}",)) from None
+    except ValueError as error:
+        raise SettingsError((f"XDS_SIGNING_KEY_FILES: {file}: {error}",)) from None
+
+
+class Credentials:
+    """Whose tokens are taken: the identity providers, whose keys change, and who signs our own.
+
+    Fulfils `xds.publish.Keys`, and has the HTTP side follow the same changes.
+    """
+
+    def __init__(self, issuers: Sequence[Issuer], keys: Keys, signer: Signer | None, skew_seconds: int) -> None:
+        self.keys = keys
+        self.signer = signer
+        self.changed: Callable[[], None] = lambda: None
+        """Called when the keys may have changed."""
+        self._issuers = issuers
+        self._skew = skew_seconds
+
+    def jwks(self) -> Mapping[str, str]:
+        """Each identity provider's keys; raises `KeysUnavailable` as long as one has none."""
+        return self.keys.jwks()
+
+    async def watch(self, wake: Callable[[], None]) -> None:
+        """Keep the keys fresh, and call `wake` when they may have changed, until cancelled."""
+
+        def follow() -> None:
+            self.changed()
+            wake()
+
+        await self.keys.watch(follow)
+
+    def trusted(self) -> tuple[TrustedIssuer, ...]:
+        """The identity providers as the verifier wants them; none before all of their keys are known."""
+        try:
+            jwks = self.keys.jwks()
+        except KeysUnavailable:
+            return ()
+        return tuple(
+            TrustedIssuer(
+                issuer=each.issuer,
+                audiences=each.audiences,
+                jwks=jwks[each.issuer],
+                tenant_claim=claim_name(each.tenant_claim),
+                cell_claim=claim_name(each.cell_claim),
+                clock_skew_seconds=self._skew,
+            )
+            for each in self._issuers
+        )
+
+
+class Access:
+    """The questions of the HTTP side, put to the parts that know."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        credentials: Credentials,
+        registry: PostgresRegistry,
+        publisher: Publisher,
+        fleet: Fleet,
+    ) -> None:
+        self._settings = settings
+        self._credentials = credentials
+        self._signer = signer = credentials.signer
+        self._registry = registry
+        self._publisher = publisher
+        self._fleet = fleet
+        self._ours = () if signer is None else (signer.issuer,)
+        self._turns = asyncio.Semaphore(_LOOKUPS)
+        # Not ours: whoever has an API key is a tenant's program, and never an operator.
+        self._operators = Verifier(())
+        self._everybody = Verifier(self._ours)
+        self._follow()
+        credentials.changed = self._follow
+
+    def _follow(self) -> None:
+        """Go by the identity providers' present keys."""
+        idps = self._credentials.trusted()
+        self._operators.trust(idps)
+        self._everybody.trust((*idps, *self._ours))
+
+    def build_app(self, status: Callable[[], SystemStatus], metrics: Metrics) -> web.Application:
+        """The HTTP side."""
+        tokens = TokenFace(
+            validate=self._validate,
+            limits=self._limits(),
+            metrics=metrics,
+            exchange=None if self._signer is None else self._exchange,
+            jwks="" if self._signer is None else self._signer.jwks,
+        )
+        resolving = ResolveFace(by_tenant=self._resolve, by_token=self._resolve_token)
+        return build_app(status, metrics, gate=self._gate(), routes=[*tokens.routes(), *resolving.routes()])
+
+    def _gate(self) -> Gate:
+        settings = self._settings
+        return Gate(
+            mode=settings.http_auth,
+            verifier=self._operators,
+            roles=RoleNames(
+                claim=settings.auth_operator_claim, read=settings.auth_read_role, operate=settings.auth_operate_role
+            ),
+            is_metrics_open=settings.metrics_public,
+        )
+
+    def _limits(self) -> TokenLimits:
+        a_minute, a_second = self._settings.token_requests_per_minute, self._settings.validations_per_second
+        return TokenLimits(
+            exchanges=RateLimiter(a_minute / 60, a_minute),
+            by_key=RateLimiter(a_minute / 60, a_minute),
+            validations=RateLimiter(a_second, a_second),
+        )
+
+    async def _exchange(self, key: str, is_bound: bool) -> Granted | Denied | None:
+        published, signer = self._publisher.published, self._signer
+        if published is None or signer is None:
+            return None
+        keys, topology = self._registry.api_keys, published.topology
+        async with self._turns:
+            return await exchange(keys, signer, topology, key, bind_cell=is_bound, now=time.time())
+
+    def _validate(self, token: str, cell: CellId) -> Validation | None:
+        published, bound = self._publisher.published, self._settings.cba_mode
+        if published is None:
+            return None
+        return validate(self._everybody, published.topology, bound, token=token, cell=cell, now=time.time())
+
+    def _resolve(self, tenant: TenantId) -> Resolution | None:
+        published = self._publisher.published
+        if published is None:
+            return None
+        envoys = self._fleet.standings(needed_by(published, tenant))
+        return resolve(published, self._publisher.status.snapshot, tenant, envoys)
+
+    def _resolve_token(self, token: str) -> Resolution | None:
+        outcome = self._everybody.verify(token, time.time())
+        return resolve_token(outcome, self._settings.cba_mode, self._resolve)

@@ -1,0 +1,162 @@
+"""Where a tenant's requests go, and why, in words for an operator.
+
+Pure: told of what is published, not of what may be published next. Must not know how the Envoys are reached.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from xds.model import Cell, CellState, TenantState
+from xds.names import CellId, NodeGroup, NodeId, ResourceName, TenantId, TypeUrl
+from xds.settings import CbaMode
+from xds.tokens import Reason, Refused, Verified
+from xds.translate import Translation
+from xds.translate.naming import tenant_scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvoyStanding:
+    """How far one Envoy has come with the resources that a tenant's requests need.
+
+    `progress` is what holds for all of them: acked, or else nacked, sent or not_sent.
+    """
+
+    node_id: NodeId
+    group: NodeGroup
+    progress: str
+
+    @property
+    def has_acknowledged(self) -> bool:
+        """Whether it routes the tenant as is published."""
+        return self.progress == "acked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedCell:
+    """The cell that a tenant is in; `state` is None if the registry has no such cell, or it can't be translated."""
+
+    id: CellId
+    state: CellState | None
+    endpoints: int
+    zones: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """The answer; where `found` is false there is no tenant, and only `why` and the revision say something."""
+
+    tenant: TenantId
+    found: bool
+    revision: int
+    snapshot: int
+    why: tuple[str, ...]
+    state: TenantState | None = None
+    cell: ResolvedCell | None = None
+    route_table: str = ""
+    envoys: tuple[EnvoyStanding, ...] = ()
+
+
+def needed_by(published: Translation, tenant: TenantId) -> tuple[tuple[TypeUrl, ResourceName], ...]:
+    """The resources that decide about a tenant's requests: its scope, and the route table which that names."""
+    name = tenant_scope(tenant)
+    scope = published.shared[TypeUrl.SCOPE].get(name)
+    if scope is None:
+        return ()
+    return ((TypeUrl.SCOPE, name), *((TypeUrl(ref.type_url), ref.name) for ref in scope.refs))
+
+
+def resolve(
+    published: Translation, snapshot: int, tenant_id: TenantId, envoys: Iterable[EnvoyStanding] = ()
+) -> Resolution:
+    """Where `tenant_id` goes by what is published; `envoys` are those that are connected."""
+    topology = published.topology
+    tenant = topology.tenants.get(tenant_id)
+    needed = needed_by(published, tenant_id)
+    if tenant is None or not needed:
+        why = (_absence(published, tenant_id), "The edge answers its requests with 403: the tenant is unknown.")
+        return Resolution(tenant=tenant_id, found=False, revision=topology.revision, snapshot=snapshot, why=why)
+    cell = topology.cells.get(tenant.cell)
+    table = next((name for type_url, name in needed if type_url is TypeUrl.ROUTE), ResourceName(""))
+    standings = tuple(envoys)
+    return Resolution(
+        tenant=tenant_id,
+        found=True,
+        revision=topology.revision,
+        snapshot=snapshot,
+        state=tenant.state,
+        cell=_resolved(tenant.cell, cell),
+        route_table=table,
+        envoys=standings,
+        why=(
+            f"The registry has tenant {tenant_id} in {tenant.cell}, {tenant.state}.",
+            _traffic(tenant.state, tenant.cell, cell),
+            f"Its scope names the route table {table!r}, since revision {topology.revision} or before.",
+            _agreement(standings),
+        ),
+    )
+
+
+def resolve_token(
+    outcome: Verified | Refused, bound: CbaMode, resolve_tenant: Callable[[TenantId], Resolution | None]
+) -> Resolution | None:
+    """Where a request with a token goes: what the token says, then what becomes of its tenant."""
+    resolution = resolve_tenant(TenantId(outcome.tenant if isinstance(outcome, Verified) else ""))
+    if resolution is None:
+        return None
+    if isinstance(outcome, Refused):
+        status = 403 if outcome.reason is Reason.AUDIENCE else 401
+        return replace(resolution, why=(f"The edge answers {status}: {outcome.reason}.",))
+    if not outcome.tenant:
+        why = f"The token is good, but {outcome.issuer} names no tenant in it: the edge lets it in to no cell."
+        return replace(resolution, why=(why,))
+    said = f"The token is good, and {outcome.issuer} says that it is tenant {outcome.tenant}'s."
+    return replace(resolution, why=(said, *_binding(outcome.cell, resolution, bound), *resolution.why))
+
+
+def _binding(claimed: str | None, resolution: Resolution, bound: CbaMode) -> tuple[str, ...]:
+    if claimed is None or resolution.cell is None:
+        return ()
+    if claimed == resolution.cell.id:
+        return (f"It is bound to {claimed}, where the tenant lives.",)
+    outcome = {
+        CbaMode.ENFORCE: "the edge answers 403",
+        CbaMode.MONITOR: "the edge counts that, and lets it through",
+        CbaMode.OFF: "the edge does not look at that",
+    }[bound]
+    place = claimed or "what is no cell's id"
+    return (f"It is bound to {place}, and the tenant lives in {resolution.cell.id}: with CBA_MODE={bound} {outcome}.",)
+
+
+def _absence(published: Translation, tenant: TenantId) -> str:
+    problem = published.tenant_problems.get(tenant)
+    return f"Tenant {tenant} is left out: {problem.text}." if problem else f"The registry has no tenant {tenant}."
+
+
+def _resolved(cell_id: CellId, cell: Cell | None) -> ResolvedCell:
+    held = cell.endpoints if cell else ()
+    zones = sorted({endpoint.zone for endpoint in held})
+    counts = tuple((zone, sum(endpoint.zone == zone for endpoint in held)) for zone in zones)
+    return ResolvedCell(id=cell_id, state=cell.state if cell else None, endpoints=len(held), zones=counts)
+
+
+def _traffic(state: TenantState, cell_id: CellId, cell: Cell | None) -> str:
+    if state is not TenantState.ACTIVE:
+        return f"The tenant is {state}, so its requests are refused, whatever its cell."
+    if cell is None:
+        return f"There is no cell {cell_id} that Envoys can be told of, so its requests get a 503."
+    if not cell.state.takes_traffic:
+        return f"{cell_id} is {cell.state} and takes no traffic, so its requests get a 503."
+    return f"{cell_id} is {cell.state} and takes traffic, so its requests go to one of {len(cell.endpoints)} endpoints."
+
+
+def _agreement(envoys: tuple[EnvoyStanding, ...]) -> str:
+    if not envoys:
+        return "No Envoy is connected to this replica, so none is known to follow."
+    behind = [envoy for envoy in envoys if not envoy.has_acknowledged]
+    if not behind:
+        return f"All {len(envoys)} connected Envoys have acknowledged it."
+    named = ", ".join(f"{envoy.node_id} ({envoy.progress})" for envoy in behind[:5])
+    more = f" and {len(behind) - 5} more" if len(behind) > 5 else ""
+    return (
+        f"{len(envoys) - len(behind)} of {len(envoys)} connected Envoys have acknowledged it; not yet: {named}{more}."
+    )
