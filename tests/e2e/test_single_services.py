@@ -74,6 +74,9 @@ def _listener(resource: Resource, source: ConfigSource) -> Resource:
     assert settings.scoped_routes.scoped_rds is not None
     settings.scoped_routes.rds_config_source = source
     settings.scoped_routes.scoped_rds.scoped_rds_config_source = source
+    for each in settings.http_filters:
+        if each.config_discovery is not None:
+            each.config_discovery.config_source = source
     manager.typed_config = AnyMessage.pack(settings)
     return with_body(resource, bytes(content))
 

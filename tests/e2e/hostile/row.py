@@ -34,8 +34,8 @@ UNKNOWN_TENANT = SUSPENDED_TENANT = _is(403)
 NO_TENANT = _is(403)
 """The token is good, and its tenant claim is missing or empty."""
 
-PUBLIC_TENANT_CLAIMED = _is(401)
-CELL_MOVED = _is(403)
+PUBLIC_TENANT_CLAIMED = _is(403)
+CELL_MOVED = _is(401)
 CELL_NOT_IN_SERVICE = _is(503)
 OPERATORS_ONLY = _is(403)
 REDIRECTED = _is(307)
@@ -51,13 +51,13 @@ DECLINED = _is(426)
 REFUSES_CLAIMS_OF_NO_TEXT = True
 """Whether a tenant claim that is no text is refused even if what Envoy writes for it is a tenant's id."""
 
-SEEN_BY_CELLS = frozenset({"x-alphaswarm-tenant", "x-alphaswarm-cell"})
+SEEN_BY_CELLS = frozenset({"x-alphaswarm-tenant", "x-alphaswarm-cell", "x-alphaswarm-subject"})
 """The headers of ours that a cell gets; both must be right."""
 
 SEEN_OF_ENVOYS = frozenset({"x-envoy-external-address"})
 """The headers of Envoy's that any upstream gets."""
 
-TOLD_TO_CLIENTS: frozenset[str] = frozenset()
+TOLD_TO_CLIENTS = frozenset({"x-alphaswarm-reason"})
 """The internal headers that an answer of the edge's own may have."""
 
 
