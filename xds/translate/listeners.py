@@ -125,8 +125,9 @@ def _token_filters(auth: AuthOptions) -> Iterator[HttpFilter]:
     # purpose: until the first comes, the listener warms, and refuses.
     check = ExtensionConfigSource(config_source=over_ads(), type_urls=[pack(JwtAuthentication()).type_url])
     yield HttpFilter(name=JWT_FILTER, config_discovery=check)
-    yield HttpFilter(name=TENANT_FILTER, typed_config=pack(require_tenant(auth)))
+    # Next to the check: the one after it has the route chosen, and for /manage that must be the public tenant's.
     yield operators_filter()
+    yield HttpFilter(name=TENANT_FILTER, typed_config=pack(require_tenant(auth)))
     hidden = hide_tokens(auth)
     if hidden is not None:
         yield HttpFilter(name="envoy.filters.http.lua", typed_config=pack(hidden))

@@ -40,8 +40,8 @@ def test_it_listens_where_it_is_told() -> None:
 def test_tokens_are_checked_before_anything_is_decided_by_them() -> None:
     assert [(each.name, each.disabled) for each in manager().http_filters] == [
         ("envoy.filters.http.jwt_authn", False),
-        ("alphaswarm.tenant_claim", False),
         ("alphaswarm.operators", True),
+        ("alphaswarm.tenant_claim", False),
         ("alphaswarm.privacy", False),
         ("envoy.filters.http.router", False),
     ]
