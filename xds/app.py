@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from xds import __version__
 from xds.access import Access, Credentials, own_issuer
-from xds.errors import RegistryError
+from xds.errors import RegistryError, SettingsError
 from xds.http import HttpServer
 from xds.identities import Access as ChannelAccess
 from xds.names import NodeGroup, TenantId
@@ -64,7 +64,7 @@ def edge_options(settings: Settings, issuers: Sequence[IssuerOptions]) -> EdgeOp
         cluster=ClusterOptions(health_path=settings.cell_health_path),
         connection=ConnectionOptions(trusted_hops=settings.edge_trusted_hops),
         operators=OperatorOptions(
-            claim=settings.auth_operator_claim,
+            claim=_operator_claim(settings),
             role=settings.auth_operator_role,
             controller=settings.controller_upstream,
         ),
@@ -73,6 +73,13 @@ def edge_options(settings: Settings, issuers: Sequence[IssuerOptions]) -> EdgeOp
         ),
         internal=_internal_options(settings),
     )
+
+
+def _operator_claim(settings: Settings) -> tuple[str, ...]:
+    try:
+        return claim_path(settings.auth_operator_claim)
+    except ValueError as error:
+        raise SettingsError((f"AUTH_OPERATOR_CLAIM: {error}",)) from None
 
 
 def _internal_options(settings: Settings) -> InternalOptions | None:

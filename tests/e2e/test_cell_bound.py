@@ -16,7 +16,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 ELSEWHERE = "cell-dedicated-ent-us"
 TEXT = "cell moved, get a new token"
 
-NOT_HERE = (ELSEWHERE, "cell-gone", "CELL-SHARED-STD-LOCAL", "cell-shared-std-local ", "", 1, 0, True, False, None)
+NOT_HERE = (ELSEWHERE, "cell-gone", "CELL-SHARED-STD-LOCAL", "cell-shared-std-local ", " ", 1, 0, True, False)
 NO_STRINGS: tuple[object, ...] = (["cell-shared-std-local"], [], ["x"], {"cell-shared-std-local": 1}, {})
 
 PATHS = (
@@ -73,6 +73,36 @@ async def test_whatever_the_claim_is_but_the_cells_name_is_refused(stack: Stack,
         assert (await ask(port, "/api/x", token=token)).status == 401, edge
 
 
+@pytest.mark.parametrize("claim", ["", None, ...], ids=repr)
+async def test_a_claim_that_says_nothing_binds_to_nothing(stack: Stack, claim: object) -> None:
+    for port in stack.ports.edges.values():
+        reply = await ask(port, "/api/x", token=with_claims(stack.idp, cell=claim))
+        assert (reply.status, reply.body["cell"]) == (200, stack.placements["acme"])
+
+
+async def test_a_client_can_neither_bind_nor_free_a_token_and_no_cell_sees_the_claim(stack: Stack) -> None:
+    here, name = stack.placements["acme"], "x-alphaswarm-cell-claim"
+    for port in stack.ports.edges.values():
+        spoofs = (f"{name}: {here}", f"{name.upper()}: {ELSEWHERE}", f"{name}:")
+        head = ("GET /api/x HTTP/1.1", "host: edge", f"connection: close, {name}")
+        bound = stack.idp.mint("acme", cell=ELSEWHERE)
+        for said in ((), spoofs[:1], spoofs):
+            assert TEXT in await raw(port, *head, *said, f"authorization: Bearer {bound}")
+        for good in (stack.idp.mint("acme", cell=here), stack.idp.mint("acme")):
+            came = await raw(port, *head, *spoofs, f"authorization: Bearer {good}")
+            assert f'"cell": "{here}"' in came
+            assert name not in came.lower()
+
+
+async def test_two_tokens_are_none(stack: Stack) -> None:
+    tokens = [stack.idp.mint("acme", cell=cell) for cell in (stack.placements["acme"], ELSEWHERE)]
+    for port in stack.ports.edges.values():
+        for both in (tokens, tokens[::-1]):
+            lines = [f"authorization: Bearer {each}" for each in both]
+            came = await raw(port, "GET /api/x HTTP/1.1", "host: edge", "connection: close", *lines)
+            assert came.startswith("HTTP/1.1 401 ")
+
+
 @pytest.mark.parametrize("path", PATHS)
 async def test_no_way_to_write_a_path_gets_past(stack: Stack, path: str) -> None:
     bound, free = stack.idp.mint("acme", cell=ELSEWHERE), stack.idp.mint("acme")
@@ -127,6 +157,8 @@ async def test_monitored_they_pass_and_are_counted_by_cell(monitored: Stack) -> 
     hello, _ = await monitored.clients["edge-a"].echo("/ws/x", "ping", token=monitored.idp.mint("acme", cell=ELSEWHERE))
     assert hello.cell == here
     for token in (monitored.idp.mint("acme", cell=here), monitored.idp.mint("acme")):
-        assert (await ask(port, "/api/x", token=token)).status == 200
+        reply = await ask(port, "/api/x", token=token)
+        assert reply.status == 200
+        assert "x-alphaswarm-cell-claim" not in reply.body["headers"]
     name = f"vhost.{here}.route.bound_elsewhere.upstream_rq_total"
     assert (await monitored.envoys["edge-a"].stats("vhost")).get(name) == 3

@@ -12,14 +12,17 @@ from typing import Any, cast
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.e2e.conftest import Variant
-from tests.e2e.watching import Traffic, statusz, until
+from tests.e2e.watching import Traffic, execute, is_answered, statusz, until
 from tests.support.issuing import JwksEndpoint, jwks_endpoint
+from xds.demo.cell_api import make_app
 from xds.demo.client import EdgeClient
 from xds.demo.idp import AUDIENCE, IdentityProvider
 from xds.demo.plan import Plan
+from xds.demo.ports import LOOPBACK, free_port
 from xds.demo.stack import Stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -187,15 +190,45 @@ async def test_bad_tokens_are_refused(stack: Stack) -> None:
             assert (answer.status, answer.cell) == (status, ""), what
 
 
-@pytest.mark.parametrize(
-    "claim", [["acme"], {"a": "acme"}, 5, 1.5, True, None, "", ...], ids=lambda claim: json.dumps(claim, default=str)
-)
+NO_TEXTS = (["acme"], ["ab"], {"a": "acme"}, {"a": 12}, 5, 1.5, 0.3, 1e-7, 1e20, 2**60, True, False, None, "", ...)
+NAMESAKES = ("42", "WyJhYiJd", "eyJhIjoxMn0", "W10")
+"""A number that is itself; what Envoy makes of `["ab"]` and, but for the padding, of `{"a":12}` and `[]`."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def namesakes(system: tuple[Stack, JwksEndpoint]) -> None:
+    """Rows with ids that a claim could become, written past the commands' checks."""
+    stack, _ = system
+    rows = ", ".join(f"('{each}', 'cell-shared-std-local')" for each in NAMESAKES)
+    await execute(stack, f"INSERT INTO tenants (id, cell_id) VALUES {rows}")
+    await until(lambda: is_answered(stack, "42", 200, "cell-shared-std-local"), "they are translated")
+
+
+@pytest.mark.usefixtures("namesakes")
+@pytest.mark.parametrize("claim", NO_TEXTS, ids=lambda claim: json.dumps(claim, default=str))
 async def test_a_tenant_claim_that_is_no_text_is_nobodys(stack: Stack, claim: object) -> None:
     for edge in stack.clients:
         for path in ("/api/x", "/ws/x"):
-            answer = await stack.get(edge, path, token=stack.idp.mint("acme", tenant_id=claim))
-            assert (answer.status, answer.cell) == (403, "")
-            assert "access denied" in answer.text, "by the check, not by the want of such a tenant"
+            for sub in ("ann", ...):
+                answer = await stack.get(edge, path, token=stack.idp.mint("acme", tenant_id=claim, sub=sub))
+                assert (answer.status, answer.cell) == (403, ""), (path, sub)
+
+
+@pytest.mark.usefixtures("namesakes")
+async def test_a_number_is_the_tenant_that_it_looks_like(stack: Stack) -> None:
+    for edge in stack.clients:
+        for claim in (42, "42"):
+            answer = await stack.get(edge, "/api/x", token=stack.idp.mint("acme", tenant_id=claim))
+            assert (answer.status, answer.saw("x-alphaswarm-tenant")) == (200, "42")
+
+
+@pytest.mark.usefixtures("namesakes")
+async def test_a_tenant_that_a_list_would_name_is_left_out_and_told(stack: Stack) -> None:
+    problems = "\n".join((await statusz(stack))["snapshot"]["problems"])
+    for tenant in NAMESAKES[1:]:
+        assert f"tenant {tenant}: the id is reserved for claims that are no text" in problems
+        for edge in stack.clients:
+            assert (await stack.get(edge, "/api/x", token=stack.idp.mint(tenant))).status == 403
 
 
 async def test_headers_beyond_the_largest_token_are_refused(stack: Stack) -> None:
@@ -246,7 +279,12 @@ async def test_elsewhere_a_token_stands_in_the_header_only(stack: Stack) -> None
 
 
 async def test_without_a_token_a_request_is_the_anonymous_tenants_if_tokens_are_optional() -> None:
-    async with running("delta", AUTH_MODE="optional", AUTH_ANONYMOUS_TENANT="globex") as (stack, _):
+    port = free_port()
+    anonymous = {"AUTH_MODE": "optional", "AUTH_ANONYMOUS_TENANT": "globex"}
+    async with (
+        serving(make_app("controller"), port),
+        running("delta", **anonymous, CONTROLLER_UPSTREAM=f"{LOOPBACK}:{port}") as (stack, _),
+    ):
         for edge in stack.clients:
             assert (await stack.get(edge, "/manage/x")).status == 401
             nobody = await stack.get(edge, "/api/x", headers={"x-alphaswarm-tenant": "acme"})
@@ -255,7 +293,16 @@ async def test_without_a_token_a_request_is_the_anonymous_tenants_if_tokens_are_
             assert (acme.cell, acme.saw("x-alphaswarm-tenant")) == (stack.placements["acme"], "acme")
             for bad in ("a.b.c", stack.idp.mint("acme", forged=True), stack.idp.mint("acme", expires_in=-3600)):
                 assert (await stack.get(edge, "/api/x", token=bad)).status == 401
-            assert (await stack.get(edge, "/api/x", token=stack.idp.mint("acme", tenant_id=...))).status == 403
+            for sub in ("ann", ...):
+                for path in ("/api/x", "/ws/x"):
+                    nameless = stack.idp.mint("acme", tenant_id=..., sub=sub)
+                    assert (await stack.get(edge, path, token=nameless)).status == 403, "and not the anonymous one's"
+            assert acme.saw("x-alphaswarm-issuer") is acme.saw("x-alphaswarm-cell-claim") is None
+            for tenant, told in (("acme", "acme"), (..., None)):
+                operators = stack.idp.mint("acme", tenant_id=tenant, roles="operator")
+                answer = await stack.get(edge, "/manage/x", token=operators)
+                assert (answer.cell, answer.saw("x-alphaswarm-tenant")) == ("controller", told)
+            assert (await stack.get(edge, "/manage/x", token=stack.idp.mint("acme"))).status == 403
         assert json.loads((await stack.control_plane.ask("/readyz"))[1])["auth_mode"] == "optional"
         assert "AUTH_MODE=optional" in (await statusz(stack))["warnings"][0]
         assert '"server.warned"' in stack.control_plane.child.log.read_text()
@@ -293,6 +340,7 @@ async def test_each_issuer_has_its_own_keys_audience_and_claims(tmp_path_factory
                 "audiences": ["theirs"],
                 "jwks_url": endpoint.url,
                 "tenant_claim": f"/org/{CLAIM.replace('/', '~1')}",
+                "cell_claim": "home.cell",
             },
         ]
         (folder / "issuers.json").write_text(json.dumps(issuers))
@@ -305,6 +353,14 @@ async def test_each_issuer_has_its_own_keys_audience_and_claims(tmp_path_factory
             for edge in stack.clients:
                 assert (await stack.get(edge, "/api/x", token=mine.mint("acme"))).saw("x-alphaswarm-tenant") == "acme"
                 assert (await stack.get(edge, "/api/x", token=theirs)).saw("x-alphaswarm-tenant") == "globex"
+                for home, status in ((stack.placements["globex"], 200), ("cell-gone", 401)):
+                    bound = OTHER.mint("acme", audience="theirs", org={CLAIM: "globex"}, home={"cell": home})
+                    assert (await stack.get(edge, "/api/x", token=bound)).status == status, "by its own cell claim"
+                    mine_is_not = mine.mint("acme", home={"cell": home})
+                    assert (await stack.get(edge, "/api/x", token=mine_is_not)).status == 200
+                unbound = OTHER.mint("acme", audience="theirs", org={CLAIM: "globex"}, cell="cell-gone")
+                assert (await stack.get(edge, "/api/x", token=unbound)).status == 200, "it is the other's claim"
+                assert (await stack.get(edge, "/api/x", token=mine.mint("acme", cell="cell-gone"))).status == 401
                 crossed = OTHER.mint("acme", audience=AUDIENCE, issuer=mine.issuer)
                 assert (await stack.get(edge, "/api/x", token=crossed)).status == 401
                 assert (await stack.get(edge, "/api/x", token=OTHER.mint("acme"))).status == 403, "the other's audience"
@@ -319,6 +375,17 @@ async def test_each_issuer_has_its_own_keys_audience_and_claims(tmp_path_factory
                 )
 
             await until(is_followed, "a file that changes is followed")
+
+
+@asynccontextmanager
+async def serving(app: web.Application, port: int) -> AsyncIterator[None]:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, LOOPBACK, port).start()
+    try:
+        yield
+    finally:
+        await runner.cleanup()
 
 
 async def has_keys(stack: Stack, **counts: int) -> bool:

@@ -69,7 +69,7 @@ def test_every_setting_of_the_edge_reaches_the_translation() -> None:
     assert options.cluster.health_path == "/live"
     assert options.connection.trusted_hops == 1
     assert options.tenants == TenantOptions(hides_suspended=True, grace=timedelta(seconds=60))
-    assert options.operators == OperatorOptions(claim="aud", role="ops", controller=("controller", 81))
+    assert options.operators == OperatorOptions(claim=("aud",), role="ops", controller=("controller", 81))
     assert options.internal == InternalOptions(
         listeners={NodeGroup("b"): ("127.0.0.1", 3)},
         certificate_file="cert",
@@ -83,6 +83,14 @@ def test_every_setting_of_the_edge_reaches_the_translation() -> None:
 @pytest.mark.parametrize(("mode", "bound"), list(zip(CbaMode, CellBound, strict=True)))
 def test_each_cba_mode_has_its_meaning(mode: CbaMode, bound: CellBound) -> None:
     assert edge(settings(cba_mode=mode)).auth.cell_bound is bound
+
+
+def test_an_operators_claim_is_named_like_the_others() -> None:
+    assert edge(settings(auth_operator_claim="/https:~1~1x.example~1roles")).operators.claim == (
+        "https://x.example/roles",
+    )
+    with pytest.raises(SettingsError, match=r"^AUTH_OPERATOR_CLAIM: expected a claim's name"):
+        edge(settings(auth_operator_claim="a..b"))
 
 
 def test_an_edge_that_cannot_check_tokens_is_never_built() -> None:

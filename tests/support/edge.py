@@ -142,7 +142,7 @@ def contents(translation: Translation) -> dict[tuple[str, str], bytes]:
 # values are wrong, as a registry without its checks could hold them.
 
 _CELL_IDS = ("cell-a", "cell-b", "cell-c-d", "cell-", "Cell-x", "public")
-_TENANT_IDS = ("acme", "Beta.1", "g_h-i", "0", "-", "-/cell-a", "two words", "")
+_TENANT_IDS = ("acme", "Beta.1", "g_h-i", "0", "-", "-/cell-a", "two words", "", "true", "WyJhYiJd")
 _ADDRESSES = ("10.0.0.1", "10.0.0.2", "2001:db8::1", "api.example", "10.0.0.300", "no host")
 
 

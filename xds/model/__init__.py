@@ -6,6 +6,7 @@ Pure. Knows neither where a topology comes from nor what is made of it.
 from xds.model.apikey import ApiKey, KeyState
 from xds.model.cell import Cell, CellState, Endpoint, Tenancy, UpstreamProtocol
 from xds.model.tenant import Arrival, Tenant, TenantState
+from xds.model.tenantid import is_reserved, is_tenant_id
 from xds.model.topology import Changes, Topology
 
 __all__ = [
@@ -21,4 +22,6 @@ __all__ = [
     "TenantState",
     "Topology",
     "UpstreamProtocol",
+    "is_reserved",
+    "is_tenant_id",
 ]

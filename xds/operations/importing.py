@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from xds.errors import RequestError
-from xds.model import Cell, Tenant, TenantState
+from xds.model import Cell, Tenant, TenantState, is_tenant_id
 from xds.names import CellId, TenantId
 from xds.operations.store import Placement, Store
-from xds.operations.tenants import TENANT_ID_EXPECTED, is_tenant_id
+from xds.operations.tenants import TENANT_ID_EXPECTED
 
 HEADERS = (["tenant", "cell"], ["tenant", "cell", "state"])
 BATCH = 10_000

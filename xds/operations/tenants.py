@@ -3,18 +3,19 @@
 The rules are here: what an id may look like, and that only an active cell takes tenants. Knows no SQL.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xds.errors import Conflict, NotFound, RequestError
-from xds.model import Tenant, TenantState
+from xds.model import Tenant, TenantState, is_tenant_id
 from xds.names import CellId, TenantId
 from xds.operations.cells import accepting_cell
 from xds.operations.store import Store
 
-_TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-TENANT_ID_EXPECTED = "1 to 128 letters, digits, '.', '_', '-', beginning with a letter or digit"
+TENANT_ID_EXPECTED = (
+    "1 to 128 letters, digits, '.', '_', '-', beginning with a letter or digit, and nothing that a claim which is no"
+    " text could become"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,6 @@ class TenantStateChange:
     def is_change(self) -> bool:
         """Whether anything was written."""
         return self.was is not self.now
-
-
-def is_tenant_id(text: str) -> bool:
-    """Whether `text` can be a tenant's id: a plain header value, and not the reserved `-`."""
-    return _TENANT_ID.fullmatch(text) is not None
 
 
 async def list_tenants(

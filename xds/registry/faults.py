@@ -53,6 +53,10 @@ CONSTRAINTS: dict[str, tuple[type[RequestError], str]] = {
         RequestError,
         "a tenant id is 1 to 128 letters, digits, '.', '_' and '-', beginning with a letter or digit",
     ),
+    "tenants_id_no_claim": (
+        RequestError,
+        "a tenant id is not true, false or null, nor a number of more than 15 digits or with a fraction or exponent",
+    ),
     "tenants_cell_exists": (
         NotFound,
         "a tenant needs a cell that exists, and a cell stays as long as tenants live in it",

@@ -5,6 +5,7 @@ randomness of a new key.
 """
 
 from xds.tokens.apikey import digest, id_of, is_key, make_key, nobodys_digest
+from xds.tokens.claims import claim_path
 from xds.tokens.issuers import Issuer, read_issuers
 from xds.tokens.signing import Issued, Signer, SigningKey, read_signing_key
 from xds.tokens.verifier import Reason, Refused, TrustedIssuer, Verified, Verifier, find_claim
@@ -19,6 +20,7 @@ __all__ = [
     "TrustedIssuer",
     "Verified",
     "Verifier",
+    "claim_path",
     "digest",
     "find_claim",
     "id_of",

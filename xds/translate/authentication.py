@@ -5,6 +5,7 @@ before anything reads it.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from envoy_data_plane.envoy.config.common.mutation_rules.v3 import HeaderMutation, HeaderMutationRemoveOnMatch
 from envoy_data_plane.envoy.config.core.v3 import (
@@ -13,6 +14,7 @@ from envoy_data_plane.envoy.config.core.v3 import (
     HeaderValueOption,
     HeaderValueOptionHeaderAppendAction,
 )
+from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import HeaderMutationPerRoute, Mutations
 from envoy_data_plane.envoy.extensions.filters.http.jwt_authn.v3 import (
     JwtAuthentication,
     JwtCacheConfig,
@@ -26,10 +28,11 @@ from envoy_data_plane.envoy.extensions.http.early_header_mutation.header_mutatio
     HeaderMutation as EarlyHeaderMutation,
 )
 from envoy_data_plane.envoy.type.matcher.v3 import StringMatcher
-from envoy_data_plane.google.protobuf import Empty
+from envoy_data_plane.google.protobuf import Any, Empty
 
 from xds.names import PUBLIC_TENANT
 from xds.snapshot import field
+from xds.translate.messages import pack
 from xds.translate.naming import TOKEN_CHECK
 from xds.translate.options import AuthMode, AuthOptions, CellBound, IssuerOptions
 from xds.translate.places import HEADER, Place, places
@@ -42,18 +45,24 @@ TENANT_HEADER = "x-alphaswarm-tenant"
 CELL_HEADER = "x-alphaswarm-cell"
 SUBJECT_HEADER = "x-alphaswarm-subject"
 CELL_CLAIM_HEADER = "x-alphaswarm-cell-claim"
-"""The cell that a token is bound to: for the routes alone, no upstream sees it."""
+ISSUER_HEADER = "x-alphaswarm-issuer"
+"""The cell that a token is bound to, and who issued it: for the routes alone, no upstream sees them."""
 
 JWT_FILTER: str = TOKEN_CHECK
 PAYLOAD_NAMESPACE = "envoy.filters.http.jwt_authn"
 PAYLOAD_PATH = ("payload",)
+"""Where an operator's claims are, and nobody else's: the copy of a payload costs Envoy more than all the rest does."""
 
-TOKEN_PATHS = ("/api", "/ws", "/manage")
+ANONYMOUS_FILTER = "alphaswarm.anonymous"
+MANAGE = "/manage"
+"""Nobody operates anonymously."""
+
+TOKEN_PATHS = ("/api", "/ws", MANAGE)
 """What can't be reached without a token."""
 
 _WEBSOCKETS = "/ws"
-_OPERATORS = "/manage"
-"""Nobody operates anonymously."""
+_OPERATORS = replace(HEADER, name="operators")
+"""The same header, for providers of its own."""
 
 _CACHED_TOKENS = 10_000
 """A worker's cache of checked tokens; without it each request pays a signature check, and the edge loses 40 %."""
@@ -102,6 +111,8 @@ def check_tokens(auth: AuthOptions) -> JwtAuthentication:
 
 
 def _places(path: str, auth: AuthOptions) -> Iterable[Place]:
+    if path == MANAGE:
+        return (_OPERATORS,)
     return places(auth) if path == _WEBSOCKETS else (HEADER,)
 
 
@@ -122,19 +133,53 @@ def _provider(issuer: IssuerOptions, place: Place, auth: AuthOptions) -> JwtProv
         from_headers=list(place.headers),
         from_params=list(place.parameters),
         from_cookies=list(place.cookies),
-        payload_in_metadata=PAYLOAD_PATH[0],
+        payload_in_metadata=PAYLOAD_PATH[0] if place is _OPERATORS else "",
         clock_skew_seconds=auth.clock_skew_seconds,
         jwt_cache_config=JwtCacheConfig(jwt_cache_size=_CACHED_TOKENS, jwt_max_token_size=auth.token_bytes),
-        claim_to_headers=[_claim_to_header(header, path) for header, path in _claims(issuer, auth)],
+        claim_to_headers=[_claim_to_header(header, path) for header, path in _claims(issuer, place, auth)],
         clear_route_cache=True,
     )
 
 
-def _claims(issuer: IssuerOptions, auth: AuthOptions) -> Iterable[tuple[str, tuple[str, ...]]]:
+def for_routes_alone(auth: AuthOptions) -> list[str]:
+    """The headers that the check of a tenant's token writes, and no cell is to see."""
+    return [name for name, is_written in _FOR_ROUTES.items() if is_written(auth)]
+
+
+def name_anonymous(auth: AuthOptions) -> dict[str, Any]:
+    """A cell's config under which a request that has no tenant's name is told to be the anonymous one's.
+
+    The check has removed the header, so that the route, chosen before it, is all that knows the tenant. With a token
+    the route is chosen again, and one that names no tenant has none: so it is here, on routes, that it is said.
+    """
+    name = HeaderValueOption(
+        header=HeaderValue(key=TENANT_HEADER, value=auth.public_tenant or PUBLIC_TENANT),
+        append_action=HeaderValueOptionHeaderAppendAction.ADD_IF_ABSENT,
+    )
+    mutations = Mutations(request_mutations=[HeaderMutation(append=name)])
+    return {ANONYMOUS_FILTER: pack(HeaderMutationPerRoute(mutations=mutations))}
+
+
+def _is_cell_read(auth: AuthOptions) -> bool:
+    return auth.mode is not AuthMode.OFF and auth.cell_bound is not CellBound.OFF
+
+
+def _is_issuer_read(auth: AuthOptions) -> bool:
+    # Envoy chooses the route again only if some claim became a header. A token with no claim that we read must not
+    # keep the anonymous tenant's route; the one claim that none is without is its issuer.
+    return auth.admits_anonymous
+
+
+_FOR_ROUTES = {CELL_CLAIM_HEADER: _is_cell_read, ISSUER_HEADER: _is_issuer_read}
+
+
+def _claims(issuer: IssuerOptions, place: Place, auth: AuthOptions) -> Iterable[tuple[str, tuple[str, ...]]]:
     yield TENANT_HEADER, issuer.tenant_claim
     yield SUBJECT_HEADER, ("sub",)
-    if auth.cell_bound is not CellBound.OFF:
-        yield CELL_CLAIM_HEADER, issuer.cell_claim
+    if place is _OPERATORS:
+        return
+    paths = {CELL_CLAIM_HEADER: issuer.cell_claim, ISSUER_HEADER: ("iss",)}
+    yield from ((name, paths[name]) for name in for_routes_alone(auth))
 
 
 def _claim_to_header(header: str, path: tuple[str, ...]) -> JwtClaimToHeader:
@@ -148,6 +193,6 @@ def _claim_to_header(header: str, path: tuple[str, ...]) -> JwtClaimToHeader:
 
 def _requirement(path: str, place: Place, auth: AuthOptions) -> JwtRequirement:
     any_of = [JwtRequirement(provider_name=_provider_name(issuer, place)) for issuer in auth.issuers]
-    if auth.mode is AuthMode.OPTIONAL and path != _OPERATORS:
+    if auth.mode is AuthMode.OPTIONAL and path != MANAGE:
         any_of.append(JwtRequirement(allow_missing=Empty()))
     return any_of[0] if len(any_of) == 1 else JwtRequirement(requires_any=JwtRequirementOrList(requirements=any_of))

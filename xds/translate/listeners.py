@@ -12,13 +12,9 @@ from envoy_data_plane.envoy.config.accesslog.v3 import (
     ResponseFlagFilter,
     StatusCodeFilter,
 )
-from envoy_data_plane.envoy.config.common.mutation_rules.v3 import HeaderMutation as HeaderMutationRule
 from envoy_data_plane.envoy.config.core.v3 import (
     DataSource,
     ExtensionConfigSource,
-    HeaderValue,
-    HeaderValueOption,
-    HeaderValueOptionHeaderAppendAction,
     Http2ProtocolOptions,
     HttpProtocolOptions,
     HttpProtocolOptionsHeadersWithUnderscoresAction,
@@ -27,7 +23,7 @@ from envoy_data_plane.envoy.config.core.v3 import (
     TypedExtensionConfig,
 )
 from envoy_data_plane.envoy.config.listener.v3 import Filter, FilterChain, Listener
-from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import HeaderMutation, Mutations
+from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import HeaderMutation
 from envoy_data_plane.envoy.extensions.filters.http.jwt_authn.v3 import JwtAuthentication
 from envoy_data_plane.envoy.extensions.filters.http.router.v3 import Router
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import (
@@ -45,7 +41,7 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v
 )
 from envoy_data_plane.google.protobuf import Struct
 
-from xds.translate.authentication import JWT_FILTER, TENANT_HEADER, strip_headers
+from xds.translate.authentication import ANONYMOUS_FILTER, JWT_FILTER, TENANT_HEADER, strip_headers
 from xds.translate.messages import over_ads, pack, socket_address
 from xds.translate.naming import EDGE_LISTENER, TENANT_SCOPES
 from xds.translate.operators import operators_filter
@@ -53,7 +49,6 @@ from xds.translate.options import AuthMode, AuthOptions, EdgeOptions
 from xds.translate.places import hide_tokens
 from xds.translate.privacy import privacy_filter
 from xds.translate.refusals import unknown_tenant
-from xds.translate.tenantclaim import TENANT_FILTER, require_tenant
 
 STAT_PREFIX = "ingress_http"
 SERVER_NAME = "alphaswarm-edge"
@@ -118,27 +113,20 @@ def _connection_manager(options: EdgeOptions) -> HttpConnectionManager:
 
 
 def _token_filters(auth: AuthOptions) -> Iterator[HttpFilter]:
-    """What becomes of a token: checked, held to name a tenant, and hidden where it does not belong."""
+    """What becomes of a token: checked, an operator's looked at, and hidden where it does not belong."""
     if auth.mode is AuthMode.OFF:
         return
     # A change of keys would else change the listener, and so drain every connection. There is no default config on
     # purpose: until the first comes, the listener warms, and refuses.
     check = ExtensionConfigSource(config_source=over_ads(), type_urls=[pack(JwtAuthentication()).type_url])
     yield HttpFilter(name=JWT_FILTER, config_discovery=check)
-    # Next to the check: the one after it has the route chosen, and for /manage that must be the public tenant's.
     yield operators_filter()
-    yield HttpFilter(name=TENANT_FILTER, typed_config=pack(require_tenant(auth)))
     hidden = hide_tokens(auth)
     if hidden is not None:
         yield HttpFilter(name="envoy.filters.http.lua", typed_config=pack(hidden))
-    if auth.public_tenant is not None:
-        # The check has removed the header, so that the route, already chosen, is all that knows the tenant.
-        name = HeaderValueOption(
-            header=HeaderValue(key=TENANT_HEADER, value=auth.public_tenant),
-            append_action=HeaderValueOptionHeaderAppendAction.ADD_IF_ABSENT,
-        )
-        mutation = HeaderMutation(mutations=Mutations(request_mutations=[HeaderMutationRule(append=name)]))
-        yield HttpFilter(name="envoy.filters.http.header_mutation", typed_config=pack(mutation))
+    if auth.admits_anonymous:
+        # A cell's routes have it name the tenant, and so not before a token that names none has lost its route.
+        yield HttpFilter(name=ANONYMOUS_FILTER, typed_config=pack(HeaderMutation()))
 
 
 def _scoped_routes() -> ScopedRoutes:

@@ -12,14 +12,13 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v
 from envoy_data_plane.google.protobuf import Any
 
 from xds.names import PUBLIC_TENANT
-from xds.translate.authentication import TENANT_HEADER, overwrite
+from xds.translate.authentication import MANAGE, TENANT_HEADER, overwrite
 from xds.translate.claims import is_or_has
 from xds.translate.messages import pack, unlimited
 from xds.translate.naming import CONTROLLER_CLUSTER
 from xds.translate.options import EdgeOptions
 from xds.translate.refusals import OPERATORS_ONLY, answer, direct
 
-MANAGE = "/manage"
 OPERATORS_FILTER = "alphaswarm.operators"
 
 _CLAIMED = "x-alphaswarm-claimed-tenant"
@@ -49,13 +48,18 @@ def manage(options: EdgeOptions) -> list[Route]:
         granted.direct_response = direct(404, "there is no controller")
     else:
         granted.route = unlimited(CONTROLLER_CLUSTER, options.connection.silence_timeout)
-    return [granted, refused()]
+    return [granted, _waking()]
 
 
-def refused() -> Route:
-    """Any table's route for /manage.
+def refused(options: EdgeOptions) -> Route:
+    """Every other table's route for /manage."""
+    return _waking() if options.auth.admits_anonymous else answer(MANAGE, 403, OPERATORS_ONLY)
 
-    The first route of such a request, chosen before its token is known, is this one: it must wake the filter.
+
+def _waking() -> Route:
+    """A refusal that may be the first route of such a request, chosen before its token is known: it wakes the filter.
+
+    That is the public table's, or the anonymous tenant's.
     """
     route = answer(MANAGE, 403, OPERATORS_ONLY)
     route.typed_per_filter_config = _awake(Mutations())

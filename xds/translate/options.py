@@ -82,6 +82,11 @@ class AuthOptions:
         """Whose a request without a token is, if that is anybody's."""
         return None if self.mode is AuthMode.REQUIRED else self.anonymous_tenant
 
+    @property
+    def admits_anonymous(self) -> bool:
+        """Whether a request may come with a token and may come without."""
+        return self.mode is AuthMode.OPTIONAL and self.anonymous_tenant is not None
+
     def with_keys(self, jwks: Mapping[str, str]) -> "AuthOptions":
         """The same with these keys, by issuer; an issuer that is not in it keeps its own."""
         issuers = tuple(replace(each, jwks=jwks.get(each.issuer, each.jwks)) for each in self.issuers)
@@ -149,7 +154,9 @@ class ConnectionOptions:
 class OperatorOptions:
     """Who is an operator, and what an operator reaches."""
 
-    claim: str = "roles"
+    claim: tuple[str, ...] = ("roles",)
+    """The path to it, from the payload inwards."""
+
     role: str = "operator"
     """What the claim must be, or have among its values."""
 

@@ -5,18 +5,19 @@ no tenant's scope. Answers of Envoy's own are short texts here; the listener mak
 """
 
 from envoy_data_plane.envoy.config.route.v3 import (
+    HeaderMatcher,
     RetryPolicy,
     Route,
     RouteConfiguration,
     RouteMatch,
     VirtualHost,
 )
+from envoy_data_plane.envoy.type.matcher.v3 import StringMatcher
 
 from xds.model import Cell
 from xds.names import CellId, ResourceName
-from xds.translate.authentication import CELL_CLAIM_HEADER, CELL_HEADER, overwrite
+from xds.translate.authentication import CELL_HEADER, for_routes_alone, name_anonymous, overwrite
 from xds.translate.cellbound import guarded
-from xds.translate.claims import is_present
 from xds.translate.messages import unlimited
 from xds.translate.naming import (
     CLIENT_CLUSTER,
@@ -45,10 +46,12 @@ def of_cell(cell: Cell, options: EdgeOptions, *, previous: CellId | None = None)
         return refusing(name, 503, UNAVAILABLE, options)
     known = (cell.id,) if previous is None else (cell.id, previous)
     routes = [each for route in _to_cell(cell, options) for each in guarded(route, known, options.auth)]
-    table = _table(name, [*routes, refused()], options)
+    table = _table(name, [*routes, refused(options)], options)
     table.virtual_hosts[0].name = cell.id  # what Envoy counts is a cell's, in grace or not
     table.request_headers_to_add = [overwrite(CELL_HEADER, cell.id)]
-    table.request_headers_to_remove = [CELL_CLAIM_HEADER]
+    table.request_headers_to_remove = for_routes_alone(options.auth)
+    if options.auth.admits_anonymous:
+        table.typed_per_filter_config = name_anonymous(options.auth)
     return table
 
 
@@ -64,7 +67,7 @@ def shared(options: EdgeOptions) -> tuple[RouteConfiguration, ...]:
 def refusing(name: ResourceName, status: int, text: str, options: EdgeOptions) -> RouteConfiguration:
     """A table that answers everything behind a token with one refusal."""
     routes = [answer(path, status, text) for path in _TENANTS_PATHS]
-    return _table(name, [*routes, refused()], options)
+    return _table(name, [*routes, refused(options)], options)
 
 
 def _public(options: EdgeOptions) -> RouteConfiguration:
@@ -72,7 +75,7 @@ def _public(options: EdgeOptions) -> RouteConfiguration:
     pretending = [answer(path, 403, unknown_tenant(options)) for path in _TENANTS_PATHS]
     for route in pretending:
         assert route.match is not None, "answer gives every route a match"
-        route.match.dynamic_metadata = [is_present("iss")]
+        route.match.headers = [HeaderMatcher(name="authorization", string_match=StringMatcher(prefix="Bearer "))]
     without = [answer(path, 401, "a token is required") for path in _TENANTS_PATHS]
     return _table(PUBLIC_ROUTES, [*pretending, *without, *manage(options)], options)
 

@@ -3,11 +3,10 @@
 Knows of cells only whether they could be translated.
 """
 
-import re
 from collections.abc import Container
 
-from xds.model import Tenant, TenantState
-from xds.names import CellId, ResourceName, TenantId, TypeUrl
+from xds.model import Tenant, TenantState, is_reserved, is_tenant_id
+from xds.names import CellId, ResourceName, TypeUrl
 from xds.snapshot import Ref, Resource, encode_resource
 from xds.translate.cells import is_cell_id
 from xds.translate.grace import admitted_cell
@@ -15,13 +14,6 @@ from xds.translate.naming import SUSPENDED_ROUTES, UNAVAILABLE_ROUTES, cell_rout
 from xds.translate.options import EdgeOptions
 from xds.translate.problems import Problem
 from xds.translate.scopes import scope
-
-_TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-
-
-def is_tenant_id(tenant: TenantId) -> bool:
-    """Whether the id can name a scope: if not, it may be the name of one of ours, `-` say."""
-    return _TENANT_ID.fullmatch(tenant) is not None
 
 
 class TenantTranslator:
@@ -36,7 +28,8 @@ class TenantTranslator:
     def translate(self, tenant: Tenant) -> Resource | Problem:
         """The tenant's scope, or why there is none."""
         if not is_tenant_id(tenant.id):
-            return Problem("tenant", tenant.id, "the id can't be a header's value; the tenant is left out")
+            fault = "is reserved for claims that are no text" if is_reserved(tenant.id) else "can't be a header's value"
+            return Problem("tenant", tenant.id, f"the id {fault}; the tenant is left out")
         name = tenant_scope(tenant.id)
         table = self._table(tenant)
         needs = self._needs.setdefault(table, (Ref(TypeUrl.ROUTE, table),))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from envoy_data_plane.envoy.config.core.v3 import TypedExtensionConfig
 from envoy_data_plane.envoy.config.route.v3 import RouteConfiguration
 
-from xds.model import Changes, Tenant, Topology
+from xds.model import Changes, Tenant, Topology, is_tenant_id
 from xds.names import PUBLIC_TENANT, CellId, NodeGroup, ResourceName, TenantId, TypeUrl
 from xds.snapshot import Ref, Resource, ResourceTable, Snapshot, encode_resource
 from xds.translate import clusters, internal, listeners, routes, scopes
@@ -36,7 +36,7 @@ from xds.translate.naming import (
 from xds.translate.options import AuthMode, AuthOptions, EdgeOptions
 from xds.translate.problems import Problem
 from xds.translate.proxyless import NOTHING
-from xds.translate.tenants import TenantTranslator, is_tenant_id
+from xds.translate.tenants import TenantTranslator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

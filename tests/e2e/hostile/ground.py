@@ -28,18 +28,15 @@ PLACEMENTS: Mapping[str, str] = {
     "acme": HOME,
     "globex": OTHER,
     "initech": MODERN,
-    # What a claim that is no text may be turned into.
     "42": OTHER,
-    "true": OTHER,
-    "WyJnbG9iZSJd": OTHER,
 }
-"""Who may have requests served, and where. The last id is the base64 of `["globe"]`."""
+"""Who may have requests served, and where."""
 
 SUSPENDED, HOMELESS = "suspended-one", "homeless"
 """A tenant that is suspended, and one whose cell is not in service."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Ground:
     """The running system."""
 

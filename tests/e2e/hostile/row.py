@@ -48,15 +48,12 @@ NO_ROUTE = _is(403, NO_ANSWER)
 DECLINED = _is(426)
 """What an upstream says that takes no websocket."""
 
-REFUSES_CLAIMS_OF_NO_TEXT = True
-"""Whether a tenant claim that is no text is refused even if what Envoy writes for it is a tenant's id."""
-
 SUBJECT_NO_HEADER = _is(503)
 """The subject has characters that no header may have: Envoy sends no such header, and so no such request."""
 
 SEEN_BY_CELLS = frozenset({"x-alphaswarm-tenant", "x-alphaswarm-cell", "x-alphaswarm-subject"})
 SEEN_BY_THE_CONTROLLER = frozenset({"x-alphaswarm-tenant", "x-alphaswarm-subject"})
-"""The headers of ours that a cell gets; both must be right."""
+"""The headers of ours that they get, and which must be right."""
 
 SEEN_OF_ENVOYS = frozenset({"x-envoy-external-address"})
 """The headers of Envoy's that any upstream gets."""

@@ -61,6 +61,14 @@ REFUSED = [
     ("INSERT INTO tenants (id, cell_id) VALUES (E'a\\n', 'cell-a')", "tenants_id_valid"),
     ("INSERT INTO tenants (id, cell_id) VALUES ('ä', 'cell-a')", "tenants_id_valid"),
     ("INSERT INTO tenants (id, cell_id) VALUES (repeat('a', 129), 'cell-a')", "tenants_id_valid"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('true', 'cell-a')", "tenants_id_no_claim"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('false', 'cell-a')", "tenants_id_no_claim"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('null', 'cell-a')", "tenants_id_no_claim"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('1234567890123456', 'cell-a')", "tenants_id_no_claim"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('1.5', 'cell-a')", "tenants_id_no_claim"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('1e-07', 'cell-a')", "tenants_id_no_claim"),
+    ("INSERT INTO tenants (id, cell_id) VALUES ('1.25e-07', 'cell-a')", "tenants_id_no_claim"),
+    ("UPDATE tenants SET id = 'true'", "tenants_id_no_claim"),
     ("INSERT INTO tenants (id, cell_id) VALUES ('b', 'cell-q')", "tenants_cell_exists"),
     ("INSERT INTO tenants (id, cell_id, state) VALUES ('b', 'cell-a', 'gone')", "tenants_state_known"),
     ("UPDATE tenants SET previous_cell = 'cell-b'", "tenants_previous_cell_dated"),
@@ -83,6 +91,8 @@ ACCEPTED = [
     "INSERT INTO endpoints (cell_id, address, port, weight) VALUES ('cell-a', 'fd00::1', 65535, 1000)",
     "INSERT INTO endpoints (cell_id, address, port) VALUES ('cell-a', '10.0.0.1', 81)",
     "INSERT INTO tenants (id, cell_id) VALUES ('0.A_b-' || repeat('c', 122), 'cell-a')",
+    "INSERT INTO tenants (id, cell_id) VALUES ('123456789012345', 'cell-a'), ('12e45678', 'cell-a')",
+    "INSERT INTO tenants (id, cell_id) VALUES ('1.2.3', 'cell-a'), ('true.', 'cell-a'), ('TRUE', 'cell-a')",
 ]
 
 

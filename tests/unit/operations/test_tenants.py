@@ -1,16 +1,17 @@
-"""What a tenant's id may look like."""
+"""What is refused before anything is asked of the registry."""
 
 import pytest
 
-from xds.names import PUBLIC_TENANT
-from xds.operations.tenants import is_tenant_id
+from xds.errors import RequestError
+from xds.model import Tenant
+from xds.names import PUBLIC_TENANT, CellId, TenantId
+from xds.operations.store import Store
+from xds.operations.tenants import add_tenant
 
 
-@pytest.mark.parametrize("text", ["a", "0", "A.b_c-d", "x" * 128, "018f2b6e-7c1d-7e9a-b7a7-0d6b1d7f4a11"])
-def test_a_plain_header_value_is_an_id(text: str) -> None:
-    assert is_tenant_id(text)
+@pytest.mark.parametrize("text", [PUBLIC_TENANT, "a b", "true", "1.5", "WyJhYiJd"])
+async def test_an_id_that_no_tenant_may_have_is_never_stored(text: str) -> None:
+    nowhere: Store = None  # type: ignore[assignment]  # it is not asked
 
-
-@pytest.mark.parametrize("text", [PUBLIC_TENANT, "", "-a", ".a", "a b", "a\n", "a,b", "ä", "٣", "x" * 129])
-def test_anything_else_is_none(text: str) -> None:
-    assert not is_tenant_id(text)
+    with pytest.raises(RequestError, match="tenant id: expected 1 to 128 letters"):
+        await add_tenant(nowhere, Tenant(TenantId(text), CellId("cell-a")))

@@ -7,7 +7,7 @@ from envoy_data_plane.envoy.extensions.http.early_header_mutation.header_mutatio
 from tests.support.edge import AUDIENCE, ISSUER, JWKS, edge_options
 from xds.names import TenantId
 from xds.translate import AuthMode, AuthOptions, CellBound, IssuerOptions
-from xds.translate.authentication import check_tokens, strip_headers
+from xds.translate.authentication import check_tokens, for_routes_alone, strip_headers
 
 AUTH = edge_options().auth
 OTHER = IssuerOptions(
@@ -22,9 +22,9 @@ def check(auth: AuthOptions = AUTH) -> JwtAuthentication:
 
 
 def provider() -> JwtProvider:
-    """The one provider."""
-    (only,) = check().providers.values()
-    return only
+    """The provider of tenants' tokens."""
+    tenants, _operators = check().providers.values()
+    return tenants
 
 
 def requirements(config: JwtAuthentication) -> list[list[str]]:
@@ -86,11 +86,42 @@ def test_the_tenant_claim_becomes_the_scope_key_and_the_route_is_chosen_again() 
         ("x-alphaswarm-cell-claim", "cell"),
     ]
     assert checked.clear_route_cache
-    assert checked.payload_in_metadata == "payload"
+
+
+def test_the_payload_is_copied_for_operators_alone_whose_cell_does_not_matter() -> None:
+    tenants, operators = check().providers.values()
+
+    assert (tenants.payload_in_metadata, operators.payload_in_metadata) == ("", "payload")
+    assert [each.claim_name for each in operators.claim_to_headers] == ["tenant_id", "sub"]
+    assert operators.clear_route_cache
+    same = replace(operators, payload_in_metadata="", claim_to_headers=tenants.claim_to_headers)
+    assert same == tenants
+
+
+def test_where_somebody_is_anonymous_every_token_has_its_route_chosen_again() -> None:
+    tenants, _ = check(replace(AUTH, mode=AuthMode.OPTIONAL, anonymous_tenant=ACME)).providers.values()
+
+    assert ("x-alphaswarm-issuer", "iss") in [(each.header_name, each.claim_name) for each in tenants.claim_to_headers]
+
+
+@pytest.mark.parametrize(
+    ("auth", "headers"),
+    [
+        (AUTH, ["x-alphaswarm-cell-claim"]),
+        (replace(AUTH, cell_bound=CellBound.OFF), []),
+        (
+            replace(AUTH, mode=AuthMode.OPTIONAL, anonymous_tenant=ACME),
+            ["x-alphaswarm-cell-claim", "x-alphaswarm-issuer"],
+        ),
+        (replace(AUTH, mode=AuthMode.OFF, anonymous_tenant=ACME), []),
+    ],
+)
+def test_what_is_written_for_the_routes_is_named_for_removal(auth: AuthOptions, headers: list[str]) -> None:
+    assert for_routes_alone(auth) == headers
 
 
 def test_where_no_token_is_bound_no_cell_is_read() -> None:
-    (checked,) = check(replace(AUTH, cell_bound=CellBound.OFF)).providers.values()
+    checked = check(replace(AUTH, cell_bound=CellBound.OFF)).providers[f"{ISSUER} header"]
 
     assert [each.claim_name for each in checked.claim_to_headers] == ["tenant_id", "sub"]
 
@@ -106,14 +137,15 @@ def test_nothing_behind_a_token_has_a_rule_that_lets_a_request_pass_without() ->
     config = check()
 
     assert [rule.match.path_separated_prefix for rule in config.rules if rule.match] == ["/api", "/ws", "/manage"]
-    assert requirements(config) == [[f"{ISSUER} header"]] * 3
+    assert requirements(config) == [[f"{ISSUER} header"]] * 2 + [[f"{ISSUER} operators"]]
     assert not config.bypass_cors_preflight
 
 
 def test_a_token_of_any_issuer_will_do_and_each_is_read_its_own_way() -> None:
     config = check(replace(AUTH, issuers=(*AUTH.issuers, OTHER)))
 
-    assert requirements(config) == [[f"{ISSUER} header", "https://other header"]] * 3
+    both = [[f"{ISSUER} {place}", f"https://other {place}"] for place in ("header", "header", "operators")]
+    assert requirements(config) == both
     other = config.providers["https://other header"]
     assert (other.issuer, other.audiences) == ("https://other", ["a", "b"])
     assert [each.claim_name for each in other.claim_to_headers] == ["org.id", "sub", "home"]
@@ -122,7 +154,7 @@ def test_a_token_of_any_issuer_will_do_and_each_is_read_its_own_way() -> None:
 def test_an_optional_token_may_be_missing_but_not_bad_and_an_operator_needs_one() -> None:
     config = check(replace(AUTH, mode=AuthMode.OPTIONAL))
 
-    assert requirements(config) == [[f"{ISSUER} header", "-"]] * 2 + [[f"{ISSUER} header"]]
+    assert requirements(config) == [[f"{ISSUER} header", "-"]] * 2 + [[f"{ISSUER} operators"]]
     for rule in config.rules[:2]:
         assert rule.requires is not None
         assert rule.requires.requires_any is not None
@@ -137,16 +169,16 @@ def test_a_websockets_token_is_looked_for_in_one_place_alone() -> None:
         [f"{ISSUER} header"],
         [f"{ISSUER} query"],
         [f"{ISSUER} cookie"],
-        [f"{ISSUER} header"],
+        [f"{ISSUER} operators"],
     ]
     places = [(each.from_headers != [], each.from_params, each.from_cookies) for each in config.providers.values()]
-    assert places == [(True, [], []), (False, ["access_token"], []), (False, [], ["session"])]
+    assert places == [(True, [], []), (False, ["access_token"], []), (False, [], ["session"]), (True, [], [])]
 
 
 def test_the_clocks_skew_is_the_operators() -> None:
-    (checked,) = check(replace(AUTH, clock_skew_seconds=5)).providers.values()
+    held = check(replace(AUTH, clock_skew_seconds=5)).providers.values()
 
-    assert checked.clock_skew_seconds == 5
+    assert {each.clock_skew_seconds for each in held} == {5}
 
 
 def test_a_claim_with_a_dot_in_its_name_is_reached_by_its_path() -> None:

@@ -41,7 +41,6 @@ def test_tokens_are_checked_before_anything_is_decided_by_them() -> None:
     assert [(each.name, each.disabled) for each in manager().http_filters] == [
         ("envoy.filters.http.jwt_authn", False),
         ("alphaswarm.operators", True),
-        ("alphaswarm.tenant_claim", False),
         ("alphaswarm.privacy", False),
         ("envoy.filters.http.router", False),
     ]
@@ -76,7 +75,7 @@ def test_with_no_token_looked_at_nothing_checks_one() -> None:
 def test_an_anonymous_request_says_whose_it_is(mode: AuthMode, *, is_there: bool) -> None:
     filters = {each.name: each for each in manager(mode=mode, anonymous_tenant=TenantId("acme")).http_filters}
 
-    assert ("envoy.filters.http.header_mutation" in filters) is is_there
+    assert ("alphaswarm.anonymous" in filters) is is_there
 
 
 @pytest.mark.parametrize("place", ["websocket_query", "websocket_cookie"])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from envoy_data_plane.envoy.config.common.mutation_rules.v3 import HeaderMutation as Mutation
 from envoy_data_plane.envoy.config.route.v3 import FilterConfig, Route
 from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import (
@@ -6,11 +8,12 @@ from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import (
 )
 
 from tests.support.edge import edge_options
-from xds.translate import EdgeOptions, OperatorOptions
+from xds.names import TenantId
+from xds.translate import AuthMode, EdgeOptions, OperatorOptions
 from xds.translate.claims import is_or_has
-from xds.translate.operators import OPERATORS_FILTER, manage, operators_filter
+from xds.translate.operators import OPERATORS_FILTER, manage, operators_filter, refused
 
-HERE = edge_options(operators=OperatorOptions(claim="aud", role="ops", controller=("controller", 8000)))
+HERE = edge_options(operators=OperatorOptions(claim=("aud",), role="ops", controller=("controller", 8000)))
 
 
 def routes(options: EdgeOptions) -> tuple[Route, Route]:
@@ -33,7 +36,7 @@ def test_only_the_operators_role_leads_to_the_controller() -> None:
     assert granted.match is not None
     assert (granted.match.path_separated_prefix, granted.match.dynamic_metadata) == (
         "/manage",
-        [is_or_has("aud", "ops")],
+        [is_or_has(("aud",), "ops")],
     )
     assert granted.route is not None
     assert granted.route.cluster == "alphaswarm-controller"
@@ -63,6 +66,15 @@ def test_the_filter_sleeps_until_a_request_comes_for_the_controller() -> None:
         config = FilterConfig.parse(route.typed_per_filter_config[OPERATORS_FILTER].value)
         assert config.config is not None
         assert not config.disabled
+
+
+def test_where_a_request_may_be_somebodys_without_a_token_every_refusal_wakes_it() -> None:
+    anonymous = replace(HERE.auth, mode=AuthMode.OPTIONAL, anonymous_tenant=TenantId("acme"))
+
+    assert refused(HERE).typed_per_filter_config == {}
+    woken = refused(replace(HERE, auth=anonymous))
+    assert Route.parse(bytes(woken)) == routes(replace(HERE, auth=anonymous))[1]
+    assert OPERATORS_FILTER in woken.typed_per_filter_config
 
 
 def test_whoevers_token_it_is_the_route_is_the_public_tenants() -> None:

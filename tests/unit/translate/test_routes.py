@@ -1,13 +1,14 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from envoy_data_plane.envoy.config.route.v3 import Route, RouteConfiguration
+from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import HeaderMutationPerRoute
 
 from tests.support.edge import SHARED, cell, edge_options
 from xds.model import CellState
-from xds.names import CellId
-from xds.translate import CellBound, OperatorOptions, TenantOptions
-from xds.translate.claims import is_present
+from xds.names import CellId, TenantId
+from xds.translate import AuthMode, CellBound, OperatorOptions, TenantOptions
 from xds.translate.operators import OPERATORS_FILTER
 from xds.translate.routes import of_cell, shared
 
@@ -83,6 +84,21 @@ def test_the_cell_is_told_in_a_header_that_replaces_any_other() -> None:
 def test_the_claim_that_binds_a_token_reaches_no_cell() -> None:
     for previous in (None, CellId("cell-old")):
         assert of_cell(cell(), OPTIONS, previous=previous).request_headers_to_remove == ["x-alphaswarm-cell-claim"]
+    assert of_cell(cell(), edge_options(cell_bound=CellBound.OFF)).request_headers_to_remove == []
+
+
+def test_only_a_cells_routes_name_the_anonymous_tenant() -> None:
+    anonymous = replace(OPTIONS.auth, mode=AuthMode.OPTIONAL, anonymous_tenant=TenantId("acme"))
+    config = of_cell(cell(), replace(OPTIONS, auth=anonymous)).typed_per_filter_config["alphaswarm.anonymous"]
+
+    mutations = HeaderMutationPerRoute.parse(config.value).mutations
+    assert mutations is not None
+    (name,) = mutations.request_mutations
+    assert name.append is not None
+    assert name.append.header is not None
+    assert (name.append.header.key, name.append.header.value) == ("x-alphaswarm-tenant", "acme")
+    assert name.append.append_action.name == "ADD_IF_ABSENT"
+    assert of_cell(cell(), OPTIONS).typed_per_filter_config == {}
 
 
 @pytest.mark.parametrize("state", [CellState.PROVISIONING, CellState.RETIRED])
@@ -113,7 +129,7 @@ def test_only_the_public_table_leads_to_the_controller() -> None:
     assert "alphaswarm-controller" in str(guards(public)["/manage"])
     for table in (of_cell(cell(), options), public, *others):
         assert answers(table)["/manage"] == 403
-        assert OPERATORS_FILTER in routes(table)["/manage"].typed_per_filter_config
+        assert (OPERATORS_FILTER in routes(table)["/manage"].typed_per_filter_config) is (table is public)
         assert table is public or "alphaswarm-controller" not in str(table)
 
 
@@ -123,7 +139,9 @@ def test_a_token_of_the_public_tenant_is_one_of_an_unknown_tenant() -> None:
     for path in ("/api", "/ws"):
         refusal = guards(public)[path]
         assert refusal.match is not None
-        assert refusal.match.dynamic_metadata == [is_present("iss")]
+        (bearer,) = refusal.match.headers
+        assert bearer.string_match is not None
+        assert (bearer.name, bearer.string_match.prefix) == ("authorization", "Bearer ")
         assert text(refusal) == (403, "the tenant is unknown")
         assert text(routes(public)[path]) == (401, "a token is required")
 

@@ -92,3 +92,14 @@ def test_an_id_that_is_no_header_value_is_a_problem(tenant_id: str) -> None:
 @pytest.mark.parametrize("tenant_id", ["a", "0", "A.b_c-d", "a" * 128, "3fa85f64-5717-4562-b3fc-2c963f66afa6"])
 def test_an_id_that_is_a_header_value_has_a_scope(tenant_id: str) -> None:
     assert scope_of(TRANSLATOR.translate(tenant(tenant_id)))[2] == [tenant_id]
+
+
+@pytest.mark.parametrize(
+    ("tenant_id", "fault"),
+    [("a b", "can't be a header's value"), ("true", "is reserved for claims"), ("WyJhYiJd", "is reserved for claims")],
+)
+def test_an_id_that_could_be_another_thing_is_left_out(tenant_id: str, fault: str) -> None:
+    outcome = TRANSLATOR.translate(tenant(tenant_id))
+
+    assert isinstance(outcome, Problem)
+    assert fault in outcome.text
