@@ -31,7 +31,7 @@ demo: $(READY) ## the main job: PostgreSQL, control plane, two Envoys, three cel
 	@exec $(BIN)/alphaswarm-xds demo $(ARGS)
 
 test: $(READY) check ## lint, types, layers and all tests (real PostgreSQL, real Envoy)
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadscope)
 
 check: lint types layers ## what the machine can say about the code without running it
 
@@ -55,6 +55,7 @@ bench: $(READY) ## measure moves, first config, throughput (needs wrk)
 	@$(BIN)/python -m tests.bench.moves
 	@$(BIN)/python -m tests.bench.first_config
 	@$(BIN)/python -m tests.bench.throughput
+	@$(BIN)/python -m tests.bench.storm
 
 proto: $(READY) ## regenerate xds/proto from protos/
 	@PATH="$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos --python_out=. --mypy_out=. protos/xds/proto/*.proto

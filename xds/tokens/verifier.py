@@ -187,7 +187,7 @@ def _is_signed(token: str, header: Claims, signature: bytes, keys: Iterable[Publ
 
 def _verified(trusted: TrustedIssuer, claims: Claims) -> Verified:
     bound = find_claim(claims, trusted.cell_claim)
-    cell = None if not bound else bound[0] if isinstance(bound[0], str) else ""
+    cell = None if bound in ((), (None,), ("",)) else bound[0] if isinstance(bound[0], str) else ""
     tenant = "".join(map(_header_text, find_claim(claims, trusted.tenant_claim)))
     return Verified(issuer=trusted.issuer, claims=claims, tenant=tenant, cell=cell)
 

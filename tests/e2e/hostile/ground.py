@@ -28,6 +28,7 @@ PLACEMENTS: Mapping[str, str] = {
     "acme": HOME,
     "globex": OTHER,
     "initech": MODERN,
+    # What a claim that is no text may be turned into. Others (true, base64 of a list) are no ids.
     "42": OTHER,
 }
 """Who may have requests served, and where."""

@@ -249,7 +249,10 @@ async def test_a_bad_import_names_every_bad_line_and_writes_nothing(store: Postg
     with pytest.raises(BadImport) as error:
         await import_tenants(store, lines)
     assert error.value.faults == (
-        "line 3: tenant: expected 1 to 128 letters, digits, '.', '_', '-', beginning with a letter or digit, got '-'",
+        (
+            "line 3: tenant: expected 1 to 128 letters, digits, '.', '_', '-', beginning with a letter or digit, and"
+            " nothing that a claim which is no text could become, got '-'"
+        ),
         "line 4: cell: expected one that exists, got 'cell-q'",
         "line 5: cell: expected an active one, got 'cell-closed', which is cordoned",
         "line 7: state: expected active or suspended or moving or nothing, got 'asleep'",

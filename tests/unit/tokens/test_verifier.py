@@ -117,8 +117,8 @@ def test_a_tenant_is_what_envoy_would_write_into_the_header(value: object, tenan
     assert verified(token(tenant_id=value)).tenant == tenant
 
 
-@pytest.mark.parametrize(("value", "cell"), [("cell-a", "cell-a"), ("", ""), (7, ""), (["cell-a"], "")])
-def test_a_token_that_is_bound_to_no_cells_id_is_bound_all_the_same(value: object, cell: str) -> None:
+@pytest.mark.parametrize(("value", "cell"), [("cell-a", "cell-a"), ("", None), (None, None), (7, ""), (["cell-a"], "")])
+def test_a_token_is_bound_unless_its_cell_is_empty_or_null(value: object, cell: str | None) -> None:
     assert verified(token(cell=value)).cell == cell
 
 
