@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 import pytest_asyncio
 
-from tests.e2e.hostile import rows_headers, rows_paths, rows_tokens
+from tests.e2e.hostile import rows_headers, rows_operators, rows_paths, rows_tokens
 from tests.e2e.hostile.ground import Ground, ground
 from tests.e2e.hostile.row import SERVED, Row
 from tests.e2e.hostile.upstreams import Arrival
@@ -20,7 +20,7 @@ from tests.e2e.watching import say
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ROWS = (*rows_headers.ROWS, *rows_tokens.ROWS, *rows_paths.ROWS)
+ROWS = (*rows_headers.ROWS, *rows_tokens.ROWS, *rows_operators.ROWS, *rows_paths.ROWS)
 MODES = ("enforce", "monitor", "off")
 LEAST_ROWS = 60
 

@@ -37,7 +37,7 @@ SUSPENDED, HOMELESS = "suspended-one", "homeless"
 """A tenant that is suspended, and one whose cell is not in service."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Ground:
     """The running system."""
 

@@ -48,8 +48,12 @@ NO_ROUTE = _is(403, NO_ANSWER)
 DECLINED = _is(426)
 """What an upstream says that takes no websocket."""
 
+SUBJECT_NO_HEADER = _is(503)
+"""The subject has characters that no header may have: Envoy sends no such header, and so no such request."""
+
 SEEN_BY_CELLS = frozenset({"x-alphaswarm-tenant", "x-alphaswarm-cell", "x-alphaswarm-subject"})
-"""The headers of ours that a cell gets; both must be right."""
+SEEN_BY_THE_CONTROLLER = frozenset({"x-alphaswarm-tenant", "x-alphaswarm-subject"})
+"""The headers of ours that they get, and which must be right."""
 
 SEEN_OF_ENVOYS = frozenset({"x-envoy-external-address"})
 """The headers of Envoy's that any upstream gets."""

@@ -19,6 +19,9 @@ from xds.demo.idp import IdentityProvider
 
 Claims: TypeAlias = Mapping[str, object]
 
+SUBJECT = "user@acme"
+"""Whom every token names that does not say otherwise."""
+
 LEFT_OUT = ...
 """The value of a claim that a token does not have."""
 
@@ -38,7 +41,7 @@ class Forger:
         usual: dict[str, object] = {
             "iss": self.idp.issuer,
             "aud": self.idp.audience,
-            "sub": "user@acme",
+            "sub": SUBJECT,
             "iat": now - 5,
             "exp": now + 3600,
             "tenant_id": "acme",

@@ -3,12 +3,16 @@
 from collections.abc import Iterator, Sequence
 
 from tests.e2e.hostile.ground import CLIENT, CONTROLLER
-from tests.e2e.hostile.row import SEEN_BY_CELLS, SEEN_OF_ENVOYS, SERVED, TOLD_TO_CLIENTS, Row
+from tests.e2e.hostile.row import SEEN_BY_CELLS, SEEN_BY_THE_CONTROLLER, SEEN_OF_ENVOYS, SERVED, TOLD_TO_CLIENTS, Row
+from tests.e2e.hostile.tokens import SUBJECT
 from tests.e2e.hostile.upstreams import Arrival
 from tests.e2e.hostile.wire import Reply
 
 _OURS, _ENVOYS = "x-alphaswarm-", "x-envoy-"
 _SERVER = "alphaswarm-edge"
+
+SEEN_OF_OURS = {CLIENT: frozenset[str](), CONTROLLER: SEEN_BY_THE_CONTROLLER}
+"""By what upstream, if it is no cell: a cell sees all of them."""
 
 
 def answer_faults(row: Row, reply: Reply) -> Iterator[str]:
@@ -37,12 +41,13 @@ def arrival_faults(row: Row, arrivals: Sequence[Arrival], times: int) -> Iterato
 
 def seen_faults(tenant: str, arrival: Arrival) -> Iterator[str]:
     """What is wrong with what an upstream saw of a request of that tenant's."""
-    is_cell = arrival.upstream not in (CLIENT, CONTROLLER)
-    if is_cell and (tenants := arrival.all("x-alphaswarm-tenant")) != [tenant]:
-        yield f"{arrival.upstream} took it for {tenants}"
-    if is_cell and (cells := arrival.all("x-alphaswarm-cell")) != [arrival.upstream]:
-        yield f"{arrival.upstream} was told that it is {cells}"
-    allowed = (SEEN_BY_CELLS if is_cell else frozenset()) | SEEN_OF_ENVOYS
+    allowed = SEEN_OF_ENVOYS | SEEN_OF_OURS.get(arrival.upstream, SEEN_BY_CELLS)
+    is_cell = arrival.upstream not in SEEN_OF_OURS
+    for name, meant in (("tenant", tenant), ("cell", arrival.upstream), ("subject", SUBJECT)):
+        found = arrival.all(f"x-alphaswarm-{name}")
+        is_optional = name == "subject" or not is_cell
+        if found != [meant] and not (is_optional and found == []):
+            yield f"{arrival.upstream} saw the {name} {found}, expected {meant}"
     for name, value in (*arrival.headers, *arrival.trailers):
         if _is_internal(name) and name.lower() not in allowed:
             yield f"{arrival.upstream} saw {name}: {value}"
