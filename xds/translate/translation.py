@@ -158,8 +158,15 @@ def _fixed(options: EdgeOptions) -> dict[TypeUrl, list[Resource]]:
         + _callout_clusters(options),
         TypeUrl.EXTENSION: _extensions(options.auth),
         TypeUrl.ROUTE: tables,
-        TypeUrl.SCOPE: [scope, *map(scopes.anchor, tables)],
+        TypeUrl.SCOPE: [scope, *map(scopes.anchor, tables), *_anonymous_scope(options)],
     }
+
+
+def _anonymous_scope(options: EdgeOptions) -> list[Resource]:
+    """That of the anonymous tenant until the registry has such a tenant, if requests may be its."""
+    anonymous = options.auth.public_tenant
+    absent = TenantTranslator((), options, math.inf).absent(anonymous) if anonymous is not None else None
+    return [] if absent is None else [absent]
 
 
 def _callout_clusters(options: EdgeOptions) -> list[Resource]:
@@ -269,7 +276,7 @@ def _put_tenants(
     change = _Change()
     left_out = {tenant_id: problem for tenant_id, problem in problems.items() if tenant_id not in changed}
     for tenant_id, tenant in changed.items():
-        outcome = translator.translate(tenant) if tenant else None
+        outcome = translator.translate(tenant) if tenant else translator.absent(tenant_id)
         if isinstance(outcome, Problem):
             left_out[tenant_id] = outcome
         elif is_tenant_id(tenant_id):
