@@ -39,6 +39,9 @@ from xds.translate.operators import OPERATORS_FILTER
 HCM = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 Report: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
+OF_TOKENS = (JWT_FILTER, OPERATORS_FILTER)
+"""The filters that a listener has for tokens."""
+
 SESSION = "t1r3d-0f-b3ing-asked"
 ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 
@@ -190,7 +193,7 @@ async def _hardened(pushed: Stack, upstream_port: int) -> AsyncIterator[tuple[En
     manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
     del manager["scoped_routes"]
     manager["route_config"] = table
-    manager["http_filters"] = [each for each in manager["http_filters"] if each["name"] not in _OF_TOKENS]
+    manager["http_filters"] = [each for each in manager["http_filters"] if each["name"] not in OF_TOKENS]
     listener["address"] = _address(port)
     del upstream["eds_cluster_config"]
     upstream |= {**cluster(upstream["name"], upstream_port), "type": "STATIC"}
@@ -202,9 +205,6 @@ async def _hardened(pushed: Stack, upstream_port: int) -> AsyncIterator[tuple[En
     }
     async with EnvoyProcess("static-hardened", config, admin_port=admin, folder=pushed.folder) as envoy:
         yield envoy, port
-
-
-_OF_TOKENS = (JWT_FILTER, OPERATORS_FILTER)
 
 
 async def _held(envoy: EnvoyProcess, resource: str, name: str, path: Sequence[str]) -> Any:
