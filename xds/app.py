@@ -4,12 +4,15 @@ The only module that knows all of them.
 """
 
 import asyncio
+import os
 import signal
+import socket
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from xds import __version__
 from xds.access import Access, Credentials, own_issuer
@@ -19,7 +22,7 @@ from xds.http import HttpServer
 from xds.identities import Access as ChannelAccess
 from xds.names import NodeGroup, TenantId
 from xds.operations.status import SystemStatus
-from xds.publish import Feed, Publisher
+from xds.publish import Feed, Guard, Publisher, Recording, Shelf
 from xds.registry import PostgresRegistry
 from xds.server import AdsServer, Authorization, Certificates, Fleet, ServerOptions, Surroundings, Tls
 from xds.session import Limits
@@ -46,6 +49,7 @@ from xds.translate import (
 
 _CHANGE_LOG_SECONDS = 7 * 24 * 3600
 _PRUNE_SECONDS = 3600
+_DAY = 24 * 3600
 _CALLOUT_SHARE = 0.9
 
 
@@ -168,6 +172,17 @@ def server_options(settings: Settings) -> ServerOptions:
     )
 
 
+def recording(settings: Settings, registry: PostgresRegistry) -> Recording:
+    """The settings of snapshots as the publisher wants them."""
+    file = settings.snapshot_file
+    return Recording(
+        history=registry.snapshots,
+        shelf=Shelf(Path(file)) if file else None,
+        guard=Guard(max_removed_percent=settings.guard_max_removed_percent, min_removed=settings.guard_min_removed),
+        replica=settings.replica or f"{socket.gethostname()}/{os.getpid()}",
+    )
+
+
 def tls(settings: Settings) -> Tls | None:
     """The settings of the xDS channel as the ADS server wants them; raises `SettingsError`."""
     files = settings.require_channel()
@@ -250,6 +265,7 @@ class _ControlPlane:
             self._metrics,
             interval=settings.publish_interval_ms / 1000,
             keys=credentials,
+            recording=recording(settings, registry),
         )
         around = Surroundings(
             feed=self._feed,
@@ -308,6 +324,9 @@ class _ControlPlane:
             await asyncio.sleep(_PRUNE_SECONDS)
             try:
                 await self._registry.prune(_CHANGE_LOG_SECONDS)
+                await self._registry.snapshots.prune(
+                    keep=self._settings.snapshots_kept, keep_seconds=self._settings.snapshots_kept_days * _DAY
+                )
             except RegistryError as error:
                 self._log.warning("registry.not_pruned", error=str(error))
 

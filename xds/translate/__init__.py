@@ -19,7 +19,7 @@ from xds.translate.options import (
     TenantOptions,
 )
 from xds.translate.problems import Problem
-from xds.translate.translation import Translation, retranslate, translate, with_keys
+from xds.translate.translation import Translation, retranslate, token_checks, translate, with_keys
 
 __all__ = [
     "TENANT_HEADER",
@@ -38,6 +38,7 @@ __all__ = [
     "Translation",
     "grace_end",
     "retranslate",
+    "token_checks",
     "translate",
     "with_keys",
 ]
