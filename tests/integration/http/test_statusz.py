@@ -26,10 +26,6 @@ EXPECTED = {
             "retiring": 1,
             "fetched_at": "2023-11-14T22:13:25.000+00:00",
             "age_seconds": 55.5,
-            "mode": "auto",
-            "held": "",
-            "publishes_here": False,
-            "unrecorded": False,
             "error": "expected status 200, got 503",
         },
         {
@@ -57,6 +53,10 @@ EXPECTED = {
         "resources": {"cds": 3, "srds": 25},
         "problems": ["tenant ann: no such cell"],
         "error": "",
+        "mode": "auto",
+        "held": "",
+        "publishes_here": False,
+        "unrecorded": False,
     },
     "nodes": [
         {
