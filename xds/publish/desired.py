@@ -10,6 +10,7 @@ from xds.errors import ChangesPruned
 from xds.model import Changes, Topology
 from xds.publish.graces import Graces
 from xds.publish.source import Keys, Registry
+from xds.publish.structure import structure_of
 from xds.telemetry import get_logger
 from xds.translate import EdgeOptions, Translation, retranslate, translate, with_keys
 
@@ -21,15 +22,16 @@ class Desired:
         self._registry = registry
         self._keys = keys
         self._options = options
+        self._structure = structure_of(options)
         self._graces = Graces(options)
         self._log = get_logger()
         self.translation: Translation | None = None
         """None until the registry and all keys were read."""
 
     @property
-    def options(self) -> EdgeOptions:
-        """What it is made by."""
-        return self._options
+    def structure(self) -> str:
+        """What it is made by, beside the registry and the keys."""
+        return self._structure
 
     def seconds_left(self) -> float | None:
         """How long until a grace ends; None if none will."""
