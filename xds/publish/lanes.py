@@ -14,11 +14,15 @@ from xds.snapshot import SHARED, Content, ResourceTable
 
 
 def lane_of(node: Chosen, rollout: Rollout | None) -> NodeGroup:
-    """The group whose content a node is served."""
+    """The group whose content a node is to be served, if there is such a content.
+
+    Of a rollout that is done there is none any more as soon as the new structure is everyone's; until then nobody must
+    be taken back to the old one.
+    """
     group = NodeGroup(node.group)
-    if rollout is None or rollout.state is not RolloutState.RUNNING or rollout.waves.wave_of(node) > rollout.wave:
+    if rollout is None or rollout.state not in (RolloutState.RUNNING, RolloutState.DONE):
         return group
-    return NodeGroup(group + LANE)
+    return NodeGroup(group + LANE) if rollout.waves.wave_of(node) <= rollout.wave else group
 
 
 def with_lanes(stable: Content, new: Content) -> Content:

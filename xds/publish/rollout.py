@@ -73,6 +73,9 @@ class Rollout:
 LOST_SECONDS = 20.0
 """How long a node of a wave may be away: longer than it takes to come back to another replica."""
 
+RECENT_SECONDS = 60.0
+"""How long a wave waits for a node that left: whoever publishes may be new, and not all have come back to it."""
+
 
 def judge(rollout: Rollout, nodes: Iterable[FleetNode], away: dict[NodeId, float], now: float) -> Rollout:
     """The rollout after a look at the fleet; itself if there is nothing new.
@@ -81,6 +84,7 @@ def judge(rollout: Rollout, nodes: Iterable[FleetNode], away: dict[NodeId, float
     """
     if rollout.state is not RolloutState.RUNNING:
         return rollout
+    nodes = tuple(nodes)
     connected = {node.id: node for node in nodes if node.gone_at is None}
     wave_of = rollout.waves.wave_of
     due = [node for node in connected.values() if wave_of(node) <= rollout.wave]
@@ -89,7 +93,11 @@ def judge(rollout: Rollout, nodes: Iterable[FleetNode], away: dict[NodeId, float
         return rollout.stopped(fault)
     given = rollout.nodes | {node.id for node in due if node.has_new}
     seen = replace(rollout, nodes=given) if given != rollout.nodes else rollout
-    if away or not all(node.has_new and node.is_settled for node in due):
+    expected = any(
+        node.id not in connected and now - (node.gone_at or now) < RECENT_SECONDS and wave_of(node) == rollout.wave
+        for node in nodes
+    )
+    if away or expected or not all(node.has_new and node.is_settled for node in due):
         return seen if seen.settled_at is None else replace(seen, settled_at=None)
     if not any(wave_of(node) == rollout.wave for node in due):
         return _next_wave(seen, now)  # nobody is in it: there is nothing to wait for
