@@ -71,8 +71,12 @@ async def test_changed_settings_reach_the_first_wave_then_all_and_moves_reach_bo
         await restart_with(stack, HIDE_SUSPENDED="yes", ROLLOUT_SOAK_SECONDS="6")
         await until(lambda: is_told(stack, ("edge-a",), "unknown"), "the first wave has it")
         assert "suspended" in await refusal(stack, "edge-b")
-        held = await newest(stack)
-        assert (held["state"], held["wave"], held["nodes"]) == ("running", 0, ["edge-a-1"])
+
+        async def is_given() -> bool:
+            held = await newest(stack)
+            return (held["state"], held["wave"], held["nodes"]) == ("running", 0, ["edge-a-1"])
+
+        await until(is_given, "it is written down who has it")
 
         target = next(cell for cell in stack.ports.cells if cell != stack.placements["globex"])
         await stack.move("globex", target)
