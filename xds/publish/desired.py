@@ -4,14 +4,15 @@ Knows nothing about what is published, and to whom.
 """
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 
-from xds.errors import ChangesPruned
+from xds.errors import ChangesPruned, KeysError
 from xds.model import Changes, Topology
 from xds.publish.graces import Graces
 from xds.publish.source import Keys, Registry
 from xds.telemetry import get_logger
-from xds.translate import EdgeOptions, Translation, retranslate, translate, with_keys
+from xds.translate import AuthOptions, EdgeOptions, Translation, retranslate, translate, with_keys
 
 
 class Desired:
@@ -27,9 +28,13 @@ class Desired:
         """None until the registry and all keys were read."""
 
     @property
-    def options(self) -> EdgeOptions:
-        """What it is made by."""
-        return self._options
+    def auth(self) -> AuthOptions:
+        """How tokens are checked, with today's keys as far as they are known."""
+        if self.translation is not None:
+            return self.translation.options.auth
+        with suppress(KeysError):
+            return self._options.auth.with_keys(self._keys.jwks())
+        return self._options.auth
 
     def seconds_left(self) -> float | None:
         """How long until a grace ends; None if none will."""
