@@ -17,7 +17,7 @@ from pathlib import Path
 from xds import __version__
 from xds.access import Access, Credentials, own_issuer
 from xds.callout import Endpoint, Expected, Introspector, Resolver, TokenFile
-from xds.errors import RegistryError, RequestError, SettingsError
+from xds.errors import RequestError, SettingsError, XdsError
 from xds.http import HttpServer
 from xds.identities import Access as ChannelAccess
 from xds.names import NodeGroup, TenantId
@@ -350,7 +350,7 @@ class _ControlPlane:
                 await self._registry.snapshots.prune(
                     keep=self._settings.snapshots_kept, keep_seconds=self._settings.snapshots_kept_days * _DAY
                 )
-            except RegistryError as error:
+            except XdsError as error:  # a snapshot that is pinned at that very moment can't be forgotten, say
                 self._log.warning("registry.not_pruned", error=str(error))
 
     def _describe(self) -> Replica:

@@ -93,15 +93,17 @@ def decide(
 
     `seen` is what was held when an operator last looked: what is approved is that, though there may be more by now.
     """
-    if policy.approved and policy.pinned is None and not policy.is_frozen:
+    is_open = policy.approved and policy.pinned is None and not policy.is_frozen
+    if is_open and base.content.digest != policy.approved:
         approved = next((each for each in (wanted, seen) if each and each.content.digest == policy.approved), None)
         if approved is not None:
             return Decision(draft=_approved(approved, policy))
-    change = wanted.content.changed_since(base.content)
-    reason = policy.hold or guard.objection(base.entry.counts, wanted.counts, change)
+    gone = wanted.content.changed_since(base.content)
+    reason = policy.hold or guard.objection(base.entry.counts, wanted.counts, gone)
     if not reason:
         return Decision(draft=wanted)
-    if not wanted.content.changed_since(current.content):
+    change = wanted.content.changed_since(current.content)
+    if not change:
         return Decision(draft=current)
     held = Candidate(
         digest=wanted.content.digest,

@@ -4,15 +4,16 @@ Knows nothing about what is published, and to whom.
 """
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 
-from xds.errors import ChangesPruned
+from xds.errors import ChangesPruned, KeysError
 from xds.model import Changes, Topology
 from xds.publish.graces import Graces
 from xds.publish.source import Keys, Registry
 from xds.publish.structure import structure_of
 from xds.telemetry import get_logger
-from xds.translate import EdgeOptions, Translation, retranslate, translate, with_keys
+from xds.translate import AuthOptions, EdgeOptions, Translation, retranslate, translate, with_keys
 
 
 class Desired:
@@ -32,6 +33,15 @@ class Desired:
     def structure(self) -> str:
         """What it is made by, beside the registry and the keys."""
         return self._structure
+
+    @property
+    def auth(self) -> AuthOptions:
+        """How tokens are checked, with today's keys as far as they are known."""
+        if self.translation is not None:
+            return self.translation.options.auth
+        with suppress(KeysError):
+            return self._options.auth.with_keys(self._keys.jwks())
+        return self._options.auth
 
     def seconds_left(self) -> float | None:
         """How long until a grace ends; None if none will."""

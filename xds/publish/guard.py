@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xds.names import TypeUrl
-from xds.snapshot import ContentChange
+from xds.snapshot import SHARED, ContentChange
 
 GUARDED = ("tenants", "cells", "endpoints")
 
@@ -46,7 +46,6 @@ class Guard:
 
 def _removed(kind: str, before: Mapping[str, int], after: Mapping[str, int], change: ContentChange) -> int:
     net = before.get(kind, 0) - after.get(kind, 0)
-    type_url = _COUNTED_BY.get(kind)
     # An anchor's scope stands for a table and is no tenant's; its name starts with a dash.
-    named = sum(place.type_url == type_url and not place.name.startswith("-") for place in change.removed)
+    named = sum(place[:2] == (SHARED, _COUNTED_BY.get(kind)) and place.name[:1] != "-" for place in change.removed)
     return max(net, named)

@@ -91,7 +91,7 @@ class Lead(Protocol):
         ...
 
     async def note_policy(self, policy: Policy) -> None:
-        """Have operators see that this decision was acted on."""
+        """Have operators see that this decision was acted on; what it approved of is approved no longer."""
         ...
 
     async def propose(self, rollout: Rollout) -> None:
@@ -118,8 +118,11 @@ class History(Protocol):
         """The snapshot in force; None before the first."""
         ...
 
-    async def follow(self, base: Recorded) -> Recorded:
-        """The snapshot in force, made of `base` and what was published since; `base` itself if nothing was."""
+    async def follow(self, base: Recorded) -> Recorded | None:
+        """The snapshot in force, made of `base` and what was published since; `base` itself if nothing was.
+
+        None before the first: `base` is of another history then.
+        """
         ...
 
     async def content(self, number: int) -> Recorded:

@@ -77,6 +77,7 @@ class Publisher:
         self._woken = asyncio.Event()
         self._is_registry_news = True
         self._is_history_news = True
+        self._is_history_empty = False
         self._policy = Policy()
         self._lead: Lead | None = None
         self._seen: Draft | None = None
@@ -102,6 +103,7 @@ class Publisher:
     async def run(self) -> None:
         """Publish until cancelled."""
         await self._serving.start()
+        self._note()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._registry.watch(self._registry_news))
             tasks.create_task(self._keys.watch(self._registry_news))
@@ -202,6 +204,7 @@ class Publisher:
                 self._log.error("publish.failed", error=str(error), revision=self.status.revision)
             self.status = replace(self.status, error=str(error))
             await self._serve_ahead()
+            self._note()
 
     async def _follow(self) -> None:
         """Take up what others recorded and decided."""
@@ -212,6 +215,7 @@ class Publisher:
         await self._rolling.follow()
         base = self._serving.recorded
         newest = await self._history.newest() if base is None else await self._history.follow(base)
+        self._is_history_empty = newest is None
         if newest is not None and newest is not base:
             await self._serving.serve(newest)
             self._log.info("snapshot.followed", snapshot=newest.entry.number, revision=newest.entry.revision)
@@ -264,9 +268,12 @@ class Publisher:
         if base is None:
             await self._record(lead, draft)
             return
+        if self._is_history_empty:  # of a new database; what comes of it is guarded by what is served
+            await lead.record(base.entry, base.content, base.content.changed_since(Content(tables={})))
+            self._is_history_empty = False
         current = await self._current(base, wanted.options.auth)
         decision = decide(draft, base, current, self._policy, self._guard, seen=self._seen)
-        if decision.draft.content.changed_since(base.content) or decision.draft.kind is Kind.OPERATOR:
+        if decision.draft.content.changed_since(base.content):
             await self._record(lead, decision.draft)
         elif self._serving.is_ahead:
             await self._serving.serve(base)
@@ -274,6 +281,7 @@ class Publisher:
         if self._acted_at != self._policy.at:
             await lead.note_policy(self._policy)
             self._acted_at = self._policy.at
+            self._policy = replace(self._policy, approved="")
         self._note()
 
     async def _current(self, base: Recorded, auth: AuthOptions) -> Draft:
@@ -307,7 +315,7 @@ class Publisher:
             structure=draft.structure,
         )
         await lead.record(entry, draft.content, change)
-        self._noted = None
+        self._is_history_empty, self._noted = False, None
         await self._serving.serve(Recorded(entry=entry, content=draft.content))
         self._note()
         self._metrics.publishes.inc()
@@ -335,11 +343,12 @@ class Publisher:
     async def _serve_ahead(self) -> None:
         """Serve what can't be recorded now, or not yet: keys, ended graces, what was read and not held."""
         wanted, base = self._desired.translation, self._serving.recorded
-        if wanted is None or base is None:
+        if base is None:
             return
-        is_free = not self._policy.hold and not self.status.held
-        content = wanted.content if is_free else with_live_keys(base, wanted.options.auth)
-        await self._serving.serve_ahead(content)
+        draft = redraft(base.entry, with_live_keys(base, self._desired.auth))
+        if wanted is not None:  # judged here too: only who leads has done so
+            draft = decide(draft_of(wanted, base), base, draft, self._policy, self._guard).draft
+        await self._serving.serve_ahead(draft.content)
 
     def _note(self) -> None:
         """Have status and metrics say what is in force."""

@@ -43,9 +43,6 @@ class Shelf:
         except (OSError, ValueError, KeyError, TypeError) as error:
             get_logger().warning("snapshot.not_read_from_disk", path=str(self._path), error=str(error))
             return None
-        if recorded is not None and recorded.content.digest != recorded.entry.digest:
-            get_logger().warning("snapshot.not_read_from_disk", path=str(self._path), error="its digest differs")
-            return None
         self._kept = recorded
         return recorded
 
@@ -74,10 +71,10 @@ class Shelf:
             raise OSError(f"{self._path}: {error}") from error
 
 
-def _read(database: sqlite3.Connection) -> Recorded | None:
+def _read(database: sqlite3.Connection) -> Recorded:
     row = database.execute("SELECT entry, groups, apart FROM entry").fetchone()
     if row is None:
-        return None
+        raise ValueError("there is no snapshot in it")
     fields, groups, apart = map(json.loads, row)
     flats = (
         FlatResource(
@@ -87,6 +84,8 @@ def _read(database: sqlite3.Connection) -> Recorded | None:
     )
     content = gather(flats, groups=map(NodeGroup, groups), apart=[NodeGroup(each) for each in apart])
     entry = Entry(**{**fields, "kind": Kind(fields["kind"]), "revision": Revision(fields["revision"])})
+    if content.digest != entry.digest or not all(each.is_sound for _, each in content.items()):
+        raise ValueError("it is not what was written")
     return Recorded(entry=entry, content=content)
 
 

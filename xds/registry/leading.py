@@ -44,12 +44,13 @@ _INSERT_ENTRY = """
 INSERT INTO snapshots (number, at, published_by, kind, message, revision, digest, counts, upserts, removed, structure,
                        node_groups, apart)
 SELECT $1::bigint, $2::timestamptz, $3, $4, $5, $6::bigint, $7, $8::jsonb, $9::bigint, $10::bigint, $11, $12, $13
- WHERE (SELECT coalesce(max(number), 0) FROM snapshots) = $1::bigint - 1"""
+ WHERE (SELECT coalesce(max(number), $1::bigint - 1) FROM snapshots) = $1::bigint - 1"""
 _CLOSE = """
 UPDATE snapshot_resources AS held SET valid_to = $1
   FROM unnest($2::text[], $3::text[], $4::text[]) AS gone (node_group, kind, name)
  WHERE (held.node_group, held.kind, held.name) = (gone.node_group, gone.kind, gone.name) AND held.valid_to IS NULL"""
-_ACTED = "UPDATE publish_policy SET acted_at = $1 WHERE at = $1"
+# An approval is for once: what was published, undone and comes again is for the guard again.
+_ACTED = "UPDATE publish_policy SET acted_at = $1, approved = '' WHERE at = $1"
 _CLEAR_CANDIDATE = "DELETE FROM snapshot_candidate"
 _CLEAR_CANDIDATE_RESOURCES = "DELETE FROM snapshot_candidate_resources"
 _INSERT_CANDIDATE = """
@@ -132,7 +133,7 @@ class PostgresLead:
             await exchange(self._queries, was, now)
 
     async def note_policy(self, policy: Policy) -> None:
-        """Have operators see that this decision was acted on."""
+        """Have operators see that this decision was acted on; what it approved of is approved no longer."""
         async with self._busy:
             await self._queries.execute(_ACTED, datetime.fromtimestamp(policy.at, UTC))
 

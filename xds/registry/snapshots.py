@@ -91,18 +91,20 @@ class PostgresSnapshots:
             row = await queries.fetch_row(sql.NEWEST)
             return None if row is None else _gathered(row, [r async for b in queries.batches(sql.IN_FORCE) for r in b])
 
-    async def follow(self, base: Recorded) -> Recorded:
+    async def follow(self, base: Recorded) -> Recorded | None:
         """The snapshot in force, made of `base` and what was published since; `base` itself if nothing was."""
         async with self._queries() as queries, queries.snapshot():
             row = await queries.fetch_row(sql.NEWEST)
-            if row is None or (row["number"], row["digest"]) == (base.entry.number, base.entry.digest):
+            if row is None:
+                return None
+            if (row["number"], row["digest"]) == (base.entry.number, base.entry.digest):
                 return base
             change = await _change(queries, base.entry.number, row["number"])
         followed = Recorded(entry=sql.to_entry(row), content=base.content.apply(change))
         if followed.content.digest == followed.entry.digest:
             return followed
         # The base is none of this database's snapshots, or its change was pruned.
-        return await self.newest() or base
+        return await self.newest()
 
     async def content(self, number: int) -> Recorded:
         """A snapshot as it was; raises `NotFound` if it is not kept."""

@@ -90,10 +90,10 @@ class Content:
             now, before = _table(self, group, type_url), _table(base, group, type_url)
             for name in _names(now, before):
                 resource = now.get(name)
-                if resource is None:
-                    removed.add(Place(group, type_url, name))
-                elif not before.holds(resource):
+                if resource is not None and not before.holds(resource):
                     upserts[Place(group, type_url, name)] = resource
+                elif resource is None and name in before:  # else it came and went in between
+                    removed.add(Place(group, type_url, name))
         return ContentChange(upserts=upserts, removed=frozenset(removed))
 
     def apply(self, change: ContentChange) -> "Content":

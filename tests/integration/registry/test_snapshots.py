@@ -105,6 +105,7 @@ async def test_who_follows_is_sent_what_differs_and_has_the_same_in_the_end(regi
         await record(lead, 3, content("c", "d"), content("b", "c"))
         followed = await registry.snapshots.follow(base)
 
+    assert followed is not None
     assert followed.entry.number == 3
     assert bodies(followed.content) == bodies(content("c", "d"))
     untouched = followed.content.tables[GROUP][TypeUrl.LISTENER]
@@ -118,6 +119,7 @@ async def test_who_follows_from_a_snapshot_of_another_database_has_the_right_one
 
     followed = await registry.snapshots.follow(strange)
 
+    assert followed is not None
     assert (followed.entry.number, bodies(followed.content)) == (1, bodies(content("a")))
 
 
