@@ -11,6 +11,7 @@ from typing import Protocol
 from xds.errors import NotFound, RequestError
 from xds.model import ApiKey, KeyState
 from xds.names import KeyId, TenantId
+from xds.operations.auditing import UNNAMED, Author
 from xds.tokens import digest, id_of, is_key, make_key
 
 NAME_EXPECTED = "1 to 100 printable characters"
@@ -35,8 +36,8 @@ class KeyStore(Protocol):
         """The keys of a tenant, or all, by tenant and age."""
         ...
 
-    async def revoke(self, key_id: KeyId, at: datetime) -> bool:
-        """Note that a key is revoked; whether that is news."""
+    async def revoke(self, key_id: KeyId, at: datetime, by: Author) -> bool:
+        """Note that a key is revoked, and by whom; whether that is news."""
         ...
 
     async def note_use(self, key_id: KeyId, at: datetime) -> None:
@@ -85,12 +86,12 @@ async def list_keys(store: KeyStore, *, tenant: TenantId | None = None) -> tuple
     return tuple(await store.listed(tenant))
 
 
-async def revoke_key(store: KeyStore, key_id: KeyId, *, now: datetime) -> Revocation:
+async def revoke_key(store: KeyStore, key_id: KeyId, *, now: datetime, by: Author = UNNAMED) -> Revocation:
     """Let a key be good for no further token, for ever; raises `NotFound`."""
     found = await store.find(key_id)
     if found is None:
         raise NotFound(f"key {key_id}: no such key")
-    is_news = await store.revoke(key_id, now)
+    is_news = await store.revoke(key_id, now, by)
     was = found.state(now)
     return Revocation(key_id, was if is_news else KeyState.REVOKED, KeyState.REVOKED)
 

@@ -11,6 +11,7 @@ from xds.errors import NotFound, RegistryUnavailable
 from xds.model import Cell, KeyState, Tenant
 from xds.names import CellId, KeyId, TenantId
 from xds.operations import (
+    UNNAMED,
     KeyStore,
     NewKey,
     Revocation,
@@ -88,7 +89,7 @@ async def test_a_key_is_revoked_once_and_for_ever(store: KeyStore) -> None:
 async def test_a_key_that_is_not_there_can_not_be_revoked(store: KeyStore) -> None:
     with pytest.raises(NotFound, match="key 0000000000000000: no such key"):
         await revoke_key(store, KeyId("0" * 16), now=NOW)
-    assert not await store.revoke(KeyId("0" * 16), NOW)
+    assert not await store.revoke(KeyId("0" * 16), NOW, UNNAMED)
 
 
 async def test_use_is_noted_at_most_once_a_minute(store: KeyStore) -> None:
