@@ -87,12 +87,15 @@ async def test_a_capacity_that_makes_no_sense(store: PostgresRegistry, capacity:
         await set_capacity(store, CellId("cell-q"), 1)
 
 
-async def test_of_twenty_that_come_at_once_as_many_get_in_as_there_is_room_for(store: PostgresRegistry) -> None:
+async def test_of_twenty_that_come_at_once_as_many_get_in_as_there_is_room_for(
+    store: PostgresRegistry, database_url: str
+) -> None:
     """Each in a transaction and on a connection of its own: who counts must not be overtaken."""
     await fill(store, B, 10, "b")
-    comers = [add_tenant(store, Tenant(TenantId(f"n{number}"), A)) for number in range(10)]
-    movers = [move_tenants(store, {TenantId(f"b{number}"): A}) for number in range(10)]
-    async with asyncio.timeout(30):
+    async with PostgresRegistry.open(database_url, pool_size=20) as wide, asyncio.timeout(60):
+        await asyncio.gather(*(list_cells(wide) for _ in range(20)))
+        comers = [add_tenant(wide, Tenant(TenantId(f"n{number}"), A)) for number in range(10)]
+        movers = [move_tenants(wide, {TenantId(f"b{number}"): A}) for number in range(10)]
         results = await asyncio.gather(*comers, *movers, return_exceptions=True)
     assert sum(isinstance(result, Conflict) for result in results) == 17
     assert (await placed(store))[A] == 3
