@@ -14,10 +14,11 @@ from datetime import timedelta
 from xds import __version__
 from xds.access import Access, Credentials, own_issuer
 from xds.callout import Endpoint, Expected, Introspector, Resolver, TokenFile
-from xds.errors import RegistryError, SettingsError
+from xds.errors import Conflict, RegistryError, SettingsError
 from xds.http import HttpServer
 from xds.identities import Access as ChannelAccess
 from xds.names import NodeGroup, TenantId
+from xds.operations.overriding import end_expired
 from xds.operations.status import SystemStatus
 from xds.publish import Feed, Publisher
 from xds.registry import PostgresRegistry
@@ -46,6 +47,7 @@ from xds.translate import (
 
 _CHANGE_LOG_SECONDS = 7 * 24 * 3600
 _PRUNE_SECONDS = 3600
+_OVERRIDE_SECONDS = 2
 _CALLOUT_SHARE = 0.9
 
 
@@ -283,6 +285,7 @@ class _ControlPlane:
                     tasks.create_task(self._publisher.run()),
                     tasks.create_task(self._announce()),
                     tasks.create_task(self._prune()),
+                    tasks.create_task(self._end_overrides()),
                 ]
                 if self._resolver:
                     running.append(tasks.create_task(self._resolver.watch()))
@@ -310,6 +313,16 @@ class _ControlPlane:
                 await self._registry.prune(_CHANGE_LOG_SECONDS)
             except RegistryError as error:
                 self._log.warning("registry.not_pruned", error=str(error))
+
+    async def _end_overrides(self) -> None:
+        """Let tenants be where they are placed once their override is over, whichever replica sees it first."""
+        while True:
+            await asyncio.sleep(_OVERRIDE_SECONDS)
+            try:
+                for tenant in await end_expired(self._registry):
+                    self._log.info("override.ended", tenant=tenant)
+            except (RegistryError, Conflict) as error:
+                self._log.debug("overrides.not_ended", error=str(error))
 
     def _status(self) -> SystemStatus:
         registry = self._registry.status

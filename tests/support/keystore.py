@@ -19,13 +19,14 @@ class MemoryKeys:
         self._kept: dict[KeyId, ApiKey] = {}
         self._digests: dict[KeyId, bytes] = {}
         self.asked: list[KeyId] = []
-        self.revoked_by: dict[KeyId, str] = {}
+        self.done_by: dict[KeyId, str] = {}
 
-    async def add(self, key: ApiKey, stored: bytes) -> None:
+    async def add(self, key: ApiKey, stored: bytes, by: Author) -> None:
         if key.tenant not in self._tenants:
             raise NotFound(f"an API key needs a tenant that exists, got {key.tenant}")
         self._kept[key.id] = key
         self._digests[key.id] = stored
+        self.done_by[key.id] = by.actor
 
     async def digest_of(self, key_id: KeyId) -> bytes:
         self.asked.append(key_id)
@@ -43,7 +44,7 @@ class MemoryKeys:
         if held is None or held.revoked_at is not None:
             return False
         self._change(held, revoked_at=at)
-        self.revoked_by[key_id] = by.actor
+        self.done_by[key_id] = by.actor
         return True
 
     async def note_use(self, key_id: KeyId, at: datetime) -> None:

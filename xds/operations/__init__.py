@@ -22,7 +22,7 @@ from xds.operations.draining import Drained, DrainOptions, Undrained, drain_cell
 from xds.operations.importing import BadImport, Import, import_tenants
 from xds.operations.overriding import OverrideChange, clear_override, end_expired, list_overrides, set_override
 from xds.operations.placing import DEFAULT_POLICY, POLICIES, Fill, Wish
-from xds.operations.store import Placement, Put, Store, Transaction
+from xds.operations.store import Placement, Put, Store, Transaction, Transactions
 from xds.operations.tenants import (
     Move,
     TenantStateChange,
@@ -68,6 +68,7 @@ __all__ = [
     "Store",
     "TenantStateChange",
     "Transaction",
+    "Transactions",
     "Undrained",
     "Wish",
     "add_cell",

@@ -20,7 +20,7 @@ NAME_EXPECTED = "1 to 100 printable characters"
 class KeyStore(Protocol):
     """Where keys are kept. Everything raises `RegistryUnavailable` when it cannot be reached."""
 
-    async def add(self, key: ApiKey, stored: bytes) -> None:
+    async def add(self, key: ApiKey, stored: bytes, by: Author) -> None:
         """Keep a key and the digest of its text; raises `NotFound` if there is no such tenant."""
         ...
 
@@ -68,7 +68,7 @@ class Revocation:
 
 
 async def create_key(
-    store: KeyStore, tenant: TenantId, name: str, *, by: str, now: datetime, expires_at: datetime
+    store: KeyStore, tenant: TenantId, name: str, *, by: Author, now: datetime, expires_at: datetime
 ) -> NewKey:
     """Make a key for `tenant`. Its text is in what is returned, and can't be had again."""
     if not (name.isprintable() and 1 <= len(name) <= 100):
@@ -76,8 +76,8 @@ async def create_key(
     if expires_at <= now:
         raise RequestError(f"key expiry: expected a time to come, got {expires_at.isoformat(timespec='seconds')}")
     key_id, text = make_key()
-    key = ApiKey(id=key_id, tenant=tenant, name=name, created_at=now, created_by=by, expires_at=expires_at)
-    await store.add(key, digest(text))
+    key = ApiKey(id=key_id, tenant=tenant, name=name, created_at=now, created_by=by.actor, expires_at=expires_at)
+    await store.add(key, digest(text), by)
     return NewKey(key, text)
 
 

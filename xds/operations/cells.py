@@ -12,7 +12,7 @@ from xds.errors import Conflict, NotFound, RequestError
 from xds.model import Cell, CellState, Endpoint
 from xds.names import CellId
 from xds.operations.auditing import UNNAMED, Author
-from xds.operations.store import Store
+from xds.operations.store import Store, Transactions
 
 DEFAULT_PORT = 8000
 """Where a cell's API listens unless its endpoint says otherwise."""
@@ -98,7 +98,7 @@ async def list_cells(store: Store, *, state: CellState | None = None) -> tuple[C
     )
 
 
-async def add_cell(store: Store, cell: Cell, *, capacity: int | None = None, by: Author = UNNAMED) -> Cell:
+async def add_cell(store: Transactions, cell: Cell, *, capacity: int | None = None, by: Author = UNNAMED) -> Cell:
     """Add `cell` and return it as it was stored.
 
     Without endpoints it gets one; an endpoint without an address gets the cell's service name.
@@ -115,7 +115,9 @@ async def add_cell(store: Store, cell: Cell, *, capacity: int | None = None, by:
     return cell
 
 
-async def set_capacity(store: Store, cell_id: CellId, capacity: int | None, *, by: Author = UNNAMED) -> CapacityChange:
+async def set_capacity(
+    store: Transactions, cell_id: CellId, capacity: int | None, *, by: Author = UNNAMED
+) -> CapacityChange:
     """Limit how many tenants a cell takes; None: any number. One that has more keeps them, and takes no others."""
     if faults := _capacity_faults(cell_id, capacity):
         raise RequestError(faults[0])
@@ -128,7 +130,7 @@ async def set_capacity(store: Store, cell_id: CellId, capacity: int | None, *, b
 
 
 async def set_cell_state(
-    store: Store, cell_id: CellId, state: CellState, *, by: Author = UNNAMED, action: str = "cells set-state"
+    store: Transactions, cell_id: CellId, state: CellState, *, by: Author = UNNAMED, action: str = "cells set-state"
 ) -> CellStateChange:
     """Bring a cell into `state`; raises `Conflict` when that may not follow its present one."""
     async with store.transaction(by, action) as transaction:
@@ -143,7 +145,7 @@ async def set_cell_state(
 
 
 async def set_endpoints(
-    store: Store, cell_id: CellId, endpoints: Sequence[Endpoint], *, by: Author = UNNAMED
+    store: Transactions, cell_id: CellId, endpoints: Sequence[Endpoint], *, by: Author = UNNAMED
 ) -> EndpointsChange:
     """Give a cell these endpoints and no others; one without an address gets the cell's service name."""
     if not endpoints:

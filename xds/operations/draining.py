@@ -16,7 +16,7 @@ from xds.names import CellId, TenantId
 from xds.operations.auditing import UNNAMED, Author
 from xds.operations.cells import accepting_cell, check_transition, known_cell
 from xds.operations.placing import DEFAULT_POLICY, Placer, described
-from xds.operations.store import Store, Transaction
+from xds.operations.store import Transaction, Transactions
 from xds.operations.tenants import move_within
 from xds.operations.underway import Drain
 
@@ -83,7 +83,7 @@ def _no_progress(_done: int, _total: int) -> None:
 
 
 async def drain_cell(
-    store: Store, cell: CellId, options: DrainOptions, *, by: Author = UNNAMED, progress: Progress = _no_progress
+    store: Transactions, cell: CellId, options: DrainOptions, *, by: Author = UNNAMED, progress: Progress = _no_progress
 ) -> Drained:
     """Set a cell draining and move its tenants away, batch by batch; one that was begun is gone on with."""
     drain, is_resumed = await begin_drain(store, cell, options, by=by)
@@ -117,7 +117,7 @@ async def drain_cell(
 
 
 async def begin_drain(
-    store: Store, cell_id: CellId, options: DrainOptions, *, by: Author = UNNAMED
+    store: Transactions, cell_id: CellId, options: DrainOptions, *, by: Author = UNNAMED
 ) -> tuple[Drain, bool]:
     """Set a cell draining; its drain, and whether that was begun before. A new target counts for who is left."""
     drain = _new_drain(cell_id, options)
@@ -131,7 +131,7 @@ async def begin_drain(
         return await _start(transaction, cell, drain, last), False
 
 
-async def drain_batch(store: Store, drain: Drain, options: DrainOptions, *, by: Author = UNNAMED) -> int:
+async def drain_batch(store: Transactions, drain: Drain, options: DrainOptions, *, by: Author = UNNAMED) -> int:
     """Move the next tenants of a drain away, all or none; how many: 0 when none is left."""
     async with store.transaction(replace(by, operation=drain.id), "cells drain") as transaction:
         locked = await _lock(transaction, drain)
@@ -141,13 +141,20 @@ async def drain_batch(store: Store, drain: Drain, options: DrainOptions, *, by: 
         return await _empty(transaction, locked, options, options.batch)
 
 
-async def evacuate_cell(store: Store, cell_id: CellId, options: DrainOptions, *, by: Author = UNNAMED) -> Drained:
+async def evacuate_cell(
+    store: Transactions,
+    cell_id: CellId,
+    options: DrainOptions,
+    *,
+    by: Author = UNNAMED,
+    action: str = "cells evacuate",
+) -> Drained:
     """Set a cell draining and move everybody away at once, in one transaction, or nobody.
 
     Overrides into the cell are deleted: who was there by one goes to where it is placed. Moves in phases are left.
     """
     drain = _new_drain(cell_id, options)
-    async with store.transaction(replace(by, operation=drain.id), "cells evacuate") as transaction:
+    async with store.transaction(replace(by, operation=drain.id), action) as transaction:
         locked = await _lock(transaction, drain)
         drain = await _start(transaction, locked.cell, drain, await transaction.last_drain(cell_id))
         guests = await transaction.overrides(cell=cell_id)
@@ -160,7 +167,7 @@ async def evacuate_cell(store: Store, cell_id: CellId, options: DrainOptions, *,
     return Drained(drain=drain, moved=moved, batches=1, is_resumed=False, left=left, kept=kept)
 
 
-async def undrain_cell(store: Store, cell_id: CellId, *, by: Author = UNNAMED) -> Undrained:
+async def undrain_cell(store: Transactions, cell_id: CellId, *, by: Author = UNNAMED) -> Undrained:
     """Bring back, in one transaction, those whom the cell's last drain moved and who were not moved since.
 
     The cell is active again. Raises `Conflict` if there was no drain, or it was undone before.

@@ -12,7 +12,7 @@ from xds.model import Cell, Tenant, TenantState, is_tenant_id
 from xds.names import CellId, TenantId
 from xds.operations.auditing import UNNAMED, Author
 from xds.operations.placing import within_capacity
-from xds.operations.store import Placement, Store
+from xds.operations.store import Placement, Transactions
 from xds.operations.tenants import TENANT_ID_EXPECTED, refuse_under_way
 
 HEADERS = (["tenant", "cell"], ["tenant", "cell", "state"])
@@ -51,7 +51,7 @@ def _no_progress(_done: int, _total: int) -> None:
 
 
 async def import_tenants(
-    store: Store, lines: Iterable[str], progress: Progress = _no_progress, *, by: Author = UNNAMED
+    store: Transactions, lines: Iterable[str], progress: Progress = _no_progress, *, by: Author = UNNAMED
 ) -> Import:
     """Add or move the tenants that CSV `lines` name; `progress` is told how many of how many are written.
 
@@ -68,7 +68,7 @@ async def import_tenants(
         held = await transaction.tenants(unsettled) if unsettled else {}
         rows.faults.extend(_misplaced(rows, cells, held))
         if rows.faults:
-            raise BadImport(_shown(rows.faults))
+            raise BadImport(shown(rows.faults))
         async with within_capacity(transaction, cells.keys()):
             for start in range(0, len(placements), BATCH):
                 batch = placements[start : start + BATCH]
@@ -121,7 +121,8 @@ def _misplaced(rows: _Rows, cells: Mapping[CellId, Cell], held: Mapping[TenantId
             yield rows.lines[tenant], f"cell: expected an active one, got {cell.id!r}, which is {cell.state}"
 
 
-def _shown(faults: list[tuple[int, str]]) -> tuple[str, ...]:
+def shown(faults: list[tuple[int, str]]) -> tuple[str, ...]:
+    """The faults as lines, the first of them if there are many."""
     shown = [f"line {line}: {fault}" for line, fault in sorted(faults)[:FAULTS_SHOWN]]
     if len(faults) > FAULTS_SHOWN:
         shown.append(f"and {len(faults) - FAULTS_SHOWN} more bad lines")

@@ -12,7 +12,7 @@ from xds.names import CellId, TenantId
 from xds.operations.auditing import UNNAMED, Author
 from xds.operations.cells import known_cell
 from xds.operations.placing import within_capacity
-from xds.operations.store import Store
+from xds.operations.store import Store, Transactions
 from xds.operations.tenants import known_tenant, refuse_under_way
 
 EXPIRY = Author("expiry")
@@ -41,7 +41,9 @@ async def list_overrides(store: Store, *, cell: CellId | None = None) -> tuple[O
     return tuple(await store.list_overrides(cell=cell))
 
 
-async def set_override(store: Store, override: Override, *, now: datetime, by: Author = UNNAMED) -> OverrideChange:
+async def set_override(
+    store: Transactions, override: Override, *, now: datetime, by: Author = UNNAMED
+) -> OverrideChange:
     """Keep a tenant in another cell, instead of where it is placed and of any override before."""
     _check(override, now)
     async with store.transaction(by, "tenants override set") as transaction:
@@ -58,7 +60,7 @@ async def set_override(store: Store, override: Override, *, now: datetime, by: A
     return OverrideChange(override.tenant, was, override)
 
 
-async def clear_override(store: Store, tenant: TenantId, *, by: Author = UNNAMED) -> OverrideChange:
+async def clear_override(store: Transactions, tenant: TenantId, *, by: Author = UNNAMED) -> OverrideChange:
     """Let a tenant be where it is placed."""
     async with store.transaction(by, "tenants override clear") as transaction:
         await known_tenant(transaction, tenant)
@@ -68,7 +70,7 @@ async def clear_override(store: Store, tenant: TenantId, *, by: Author = UNNAMED
     return OverrideChange(tenant, was, None)
 
 
-async def end_expired(store: Store) -> tuple[TenantId, ...]:
+async def end_expired(store: Transactions) -> tuple[TenantId, ...]:
     """Delete the overrides whose time is over; whose they were."""
     async with store.transaction(EXPIRY, "tenants override expire") as transaction:
         tenants = tuple(await transaction.expired_overrides())

@@ -152,15 +152,20 @@ class Transaction(Places, Overrides, UnderWay, Protocol):
         ...
 
 
-class Store(AuditStore, Protocol):
-    """A registry that can be written. Everything raises `RegistryUnavailable` when it cannot be reached."""
+class Transactions(Protocol):
+    """What changes are made in: a registry, or a rehearsal on one, which commits nothing."""
 
     def transaction(self, by: Author = UNNAMED, action: str = "") -> AbstractAsyncContextManager[Transaction]:
         """A transaction: committed when its context ends, undone if it ends with an exception.
 
-        What it changes is in the audit trail, with who did it and what it is called.
+        What it changes is in the audit trail, with who did it and what it is called. Raises `RegistryUnavailable`
+        when the registry cannot be reached.
         """
         ...
+
+
+class Store(Transactions, AuditStore, Protocol):
+    """A registry that can be read and written. Everything raises `RegistryUnavailable` when it cannot be reached."""
 
     async def list_cells(self) -> Sequence[tuple[Cell, Fill]]:
         """Every cell and how full it is, by id."""

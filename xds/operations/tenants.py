@@ -13,7 +13,7 @@ from xds.names import CellId, TenantId
 from xds.operations.auditing import UNNAMED, Author
 from xds.operations.cells import accepting_cell, known_cell
 from xds.operations.placing import Wish, placer, within_capacity
-from xds.operations.store import Store, Transaction
+from xds.operations.store import Store, Transaction, Transactions
 
 TENANT_ID_EXPECTED = (
     "1 to 128 letters, digits, '.', '_', '-', beginning with a letter or digit, and nothing that a claim which is no"
@@ -56,7 +56,7 @@ async def list_tenants(
     return tuple(await store.list_tenants(cell=cell, state=state, limit=limit))
 
 
-async def add_tenant(store: Store, tenant: Tenant, *, by: Author = UNNAMED) -> Tenant:
+async def add_tenant(store: Transactions, tenant: Tenant, *, by: Author = UNNAMED) -> Tenant:
     """Add `tenant` and return it as it was stored; its cell must take tenants."""
     _check_id(tenant.id)
     async with store.transaction(by, "tenants add") as transaction:
@@ -66,7 +66,7 @@ async def add_tenant(store: Store, tenant: Tenant, *, by: Author = UNNAMED) -> T
 
 
 async def place_tenant(
-    store: Store,
+    store: Transactions,
     tenant: TenantId,
     wish: Wish,
     *,
@@ -87,7 +87,9 @@ async def move_tenant(store: Store, tenant: TenantId, cell: CellId, *, by: Autho
     return move
 
 
-async def move_tenants(store: Store, cells: Mapping[TenantId, CellId], *, by: Author = UNNAMED) -> tuple[Move, ...]:
+async def move_tenants(
+    store: Transactions, cells: Mapping[TenantId, CellId], *, by: Author = UNNAMED
+) -> tuple[Move, ...]:
     """Move each tenant to its cell, all or none, in one transaction."""
     async with store.transaction(by, "tenants move") as transaction:
         return await move_within(transaction, cells)
@@ -112,7 +114,7 @@ async def move_within(transaction: Transaction, cells: Mapping[TenantId, CellId]
 
 
 async def move_share(
-    store: Store, origin: CellId, to: CellId, share: float, *, by: Author = UNNAMED
+    store: Transactions, origin: CellId, to: CellId, share: float, *, by: Author = UNNAMED
 ) -> tuple[Move, ...]:
     """Move a share (0 to 1) of a cell's tenants to another cell, in one transaction.
 
@@ -142,7 +144,7 @@ def chosen(tenants: Iterable[TenantId], origin: CellId, to: CellId, share: float
 
 
 async def set_tenant_state(
-    store: Store, tenant: TenantId, state: TenantState, *, by: Author = UNNAMED
+    store: Transactions, tenant: TenantId, state: TenantState, *, by: Author = UNNAMED
 ) -> TenantStateChange:
     """Suspend a tenant or let it in again."""
     async with store.transaction(by, "tenants set-state") as transaction:

@@ -37,11 +37,11 @@ class ApiKeys:
     def __init__(self, queries: Callable[[], AbstractAsyncContextManager[Queries]]) -> None:
         self._queries = queries
 
-    async def add(self, key: ApiKey, stored: bytes) -> None:
+    async def add(self, key: ApiKey, stored: bytes, by: Author) -> None:
         """Keep a key and the digest of its text; raises `NotFound` if there is no such tenant."""
         values = (key.id, key.tenant, key.name, stored, key.created_at, key.created_by, key.expires_at)
         async with self._queries() as queries, queries.writing():
-            await name_author(queries, Author(key.created_by), "keys create")
+            await name_author(queries, by, "keys create")
             await queries.execute(INSERT, *values)
 
     async def digest_of(self, key_id: KeyId) -> bytes:

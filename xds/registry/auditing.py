@@ -24,6 +24,12 @@ SELECT {COLUMNS} FROM audit
    AND ($4::timestamptz IS NULL OR at >= $4)
  ORDER BY id DESC LIMIT $5"""  # noqa: S608 -- our constant
 
+# Written by the transaction that asks, though others may have the same operation.
+OWN = f"""
+SELECT {COLUMNS} FROM audit
+ WHERE operation_id = audit_setting('operation', 'tx-' || txid_current()) AND xmin = pg_current_xact_id()::xid
+ ORDER BY id"""  # noqa: S608 -- our constant
+
 
 async def name_author(queries: Queries, by: Author, action: str) -> None:
     """Have what this transaction changes be audited as done by this author."""
@@ -34,6 +40,11 @@ async def list_events(queries: Queries, query: AuditQuery) -> list[AuditEvent]:
     """The events that are asked for, the newest first."""
     asked = (query.cell, query.tenant, query.operation, query.since, query.limit)
     return [_to_event(row) for row in await queries.fetch(LIST, *asked)]
+
+
+async def list_rehearsed(queries: Queries) -> list[AuditEvent]:
+    """The events that this transaction has written so far, the oldest first."""
+    return [_to_event(row) for row in await queries.fetch(OWN)]
 
 
 def _to_event(row: Row) -> AuditEvent:

@@ -21,7 +21,6 @@ EXPIRED = """
 SELECT tenants.id FROM tenants JOIN overrides ON overrides.tenant_id = tenants.id
  WHERE overrides.expires_at <= clock_timestamp()
  ORDER BY tenants.id FOR NO KEY UPDATE OF tenants SKIP LOCKED"""
-ANY_EXPIRED = "SELECT count(*) FROM overrides WHERE expires_at <= clock_timestamp()"
 
 
 async def list_overrides(

@@ -25,6 +25,7 @@ from xds.registry.listening import Listener
 from xds.registry.overrides import list_overrides
 from xds.registry.queries import Queries
 from xds.registry.reading import LISTED_TENANTS, read_all, read_cells, read_changes, read_fills
+from xds.registry.rehearsing import Rehearsal
 from xds.registry.rows import Reading
 from xds.registry.schema import SCHEMA_REVISION, VERSION_TABLE
 from xds.registry.underway import MOVES, to_move
@@ -151,6 +152,10 @@ class PostgresRegistry:
         async with self._queries() as queries, queries.writing() as written:
             await name_author(queries, by, action)
             yield PostgresTransaction(queries, written)
+
+    def rehearsal(self) -> Rehearsal:
+        """Where an operation can be tried: it is done and undone."""
+        return Rehearsal(self._queries)
 
     async def list_audit(self, query: AuditQuery) -> Sequence[AuditEvent]:
         """The events that are asked for, the newest first."""

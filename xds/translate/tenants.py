@@ -10,7 +10,14 @@ from xds.names import CellId, ResourceName, TypeUrl
 from xds.snapshot import Ref, Resource, encode_resource
 from xds.translate.cells import is_cell_id
 from xds.translate.grace import admitted_cell
-from xds.translate.naming import SUSPENDED_ROUTES, UNAVAILABLE_ROUTES, cell_routes, grace_routes, tenant_scope
+from xds.translate.naming import (
+    SUSPENDED_ROUTES,
+    UNAVAILABLE_ROUTES,
+    cell_routes,
+    grace_routes,
+    held_routes,
+    tenant_scope,
+)
 from xds.translate.options import EdgeOptions
 from xds.translate.problems import Problem
 from xds.translate.scopes import scope
@@ -40,6 +47,8 @@ class TenantTranslator:
             return SUSPENDED_ROUTES
         if tenant.cell not in self._cells:
             return UNAVAILABLE_ROUTES
+        if tenant.state is TenantState.MOVING:
+            return held_routes(tenant.cell)
         also = admitted_cell(tenant, self._options, self._now) if tenant.arrival is not None else None
         if also is None or also == tenant.cell or not is_cell_id(also):
             return cell_routes(tenant.cell)

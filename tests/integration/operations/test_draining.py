@@ -227,7 +227,8 @@ async def test_two_evacuations_at_once_do_not_wait_in_a_circle(
         async with asyncio.TaskGroup() as tasks:
             for cell in (A, B):
                 tasks.create_task(evacuate_cell(store, cell, DrainOptions()))
-            while await sql.fetchval("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") < 2:
+            waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            while await sql.fetchval(waiting) < 2:  # noqa: ASYNC110 -- in another process
                 await asyncio.sleep(0.02)
             await transaction.rollback()
     assert (await placed(store)).keys() <= {C, CellId("cell-0")}

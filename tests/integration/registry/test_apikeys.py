@@ -12,6 +12,7 @@ from xds.model import Cell, KeyState, Tenant
 from xds.names import CellId, KeyId, TenantId
 from xds.operations import (
     UNNAMED,
+    Author,
     KeyStore,
     NewKey,
     Revocation,
@@ -41,7 +42,7 @@ async def store(request: pytest.FixtureRequest, registry: PostgresRegistry) -> A
 
 
 async def make(store: KeyStore, tenant: TenantId = ACME, name: str = "ci") -> NewKey:
-    return await create_key(store, tenant, name, by="me", now=NOW, expires_at=NOW + timedelta(days=1))
+    return await create_key(store, tenant, name, by=Author("me"), now=NOW, expires_at=NOW + timedelta(days=1))
 
 
 async def test_a_key_is_kept_but_not_its_text(store: KeyStore) -> None:

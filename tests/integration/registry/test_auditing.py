@@ -80,7 +80,7 @@ async def test_cells_endpoints_and_capacities(store: PostgresRegistry) -> None:
 
 async def test_keys_and_who_revoked_one(store: PostgresRegistry) -> None:
     now = datetime.now(UTC)
-    made = await create_key(store.api_keys, ACME, "ci", by="bob", now=now, expires_at=now + timedelta(days=1))
+    made = await create_key(store.api_keys, ACME, "ci", by=Author("bob"), now=now, expires_at=now + timedelta(days=1))
     await revoke_key(store.api_keys, made.key.id, now=now, by=ANNA)
     await revoke_key(store.api_keys, made.key.id, now=now, by=Author("too late"))
     revoked, created = await newest(store, 2)
@@ -92,7 +92,7 @@ async def test_keys_and_who_revoked_one(store: PostgresRegistry) -> None:
 
 async def test_the_use_of_a_key_is_no_event(store: PostgresRegistry) -> None:
     now = datetime.now(UTC)
-    made = await create_key(store.api_keys, ACME, "ci", by="bob", now=now, expires_at=now + timedelta(days=1))
+    made = await create_key(store.api_keys, ACME, "ci", by=Author("bob"), now=now, expires_at=now + timedelta(days=1))
     before = await newest(store)
     await store.api_keys.note_use(made.key.id, now)
     assert await newest(store) == before
@@ -148,7 +148,7 @@ async def test_questions(store: PostgresRegistry) -> None:
 async def test_no_event_of_a_tenant_is_without_a_cell(store: PostgresRegistry, sql: asyncpg.Connection) -> None:
     """The runbook's stop condition: an audit event with `cell_id IS NULL`."""
     now = datetime.now(UTC)
-    await create_key(store.api_keys, ACME, "ci", by="bob", now=now, expires_at=now + timedelta(days=1))
+    await create_key(store.api_keys, ACME, "ci", by=Author("bob"), now=now, expires_at=now + timedelta(days=1))
     await sql.execute("UPDATE tenants SET cell_id = 'cell-b'; DELETE FROM tenants; DELETE FROM cells")
     assert await sql.fetchval("SELECT count(*) FROM audit") > 8
     assert await sql.fetchval("SELECT count(*) FROM audit WHERE cell_id IS NULL") == 0
