@@ -30,7 +30,7 @@ _by_capacity_option = click.option(
 @_to_option
 @_by_capacity_option
 @click.option("--batch", type=click.IntRange(min=1), default=100, show_default=True, help="Tenants a transaction.")
-@click.option("--pause", callback=seconds, default="2s", show_default=True, help="Between two batches: 500ms, 2s, 1m.")
+@click.option("--pause", callback=seconds, default="2s", show_default=True, help="Between two batches: 0.5s, 2s, 1m.")
 @click.option("--stop-on-error", is_flag=True, help="End at the first batch that fails, instead of the third.")
 @change_options
 @click.pass_context

@@ -29,7 +29,7 @@ def seconds(_context: click.Context, _parameter: click.Parameter, value: str) ->
 
 def _at(value: str, direction: int) -> datetime:
     try:
-        if duration := _duration(value):
+        if (duration := _duration(value)) is not None:
             return datetime.now(UTC) + direction * duration
         when = datetime.fromisoformat(value)
         return when if when.tzinfo else when.replace(tzinfo=UTC)
