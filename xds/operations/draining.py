@@ -124,8 +124,8 @@ async def begin_drain(
     async with store.transaction(replace(by, operation=drain.id), "cells drain") as transaction:
         cell = (await _lock(transaction, drain)).cell
         last = await transaction.last_drain(cell_id)
-        if last is not None and last.ended_at is None and cell.state is CellState.DRAINING:
-            drain = replace(last, to=options.to)
+        if last is not None and _goes_on(last, cell):
+            drain = replace(last, to=options.to, ended_at=None)
             await transaction.put_drain(drain)
             return drain, True
         return await _start(transaction, cell, drain, last), False
@@ -153,10 +153,12 @@ async def evacuate_cell(
 
     Overrides into the cell are deleted: who was there by one goes to where it is placed. Moves in phases are left.
     """
-    drain = _new_drain(cell_id, options)
+    drain = await _present_drain(store, cell_id, options, by)
     async with store.transaction(replace(by, operation=drain.id), action) as transaction:
         locked = await _lock(transaction, drain)
-        drain = await _start(transaction, locked.cell, drain, await transaction.last_drain(cell_id))
+        last = await transaction.last_drain(cell_id)
+        if last is None or last.id != drain.id or not _goes_on(last, locked.cell):
+            drain = await _start(transaction, locked.cell, drain, last)
         guests = await transaction.overrides(cell=cell_id)
         await transaction.tenants(sorted(guests))
         await transaction.delete_overrides(guests.keys())
@@ -203,6 +205,21 @@ class _Locked:
 
 def _new_drain(cell: CellId, options: DrainOptions) -> Drain:
     return Drain(id=f"drain-{uuid4().hex[:16]}", cell=cell, to=options.to, was=CellState.ACTIVE)
+
+
+async def _present_drain(store: Transactions, cell_id: CellId, options: DrainOptions, by: Author) -> Drain:
+    """The drain that an evacuation goes on with, so that both are undone as one; or a new one."""
+    async with store.transaction(by) as transaction:
+        cell = known_cell(await transaction.cells([cell_id]), cell_id)
+        last = await transaction.last_drain(cell_id)
+    if last is not None and _goes_on(last, cell):
+        return replace(last, to=options.to, ended_at=None)
+    return _new_drain(cell_id, options)
+
+
+def _goes_on(last: Drain, cell: Cell) -> bool:
+    """Whether who drains the cell now goes on with its last drain: it was neither undone nor given up."""
+    return last.undone_at is None and cell.state is CellState.DRAINING
 
 
 async def _lock(transaction: Transaction, drain: Drain) -> _Locked:

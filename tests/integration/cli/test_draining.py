@@ -34,9 +34,9 @@ def test_the_main_path_as_a_user_types_it(seeded: Run, database_url: str) -> Non
     assert drained.err == ""  # no progress bar where there is no terminal
     assert placed(seeded) == {"cell-b": 20, "cell-c": 20}
     again = seeded("cells", "drain", "cell-a", "--json")
-    assert (again.status, again.json["moved"]) == (0, 0)
+    assert (again.status, again.json["moved"], again.json["resumed"]) == (0, 0, True)
     undone = seeded("cells", "undrain", "cell-a")
-    assert undone.out == "cell cell-a: active, 0 tenants brought back\n"  # the last drain moved nobody
+    assert undone.out == "cell cell-a: active, 40 tenants brought back\n"
     events = seeded("audit", "list", "--cell", "cell-a", "--json", "--limit", "1000").json["data"]
     assert sum(event["message"] == "new kernel" and event["actor"] == "anna" for event in events) == TENANTS + 1
 

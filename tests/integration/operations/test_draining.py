@@ -158,6 +158,20 @@ async def test_an_evacuation_is_one_transaction_and_can_be_undone(
     assert (await undrain_cell(store, A)).moved == 10
 
 
+async def test_an_evacuation_goes_on_with_a_drain_and_both_are_undone_as_one(store: PostgresRegistry) -> None:
+    with pytest.raises(Interrupted):
+        await drain_cell(store, A, TO_B, progress=stopping)
+    evacuated = await evacuate_cell(store, A, DrainOptions(to=C))
+    assert evacuated.moved == 6
+    undone = await undrain_cell(store, A)
+    assert (undone.moved, undone.drain.id) == (10, evacuated.drain.id)
+    # What begins anew is undone alone.
+    await move_tenant(store, TenantId("t1"), B)
+    await drain_cell(store, A, DrainOptions(to=C))
+    assert (await undrain_cell(store, A)).moved == 9
+    assert await placed(store) == {A: 9, B: 1}
+
+
 async def test_an_evacuation_without_room_moves_nobody(store: PostgresRegistry) -> None:
     await set_capacity(store, B, 4)
     await set_capacity(store, C, 5)
