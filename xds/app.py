@@ -17,11 +17,12 @@ from pathlib import Path
 from xds import __version__
 from xds.access import Access, Credentials, own_issuer
 from xds.callout import Endpoint, Expected, Introspector, Resolver, TokenFile
-from xds.errors import RequestError, SettingsError, XdsError
+from xds.errors import Conflict, RegistryError, RequestError, SettingsError, XdsError
 from xds.http import HttpServer
 from xds.identities import Access as ChannelAccess
 from xds.names import NodeGroup, TenantId
 from xds.operations.fleet import Replica
+from xds.operations.overriding import end_expired
 from xds.operations.status import SystemStatus
 from xds.publish import Feed, Guard, Publisher, Recording, RolloutPlan, Shelf, Waves
 from xds.registry import PostgresRegistry
@@ -51,6 +52,7 @@ from xds.translate import (
 _CHANGE_LOG_SECONDS = 7 * 24 * 3600
 _PRUNE_SECONDS = 3600
 _DAY = 24 * 3600
+_OVERRIDE_SECONDS = 2
 _CALLOUT_SHARE = 0.9
 
 
@@ -321,6 +323,7 @@ class _ControlPlane:
                     tasks.create_task(self._announce()),
                     tasks.create_task(self._prune()),
                     tasks.create_task(self._reporter.run()),
+                    tasks.create_task(self._end_overrides()),
                 ]
                 if self._resolver:
                     running.append(tasks.create_task(self._resolver.watch()))
@@ -363,6 +366,16 @@ class _ControlPlane:
             snapshot=publish.snapshot,
             publishes=publish.leads,
         )
+
+    async def _end_overrides(self) -> None:
+        """Let tenants be where they are placed once their override is over, whichever replica sees it first."""
+        while True:
+            await asyncio.sleep(_OVERRIDE_SECONDS)
+            try:
+                for tenant in await end_expired(self._registry):
+                    self._log.info("override.ended", tenant=tenant)
+            except (RegistryError, Conflict) as error:
+                self._log.debug("overrides.not_ended", error=str(error))
 
     def _status(self) -> SystemStatus:
         registry = self._registry.status

@@ -12,6 +12,7 @@
     ├── KeysError             the dependency: an issuer's keys
     │   ├── KeysUnavailable   cannot be had now; retried, the last good ones stay in force
     │   └── KeysUnusable      are there, and can't be used
+    ├── ReplicaUnavailable    the dependency: a running server that was asked something
     ├── InconsistentSnapshot  us: a snapshot that points at what it does not hold; never published
     └── LocalFailure          this machine: a port is taken, a binary cannot run
 
@@ -60,6 +61,10 @@ class ChangesPruned(RegistryError):
 
 class RegistryMismatch(RegistryError):
     """The registry answers, but its schema is not the one this version needs."""
+
+
+class ReplicaUnavailable(XdsError):
+    """A running server did not answer, or not what was expected."""
 
 
 class KeysError(XdsError):

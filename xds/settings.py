@@ -13,6 +13,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from xds.calloutsettings import CalloutSettings
 from xds.errors import SettingsError
 from xds.identities import NodeRule
+from xds.placementsettings import PlacementSettings
 from xds.settingfaults import check_lines, fault_text
 from xds.settingvalues import (
     Address,
@@ -32,7 +33,7 @@ from xds.snapshotsettings import SnapshotSettings
 __all__ = ["Address", "CbaMode", "HttpAuth", "Settings", "TlsFiles"]
 
 
-class Settings(SnapshotSettings, CalloutSettings):
+class Settings(SnapshotSettings, CalloutSettings, PlacementSettings):
     """The settings of `alphaswarm-xds`; each field's variable is its name in capitals."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True, env_ignore_empty=True)

@@ -20,7 +20,7 @@ from xds.errors import SettingsError
 from xds.http import HttpServer
 from xds.model import Cell, Tenant, TenantState
 from xds.names import CellId, TenantId
-from xds.operations import add_cell, add_tenant, create_key, move_tenant, revoke_key, set_tenant_state
+from xds.operations import Author, add_cell, add_tenant, create_key, move_tenant, revoke_key, set_tenant_state
 from xds.operations.status import PublishStatus, RegistryStatus, SystemStatus
 from xds.publish import Feed, Publisher
 from xds.registry import PostgresRegistry
@@ -114,7 +114,9 @@ def serve(database_url: str, tmp_path: Path) -> Serve:
 
 async def make_key(served: Served) -> str:
     now = datetime.now(UTC)
-    new = await create_key(served.registry.api_keys, ACME, "ci", by="me", now=now, expires_at=now + timedelta(days=1))
+    new = await create_key(
+        served.registry.api_keys, ACME, "ci", by=Author("me"), now=now, expires_at=now + timedelta(days=1)
+    )
     return new.text
 
 

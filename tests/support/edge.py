@@ -178,12 +178,12 @@ def cells() -> st.SearchStrategy[Cell]:
 def tenants() -> st.SearchStrategy[Tenant]:
     """Tenants, some of which are wrong, or in a cell that is not there."""
     return st.builds(
-        lambda tenant_id, cell_id, suspended, came_from, at: tenant(
-            tenant_id, cell_id, suspended=suspended, came_from=came_from, at=at
+        lambda tenant_id, cell_id, state, came_from, at: replace(
+            tenant(tenant_id, cell_id, came_from=came_from, at=at), state=state
         ),
         st.sampled_from(_TENANT_IDS),
         st.sampled_from((*_CELL_IDS, "cell-gone")),
-        st.booleans(),
+        st.sampled_from(TenantState),
         st.sampled_from(("", "", *_CELL_IDS, "cell-gone")),
         st.sampled_from((0.0, 95.0, 99.0, 1000.0)),
     )

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from xds.errors import NotFound
 from xds.model import ApiKey
 from xds.names import KeyId, TenantId
+from xds.operations import Author
 from xds.tokens import nobodys_digest
 
 
@@ -18,12 +19,14 @@ class MemoryKeys:
         self._kept: dict[KeyId, ApiKey] = {}
         self._digests: dict[KeyId, bytes] = {}
         self.asked: list[KeyId] = []
+        self.done_by: dict[KeyId, str] = {}
 
-    async def add(self, key: ApiKey, stored: bytes) -> None:
+    async def add(self, key: ApiKey, stored: bytes, by: Author) -> None:
         if key.tenant not in self._tenants:
             raise NotFound(f"an API key needs a tenant that exists, got {key.tenant}")
         self._kept[key.id] = key
         self._digests[key.id] = stored
+        self.done_by[key.id] = by.actor
 
     async def digest_of(self, key_id: KeyId) -> bytes:
         self.asked.append(key_id)
@@ -36,11 +39,12 @@ class MemoryKeys:
         keys = (key for key in self._kept.values() if tenant in (None, key.tenant))
         return sorted(keys, key=lambda key: (key.tenant, key.created_at, key.id))
 
-    async def revoke(self, key_id: KeyId, at: datetime) -> bool:
+    async def revoke(self, key_id: KeyId, at: datetime, by: Author) -> bool:
         held = self._kept.get(key_id)
         if held is None or held.revoked_at is not None:
             return False
         self._change(held, revoked_at=at)
+        self.done_by[key_id] = by.actor
         return True
 
     async def note_use(self, key_id: KeyId, at: datetime) -> None:

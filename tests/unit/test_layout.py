@@ -33,12 +33,23 @@ def _tested_modules() -> list[str]:
 
 COVERED = {
     "xds/callout/verdicts.py": "tests/unit/callout/test_introspection.py",
+    "xds/cli/asking.py": "tests/integration/cli/test_explaining.py",
+    "xds/cli/feeding.py": "tests/integration/cli/test_tenants.py",
     "xds/cli/output.py": "tests/integration/cli/test_cells.py",
+    "xds/http/asking.py": "tests/integration/cli/test_explaining.py",
+    "xds/model/override.py": "tests/integration/registry/test_overrides.py",
+    "xds/operations/auditing.py": "tests/integration/registry/test_auditing.py",
+    "xds/operations/explaining.py": "tests/integration/cli/test_explaining.py",
+    "xds/operations/forecasting.py": "tests/integration/registry/test_rehearsing.py",
     "xds/operations/importing.py": "tests/integration/registry/test_writing.py",
+    "xds/operations/overriding.py": "tests/integration/registry/test_overrides.py",
     "xds/operations/store.py": "tests/integration/registry/test_writing.py",
+    "xds/operations/underway.py": "tests/integration/operations/test_draining.py",
+    "xds/placementsettings.py": "tests/unit/operations/test_placing.py",
     "xds/publish/source.py": "tests/integration/registry/test_reading.py",
     "xds/registry/leading.py": "tests/integration/registry/test_snapshots.py",
     "xds/registry/queries.py": "tests/integration/registry/test_reading.py",
+    "xds/registry/underway.py": "tests/integration/operations/test_draining.py",
     "xds/settingfaults.py": "tests/unit/test_settings.py",
     "xds/telemetry/status.py": "tests/unit/operations/test_status.py",
 }

@@ -4,11 +4,13 @@ import re
 
 import click
 
+from xds.cli.changing import Intent, change_options, confirm, perform
+from xds.cli.draining import drain_command, evacuate_command, undrain_command
 from xds.cli.output import as_json_option, change_to_json, print_json, print_list, print_table, say
 from xds.cli.registry import run
 from xds.model import Cell, CellState, Endpoint, Tenancy, UpstreamProtocol
 from xds.names import CellId
-from xds.operations import DEFAULT_PORT, add_cell, list_cells, set_cell_state, set_endpoints
+from xds.operations import DEFAULT_PORT, add_cell, list_cells, set_capacity, set_cell_state, set_endpoints
 
 _HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<host>[^:]*))(?::(?P<port>[0-9]{1,5}))?")
 
@@ -56,7 +58,11 @@ _endpoint_option = click.option(
 
 @click.group()
 def cells() -> None:
-    """List and change cells and their endpoints."""
+    """List and change cells and their endpoints; drain and evacuate them."""
+
+
+for _command in (drain_command, undrain_command, evacuate_command):
+    cells.add_command(_command)
 
 
 @cells.command("list")
@@ -72,14 +78,24 @@ def list_command(context: click.Context, *, state: CellState | None, as_json: bo
     """  # noqa: D301 -- click reads the \b
     listed = run(context, lambda registry: list_cells(registry, state=state))
     if as_json:
-        print_list(_to_json(row.cell) | {"tenants": row.tenants} for row in listed)
+        print_list(_to_json(row.cell) | {"tenants": row.tenants, "capacity": row.capacity} for row in listed)
         return
     rows = (
-        (c.id, c.state, c.tenancy, c.tier, c.region, c.protocol, row.tenants, _endpoints_text(c.endpoints))
+        (
+            c.id,
+            c.state,
+            c.tenancy,
+            c.tier,
+            c.region,
+            c.protocol,
+            row.tenants,
+            _capacity(row.capacity),
+            _endpoints_text(c.endpoints),
+        )
         for row in listed
         for c in (row.cell,)
     )
-    columns = ("ID", "STATE", "TENANCY", "TIER", "REGION", "PROTOCOL", "TENANTS", "ENDPOINTS")
+    columns = ("ID", "STATE", "TENANCY", "TIER", "REGION", "PROTOCOL", "TENANTS", "CAPACITY", "ENDPOINTS")
     print_table(columns, rows, empty="no cells")
 
 
@@ -103,8 +119,9 @@ def list_command(context: click.Context, *, state: CellState | None, as_json: bo
     default=UpstreamProtocol.HTTP1,
     help="What its API speaks. Default: http1.",
 )
+@click.option("--capacity", type=int, metavar="N", help="How many tenants it has room for. Default: any number.")
 @_endpoint_option
-@as_json_option
+@change_options
 @click.pass_context
 def add_command(
     context: click.Context,
@@ -116,8 +133,9 @@ def add_command(
     region: str,
     labels: dict[str, str],
     protocol: UpstreamProtocol,
+    capacity: int | None,
     endpoints: tuple[Endpoint, ...],
-    as_json: bool,
+    intent: Intent,
 ) -> None:
     """Add a cell.
 
@@ -140,9 +158,9 @@ def add_command(
         protocol=protocol,
         endpoints=endpoints,
     )
-    cell = run(context, lambda registry: add_cell(registry, asked))
-    if as_json:
-        print_json(_to_json(cell))
+    cell = perform(context, intent, lambda store, by: add_cell(store, asked, capacity=capacity, by=by))
+    if intent.as_json:
+        print_json(_to_json(cell) | {"capacity": capacity})
     else:
         say(f"cell {cell.id}: added, {cell.state}, at {_endpoints_text(cell.endpoints)}")
 
@@ -150,9 +168,9 @@ def add_command(
 @cells.command("set-state")
 @click.argument("cell_id", metavar="ID")
 @click.argument("state", type=click.Choice(CellState, case_sensitive=False))
-@as_json_option
+@change_options
 @click.pass_context
-def set_state_command(context: click.Context, *, cell_id: str, state: CellState, as_json: bool) -> None:
+def set_state_command(context: click.Context, *, cell_id: str, state: CellState, intent: Intent) -> None:
     """Bring a cell into another state.
 
     \b
@@ -166,20 +184,85 @@ def set_state_command(context: click.Context, *, cell_id: str, state: CellState,
     Example:
       alphaswarm-xds cells set-state cell-shared-std-local draining
     """  # noqa: D301 -- click reads the \b
-    change = run(context, lambda registry: set_cell_state(registry, CellId(cell_id), state))
-    if as_json:
+    _set_state(context, cell_id, state, intent)
+
+
+@cells.command("cordon")
+@click.argument("cell_id", metavar="ID")
+@change_options
+@click.pass_context
+def cordon_command(context: click.Context, *, cell_id: str, intent: Intent) -> None:
+    """Let a cell take no new tenants; those it has stay, and are served.
+
+    \b
+    Example:
+      alphaswarm-xds cells cordon cell-shared-std-local -m 'disk is filling up'
+    """  # noqa: D301 -- click reads the \b
+    _set_state(context, cell_id, CellState.CORDONED, intent, "cells cordon")
+
+
+@cells.command("uncordon")
+@click.argument("cell_id", metavar="ID")
+@change_options
+@click.pass_context
+def uncordon_command(context: click.Context, *, cell_id: str, intent: Intent) -> None:
+    """Let a cordoned cell take tenants again.
+
+    \b
+    Example:
+      alphaswarm-xds cells uncordon cell-shared-std-local
+    """  # noqa: D301 -- click reads the \b
+    _set_state(context, cell_id, CellState.ACTIVE, intent, "cells uncordon")
+
+
+@cells.command("retire")
+@click.argument("cell_id", metavar="ID")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@change_options
+@click.pass_context
+def retire_command(context: click.Context, *, cell_id: str, yes: bool, intent: Intent) -> None:
+    """Take a cell out of Envoys. It must be empty: see `cells drain`.
+
+    \b
+    Example:
+      alphaswarm-xds cells retire cell-shared-std-local --yes
+    """  # noqa: D301 -- click reads the \b
+    confirm(f"Take {cell_id} out of every Envoy?", is_sure=yes or intent.is_rehearsal)
+    _set_state(context, cell_id, CellState.RETIRED, intent, "cells retire")
+
+
+@cells.command("set-capacity")
+@click.argument("cell_id", metavar="ID")
+@click.argument("capacity", metavar="N|none")
+@change_options
+@click.pass_context
+def set_capacity_command(context: click.Context, *, cell_id: str, capacity: str, intent: Intent) -> None:
+    """Limit how many tenants a cell takes; none: any number.
+
+    A cell that has more keeps them, and takes no others.
+
+    \b
+    Example:
+      alphaswarm-xds cells set-capacity cell-shared-std-local 5000
+    """  # noqa: D301 -- click reads the \b
+    if not (capacity.isdecimal() or capacity == "none"):
+        raise click.UsageError(f"expected a number of tenants, or none, got {capacity!r}")
+    room = int(capacity) if capacity.isdecimal() else None
+    change = perform(context, intent, lambda store, by: set_capacity(store, CellId(cell_id), room, by=by))
+    if intent.as_json:
         print_json(change_to_json(change))
     else:
-        say(f"cell {change.cell}: " + (f"{change.was} → {change.now}" if change.is_change else f"{change.now} already"))
+        was, now = _capacity(change.was), _capacity(change.now)
+        say(f"cell {change.cell}: room for " + (f"{was} → {now}" if change.is_change else f"{now} already"))
 
 
 @cells.command("set-endpoints")
 @click.argument("cell_id", metavar="ID")
 @_endpoint_option
-@as_json_option
+@change_options
 @click.pass_context
 def set_endpoints_command(
-    context: click.Context, *, cell_id: str, endpoints: tuple[Endpoint, ...], as_json: bool
+    context: click.Context, *, cell_id: str, endpoints: tuple[Endpoint, ...], intent: Intent
 ) -> None:
     """Give a cell these endpoints and no others.
 
@@ -189,12 +272,28 @@ def set_endpoints_command(
     """  # noqa: D301 -- click reads the \b
     if not endpoints:
         raise click.UsageError("expected at least one --endpoint")
-    change = run(context, lambda registry: set_endpoints(registry, CellId(cell_id), endpoints))
-    if as_json:
+    change = perform(context, intent, lambda store, by: set_endpoints(store, CellId(cell_id), endpoints, by=by))
+    if intent.as_json:
         print_json(change_to_json(change))
     else:
         was, now = _endpoints_text(change.was), _endpoints_text(change.now)
         say(f"cell {change.cell}: " + (f"{was or 'none'} → {now}" if change.is_change else f"{now} already"))
+
+
+def _set_state(
+    context: click.Context, cell_id: str, state: CellState, intent: Intent, action: str = "cells set-state"
+) -> None:
+    change = perform(
+        context, intent, lambda store, by: set_cell_state(store, CellId(cell_id), state, by=by, action=action)
+    )
+    if intent.as_json:
+        print_json(change_to_json(change))
+    else:
+        say(f"cell {change.cell}: " + (f"{change.was} → {change.now}" if change.is_change else f"{change.now} already"))
+
+
+def _capacity(capacity: int | None) -> str:
+    return "any" if capacity is None else str(capacity)
 
 
 def _to_json(cell: Cell) -> dict[str, object]:

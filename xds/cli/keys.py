@@ -1,31 +1,18 @@
 """`alphaswarm-xds keys`: arguments to operations, results to tables or JSON."""
 
-import getpass
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import click
 
+from xds.cli.changing import author_options
 from xds.cli.output import as_json_option, change_to_json, print_json, print_list, print_table, say
 from xds.cli.registry import run
+from xds.cli.times import future
 from xds.model import ApiKey
 from xds.names import KeyId, TenantId
-from xds.operations import create_key, list_keys, revoke_key
+from xds.operations import Author, create_key, list_keys, revoke_key
 
-_DURATION = re.compile(r"([0-9]{1,5})([mhd])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _COLUMNS = ("ID", "TENANT", "NAME", "STATE", "CREATED", "BY", "EXPIRES", "LAST USED")
-
-
-def _expiry(_context: click.Context, _parameter: click.Parameter, value: str) -> datetime:
-    """The time that `value` means: so long from now (`30m`, `12h`, `90d`), or ISO 8601, in UTC unless it says."""
-    try:
-        if duration := _DURATION.fullmatch(value):
-            return datetime.now(UTC) + timedelta(**{_UNITS[duration[2]]: int(duration[1])})
-        when = datetime.fromisoformat(value)
-        return when if when.tzinfo else when.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise click.BadParameter(f"expected 30m, 12h, 90d or a date such as 2027-01-31, got {value!r}") from None
 
 
 @click.group()
@@ -39,15 +26,18 @@ def keys() -> None:
 @click.option(
     "--expires",
     "expires_at",
-    callback=_expiry,
+    callback=future,
     metavar="WHEN",
     default="90d",
     show_default=True,
     help="30m, 12h, 90d, or a date.",
 )
+@author_options
 @as_json_option
 @click.pass_context
-def create_command(context: click.Context, *, tenant_id: str, name: str, expires_at: datetime, as_json: bool) -> None:
+def create_command(
+    context: click.Context, *, tenant_id: str, name: str, expires_at: datetime, author: Author, as_json: bool
+) -> None:
     """Make an API key for a tenant, and print it: this once, since only its hash is kept.
 
     With the key, `POST /token` gives a token of a few minutes, which the edge accepts like any other.
@@ -56,10 +46,10 @@ def create_command(context: click.Context, *, tenant_id: str, name: str, expires
     Example:
       alphaswarm-xds keys create acme --name nightly-import --expires 30d
     """  # noqa: D301 -- click reads the \b
-    tenant, by, now = TenantId(tenant_id), getpass.getuser(), datetime.now(UTC)
+    tenant, now = TenantId(tenant_id), datetime.now(UTC)
     new = run(
         context,
-        lambda registry: create_key(registry.api_keys, tenant, name, by=by, now=now, expires_at=expires_at),
+        lambda registry: create_key(registry.api_keys, tenant, name, by=author, now=now, expires_at=expires_at),
     )
     if as_json:
         print_json({"key": new.text, **_to_json(new.key)})
@@ -90,9 +80,10 @@ def list_command(context: click.Context, *, tenant: str | None, as_json: bool) -
 
 @keys.command("revoke")
 @click.argument("key_id", metavar="ID")
+@author_options
 @as_json_option
 @click.pass_context
-def revoke_command(context: click.Context, *, key_id: str, as_json: bool) -> None:
+def revoke_command(context: click.Context, *, key_id: str, author: Author, as_json: bool) -> None:
     """Revoke an API key, for ever.
 
     It gives no token from now on. A token that it has given lives on until it expires: at most
@@ -103,7 +94,7 @@ def revoke_command(context: click.Context, *, key_id: str, as_json: bool) -> Non
       alphaswarm-xds keys revoke 3f9c2a7d41e0b586
     """  # noqa: D301 -- click reads the \b
     now = datetime.now(UTC)
-    change = run(context, lambda registry: revoke_key(registry.api_keys, KeyId(key_id), now=now))
+    change = run(context, lambda registry: revoke_key(registry.api_keys, KeyId(key_id), now=now, by=author))
     if as_json:
         print_json(change_to_json(change))
     else:

@@ -17,11 +17,12 @@ COMMANDS = {
     "demo": "Run the whole system on this machine and show that it works.",
     "bootstrap": "Print a ready Envoy bootstrap for this server.",
     "migrate": "Bring the registry's database to the schema of this version.",
-    "cells": "List and change cells and their endpoints.",
-    "tenants": "List, add, move, suspend and import tenants.",
+    "cells": "List, change, drain and evacuate cells.",
+    "tenants": "List, add, move, suspend, import, override and explain tenants.",
     "snapshot": "See what was published, compare, roll back, pin, freeze, resume.",
     "rollout": "See, start, watch and abort the rollout of changed settings.",
     "keys": "Make, list and revoke API keys.",
+    "audit": "List who did what, when and why.",
     "settings": "Print every setting: its variable, default and meaning.",
 }
 """Each command and its line in the help. Module and object have the command's name: `xds.cli.serve:serve`."""

@@ -1,21 +1,20 @@
 """`alphaswarm-xds tenants`: arguments to operations, results to tables or JSON."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from io import StringIO
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from xds.cli.changing import Intent, change_options, perform
+from xds.cli.explaining import explain_command
+from xds.cli.feeding import progress_bar, read_lines
+from xds.cli.moving import abort_command, move_command, moves_command
 from xds.cli.output import as_json_option, change_to_json, print_json, print_list, print_table, say
+from xds.cli.overrides import override
 from xds.cli.registry import run
-from xds.errors import RequestError
+from xds.cli.settings import read_settings
 from xds.model import Tenant, TenantState
 from xds.names import CellId, TenantId
-from xds.operations import add_tenant, import_tenants, list_tenants, move_tenants, set_tenant_state
+from xds.operations import Wish, add_tenant, import_tenants, list_tenants, place_tenant, set_tenant_state
 
 READABLE = 1000
 """As many rows as a person reads; a million would take a table minutes."""
@@ -25,7 +24,11 @@ _state_choice = click.Choice(TenantState, case_sensitive=False)
 
 @click.group()
 def tenants() -> None:
-    """List, add, move, suspend and import tenants."""
+    """List, add, move, suspend, import, override and explain tenants."""
+
+
+for _command in (move_command, moves_command, abort_command, override, explain_command):
+    tenants.add_command(_command)
 
 
 @tenants.command("list")
@@ -39,7 +42,7 @@ def tenants() -> None:
 def list_command(
     context: click.Context, *, cell: str | None, state: TenantState | None, limit: int | None, as_json: bool
 ) -> None:
-    """List tenants, by id.
+    """List tenants and the cells that they are placed in, by id. `override list` has who is kept elsewhere.
 
     \b
     Example:
@@ -59,62 +62,62 @@ def list_command(
 
 @tenants.command("add")
 @click.argument("tenant_id", metavar="ID")
-@click.option("--cell", required=True, metavar="ID", help="The cell it is to live in; it must be active.")
+@click.option("--cell", metavar="ID", help="The cell it is to live in; it must be active. Default: by policy.")
+@click.option("--tier", help="Without --cell: a cell of this tier. Default: std.")
+@click.option("--region", help="Without --cell: a cell of this region. Default: local.")
 @click.option("--state", type=_state_choice, default=TenantState.ACTIVE, help="Default: active.")
-@as_json_option
+@change_options
 @click.pass_context
-def add_command(context: click.Context, *, tenant_id: str, cell: str, state: TenantState, as_json: bool) -> None:
-    """Add a tenant.
+def add_command(
+    context: click.Context,
+    *,
+    tenant_id: str,
+    cell: str | None,
+    tier: str | None,
+    region: str | None,
+    state: TenantState,
+    intent: Intent,
+) -> None:
+    """Add a tenant: in the cell that is named, or where PLACEMENT_POLICY has it.
+
+    By policy it goes to an active shared cell of the tier and region that has room: the least filled one.
 
     \b
-    Example:
+    Examples:
       alphaswarm-xds tenants add acme --cell cell-shared-std-local
+      alphaswarm-xds tenants add globex --tier ent --region us
     """  # noqa: D301 -- click reads the \b
-    asked = Tenant(TenantId(tenant_id), CellId(cell), state)
-    tenant = run(context, lambda registry: add_tenant(registry, asked))
-    if as_json:
+    if cell is not None and (tier or region):
+        raise click.UsageError("--cell names the cell; --tier and --region are for a tenant that is placed by policy")
+    if cell is not None:
+        asked = Tenant(TenantId(tenant_id), CellId(cell), state)
+        tenant = perform(context, intent, lambda store, by: add_tenant(store, asked, by=by))
+    else:
+        policy = read_settings(context).placement_policy
+        wish = Wish(tier=tier or "std", region=region or "local", policy=policy)
+        tenant = perform(
+            context, intent, lambda store, by: place_tenant(store, TenantId(tenant_id), wish, state=state, by=by)
+        )
+    if intent.as_json:
         print_json(tenant)
     else:
         say(f"tenant {tenant.id}: added to {tenant.cell}, {tenant.state}")
 
 
-@tenants.command("move")
-@click.argument("tenant_ids", metavar="ID...", nargs=-1, required=True)
-@click.option("--to", "cell", required=True, metavar="CELL", help="The cell to move to; it must be active.")
-@as_json_option
-@click.pass_context
-def move_command(context: click.Context, *, tenant_ids: tuple[str, ...], cell: str, as_json: bool) -> None:
-    """Move one or more tenants to a cell, all or none.
-
-    Envoys follow at once. A tenant that is there already stays, and is reported as such.
-
-    \b
-    Example:
-      alphaswarm-xds tenants move acme globex --to cell-shared-std-2
-    """  # noqa: D301 -- click reads the \b
-    wanted = {TenantId(tenant): CellId(cell) for tenant in tenant_ids}
-    moves = run(context, lambda registry: move_tenants(registry, wanted))
-    if as_json:
-        print_list(map(change_to_json, moves))
-        return
-    for move in moves:
-        say(f"tenant {move.tenant}: " + (f"{move.was} → {move.now}" if move.is_change else f"in {move.now} already"))
-
-
 @tenants.command("set-state")
 @click.argument("tenant_id", metavar="ID")
 @click.argument("state", type=_state_choice)
-@as_json_option
+@change_options
 @click.pass_context
-def set_state_command(context: click.Context, *, tenant_id: str, state: TenantState, as_json: bool) -> None:
-    """Suspend a tenant (its requests get a 403), or make it active again.
+def set_state_command(context: click.Context, *, tenant_id: str, state: TenantState, intent: Intent) -> None:
+    """Suspend a tenant (its requests get a 403), hold its writes (moving: 503), or make it active again.
 
     \b
     Example:
       alphaswarm-xds tenants set-state acme suspended
     """  # noqa: D301 -- click reads the \b
-    change = run(context, lambda registry: set_tenant_state(registry, TenantId(tenant_id), state))
-    if as_json:
+    change = perform(context, intent, lambda store, by: set_tenant_state(store, TenantId(tenant_id), state, by=by))
+    if intent.as_json:
         print_json(change_to_json(change))
     else:
         outcome = f"{change.was} → {change.now}" if change.is_change else f"{change.now} already"
@@ -123,9 +126,9 @@ def set_state_command(context: click.Context, *, tenant_id: str, state: TenantSt
 
 @tenants.command("import")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
-@as_json_option
+@change_options
 @click.pass_context
-def import_command(context: click.Context, *, file: Path, as_json: bool) -> None:
+def import_command(context: click.Context, *, file: Path, intent: Intent) -> None:
     """Add or move the tenants that a CSV file names; FILE may be - for the standard input.
 
     The first line is the header `tenant,cell` or `tenant,cell,state`. Every line is checked before anything
@@ -135,30 +138,10 @@ def import_command(context: click.Context, *, file: Path, as_json: bool) -> None
     Example:
       printf 'tenant,cell\\nacme,cell-shared-std-local\\n' | alphaswarm-xds tenants import -
     """  # noqa: D301 -- click reads the \b
-    lines = _read_lines(file)
-    with _progress() as advance:
-        done = run(context, lambda registry: import_tenants(registry, lines, advance))
-    if as_json:
+    lines = read_lines(file)
+    with progress_bar("importing") as advance:
+        done = perform(context, intent, lambda store, by: import_tenants(store, lines, advance, by=by))
+    if intent.as_json:
         print_json(done)
     else:
         say(f"tenants: {done.added} added, {done.changed} changed, {done.unchanged} unchanged")
-
-
-def _read_lines(file: Path) -> StringIO:
-    try:
-        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        # utf-8-sig: spreadsheets begin a file with a byte order mark.
-        return StringIO(data.decode("utf-8-sig"), newline="")
-    except OSError as error:
-        raise RequestError(f"cannot read {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise RequestError(f"cannot read {file}: expected UTF-8 text, got byte {error.start} wrong") from None
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    console = Console(stderr=True)
-    columns = (TextColumn("importing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        task = progress.add_task("import", total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -1,10 +1,11 @@
-"""The topology: cells, their endpoints and the tenants that live in them, as immutable values; and API keys.
+"""The topology: cells, their endpoints and the tenants that live in them, as immutable values; API keys; overrides.
 
 Pure. Knows neither where a topology comes from nor what is made of it.
 """
 
 from xds.model.apikey import ApiKey, KeyState
 from xds.model.cell import Cell, CellState, Endpoint, Tenancy, UpstreamProtocol
+from xds.model.override import Override, OverrideKind
 from xds.model.tenant import Arrival, Tenant, TenantState
 from xds.model.tenantid import is_reserved, is_tenant_id
 from xds.model.topology import Changes, Topology
@@ -17,6 +18,8 @@ __all__ = [
     "Changes",
     "Endpoint",
     "KeyState",
+    "Override",
+    "OverrideKind",
     "Tenancy",
     "Tenant",
     "TenantState",

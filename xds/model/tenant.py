@@ -12,13 +12,18 @@ from xds.names import CellId, TenantId
 class TenantState(StrEnum):
     """Whether a tenant's requests are let through.
 
-    A suspended tenant's are answered with 403. A moving tenant's go to its cell like an active one's: the state
-    says that somebody is at work on it.
+    A suspended tenant's are answered with 403. Of a moving tenant's those that only read go to its cell, like an
+    active one's; those that may write get a 503 that says when to come back.
     """
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
     MOVING = "moving"
+
+    @property
+    def is_let_in(self) -> bool:
+        """Whether the tenant's tokens are good for anything."""
+        return self is not TenantState.SUSPENDED
 
 
 @dataclass(frozen=True, slots=True)

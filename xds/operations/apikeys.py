@@ -11,6 +11,7 @@ from typing import Protocol
 from xds.errors import NotFound, RequestError
 from xds.model import ApiKey, KeyState
 from xds.names import KeyId, TenantId
+from xds.operations.auditing import UNNAMED, Author
 from xds.tokens import digest, id_of, is_key, make_key
 
 NAME_EXPECTED = "1 to 100 printable characters"
@@ -19,7 +20,7 @@ NAME_EXPECTED = "1 to 100 printable characters"
 class KeyStore(Protocol):
     """Where keys are kept. Everything raises `RegistryUnavailable` when it cannot be reached."""
 
-    async def add(self, key: ApiKey, stored: bytes) -> None:
+    async def add(self, key: ApiKey, stored: bytes, by: Author) -> None:
         """Keep a key and the digest of its text; raises `NotFound` if there is no such tenant."""
         ...
 
@@ -35,8 +36,8 @@ class KeyStore(Protocol):
         """The keys of a tenant, or all, by tenant and age."""
         ...
 
-    async def revoke(self, key_id: KeyId, at: datetime) -> bool:
-        """Note that a key is revoked; whether that is news."""
+    async def revoke(self, key_id: KeyId, at: datetime, by: Author) -> bool:
+        """Note that a key is revoked, and by whom; whether that is news."""
         ...
 
     async def note_use(self, key_id: KeyId, at: datetime) -> None:
@@ -67,7 +68,7 @@ class Revocation:
 
 
 async def create_key(
-    store: KeyStore, tenant: TenantId, name: str, *, by: str, now: datetime, expires_at: datetime
+    store: KeyStore, tenant: TenantId, name: str, *, by: Author, now: datetime, expires_at: datetime
 ) -> NewKey:
     """Make a key for `tenant`. Its text is in what is returned, and can't be had again."""
     if not (name.isprintable() and 1 <= len(name) <= 100):
@@ -75,8 +76,8 @@ async def create_key(
     if expires_at <= now:
         raise RequestError(f"key expiry: expected a time to come, got {expires_at.isoformat(timespec='seconds')}")
     key_id, text = make_key()
-    key = ApiKey(id=key_id, tenant=tenant, name=name, created_at=now, created_by=by, expires_at=expires_at)
-    await store.add(key, digest(text))
+    key = ApiKey(id=key_id, tenant=tenant, name=name, created_at=now, created_by=by.actor, expires_at=expires_at)
+    await store.add(key, digest(text), by)
     return NewKey(key, text)
 
 
@@ -85,12 +86,12 @@ async def list_keys(store: KeyStore, *, tenant: TenantId | None = None) -> tuple
     return tuple(await store.listed(tenant))
 
 
-async def revoke_key(store: KeyStore, key_id: KeyId, *, now: datetime) -> Revocation:
+async def revoke_key(store: KeyStore, key_id: KeyId, *, now: datetime, by: Author = UNNAMED) -> Revocation:
     """Let a key be good for no further token, for ever; raises `NotFound`."""
     found = await store.find(key_id)
     if found is None:
         raise NotFound(f"key {key_id}: no such key")
-    is_news = await store.revoke(key_id, now)
+    is_news = await store.revoke(key_id, now, by)
     was = found.state(now)
     return Revocation(key_id, was if is_news else KeyState.REVOKED, KeyState.REVOKED)
 

@@ -11,7 +11,8 @@ from types import MappingProxyType
 from xds.errors import Conflict, NotFound, RequestError
 from xds.model import Cell, CellState, Endpoint
 from xds.names import CellId
-from xds.operations.store import Store
+from xds.operations.auditing import UNNAMED, Author
+from xds.operations.store import Store, Transactions
 
 DEFAULT_PORT = 8000
 """Where a cell's API listens unless its endpoint says otherwise."""
@@ -39,10 +40,11 @@ _ADDRESS = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 
 @dataclass(frozen=True, slots=True)
 class CellListing:
-    """A cell and how many tenants live in it."""
+    """A cell, how many tenants live in it, and how many it has room for (None: any number)."""
 
     cell: Cell
     tenants: int
+    capacity: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,20 @@ class CellStateChange:
     def is_change(self) -> bool:
         """Whether anything was written."""
         return self.was is not self.now
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityChange:
+    """How many tenants a cell had room for, and has; None: any number."""
+
+    cell: CellId
+    was: int | None
+    now: int | None
+
+    @property
+    def is_change(self) -> bool:
+        """Whether anything was written."""
+        return self.was != self.now
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,54 +92,79 @@ class EndpointsChange:
 async def list_cells(store: Store, *, state: CellState | None = None) -> tuple[CellListing, ...]:
     """Every cell (in `state`), by id."""
     return tuple(
-        CellListing(cell, tenants) for cell, tenants in await store.list_cells() if state is None or cell.state is state
+        CellListing(cell, fill.tenants, fill.capacity)
+        for cell, fill in await store.list_cells()
+        if state is None or cell.state is state
     )
 
 
-async def add_cell(store: Store, cell: Cell) -> Cell:
+async def add_cell(store: Transactions, cell: Cell, *, capacity: int | None = None, by: Author = UNNAMED) -> Cell:
     """Add `cell` and return it as it was stored.
 
     Without endpoints it gets one; an endpoint without an address gets the cell's service name.
     """
     endpoints = _complete(cell.id, cell.endpoints or (Endpoint(address="", port=DEFAULT_PORT),))
     cell = replace(cell, endpoints=endpoints, labels=tuple(sorted(cell.labels)))
-    faults = [*_cell_faults(cell), *_endpoint_faults(endpoints)]
+    faults = [*_cell_faults(cell), *_endpoint_faults(endpoints), *_capacity_faults(cell.id, capacity)]
     if faults:
         raise RequestError("; ".join(faults))
-    async with store.transaction() as transaction:
+    async with store.transaction(by, "cells add") as transaction:
         if await transaction.cells([cell.id]):
             raise Conflict(f"cell {cell.id}: exists already")
-        await transaction.insert_cell(cell)
+        await transaction.insert_cell(cell, capacity)
     return cell
 
 
-async def set_cell_state(store: Store, cell_id: CellId, state: CellState) -> CellStateChange:
+async def set_capacity(
+    store: Transactions, cell_id: CellId, capacity: int | None, *, by: Author = UNNAMED
+) -> CapacityChange:
+    """Limit how many tenants a cell takes; None: any number. One that has more keeps them, and takes no others."""
+    if faults := _capacity_faults(cell_id, capacity):
+        raise RequestError(faults[0])
+    async with store.transaction(by, "cells set-capacity") as transaction:
+        known_cell(await transaction.cells([cell_id], to_change=True), cell_id)
+        was = (await transaction.fills([cell_id]))[cell_id].capacity
+        if was != capacity:
+            await transaction.update_capacity(cell_id, capacity)
+    return CapacityChange(cell_id, was, capacity)
+
+
+async def set_cell_state(
+    store: Transactions, cell_id: CellId, state: CellState, *, by: Author = UNNAMED, action: str = "cells set-state"
+) -> CellStateChange:
     """Bring a cell into `state`; raises `Conflict` when that may not follow its present one."""
-    async with store.transaction() as transaction:
+    async with store.transaction(by, action) as transaction:
         cell = known_cell(await transaction.cells([cell_id], to_change=True), cell_id)
         if cell.state is state:
             return CellStateChange(cell_id, state, state)
-        if state not in TRANSITIONS[cell.state]:
-            allowed = ", ".join(sorted(TRANSITIONS[cell.state]))
-            raise Conflict(f"cell {cell_id}: {cell.state} cannot become {state}, only {allowed}")
+        check_transition(cell, state)
         if state is CellState.RETIRED and (tenants := await transaction.count_tenants(cell_id)):
             raise Conflict(f"cell {cell_id}: cannot be retired while tenants live in it ({tenants}): move them first")
         await transaction.update_cell_state(cell_id, state)
     return CellStateChange(cell_id, cell.state, state)
 
 
-async def set_endpoints(store: Store, cell_id: CellId, endpoints: Sequence[Endpoint]) -> EndpointsChange:
+async def set_endpoints(
+    store: Transactions, cell_id: CellId, endpoints: Sequence[Endpoint], *, by: Author = UNNAMED
+) -> EndpointsChange:
     """Give a cell these endpoints and no others; one without an address gets the cell's service name."""
     if not endpoints:
         raise RequestError(f"cell {cell_id}: expected at least one endpoint; to stop a cell's traffic set its state")
     now = _complete(cell_id, endpoints)
     if faults := _endpoint_faults(now):
         raise RequestError("; ".join(faults))
-    async with store.transaction() as transaction:
+    async with store.transaction(by, "cells set-endpoints") as transaction:
         was = known_cell(await transaction.cells([cell_id], to_change=True), cell_id).endpoints
         if was != now:
             await transaction.replace_endpoints(cell_id, now)
     return EndpointsChange(cell_id, was, now)
+
+
+def check_transition(cell: Cell, state: CellState) -> None:
+    """Raise `Conflict` if `state` may not follow the cell's."""
+    if state not in TRANSITIONS[cell.state]:
+        allowed = ", ".join(sorted(TRANSITIONS[cell.state]))
+        raise Conflict(f"cell {cell.id}: {cell.state} cannot become {state}, only {allowed}")
 
 
 def known_cell(cells: Mapping[CellId, Cell], cell_id: CellId) -> Cell:
@@ -160,6 +201,12 @@ def _cell_faults(cell: Cell) -> list[str]:
     ]
     faults += [f"label: expected a name, got {name!r}" for name, _ in cell.labels if not name or "\0" in name]
     return faults
+
+
+def _capacity_faults(cell_id: CellId, capacity: int | None) -> list[str]:
+    if capacity is None or 0 <= capacity < 2**31:
+        return []
+    return [f"cell {cell_id}: expected a capacity of 0 to {2**31 - 1} tenants, got {capacity}"]
 
 
 def _endpoint_faults(endpoints: Sequence[Endpoint]) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from xds.model import KeyState, TenantState, Topology
+from xds.model import KeyState, Topology
 from xds.names import KeyId
 from xds.operations.apikeys import KeyStore, present_key
 from xds.tokens import Issued, Signer, id_of
@@ -46,7 +46,7 @@ async def exchange(
     tenant = topology.tenants.get(key.tenant)
     if tenant is None:
         return Denied(key.id, "tenant unknown")
-    if tenant.state is not TenantState.ACTIVE:
+    if not tenant.state.is_let_in:
         return Denied(key.id, "tenant not active")
     await store.note_use(key.id, at)
     cell = tenant.cell if bind_cell else None

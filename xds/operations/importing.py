@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from xds.errors import RequestError
 from xds.model import Cell, Tenant, TenantState, is_tenant_id
 from xds.names import CellId, TenantId
-from xds.operations.store import Placement, Store
-from xds.operations.tenants import TENANT_ID_EXPECTED
+from xds.operations.auditing import UNNAMED, Author
+from xds.operations.placing import within_capacity
+from xds.operations.store import Placement, Transactions
+from xds.operations.tenants import TENANT_ID_EXPECTED, refuse_under_way
 
 HEADERS = (["tenant", "cell"], ["tenant", "cell", "state"])
 BATCH = 10_000
@@ -48,7 +50,9 @@ def _no_progress(_done: int, _total: int) -> None:
     pass
 
 
-async def import_tenants(store: Store, lines: Iterable[str], progress: Progress = _no_progress) -> Import:
+async def import_tenants(
+    store: Transactions, lines: Iterable[str], progress: Progress = _no_progress, *, by: Author = UNNAMED
+) -> Import:
     """Add or move the tenants that CSV `lines` name; `progress` is told how many of how many are written.
 
     The columns are tenant, cell and, if wished, state; an empty state keeps the tenant's own. Raises
@@ -58,18 +62,20 @@ async def import_tenants(store: Store, lines: Iterable[str], progress: Progress 
     # Sorted: two imports at once lock their tenants in the same order.
     placements = [rows.placements[tenant] for tenant in sorted(rows.placements)]
     added = changed = 0
-    async with store.transaction() as transaction:
-        cells = await transaction.cells(sorted({placement.cell for placement in placements}))
+    async with store.transaction(by, "tenants import") as transaction:
+        cells = await transaction.cells(sorted({placement.cell for placement in placements}), to_change=True)
         unsettled = [p.tenant for p in placements if p.cell in cells and not cells[p.cell].state.takes_tenants]
         held = await transaction.tenants(unsettled) if unsettled else {}
         rows.faults.extend(_misplaced(rows, cells, held))
         if rows.faults:
-            raise BadImport(_shown(rows.faults))
-        for start in range(0, len(placements), BATCH):
-            batch = placements[start : start + BATCH]
-            put = await transaction.put_tenants(batch)
-            added, changed = added + put.added, changed + put.changed
-            progress(start + len(batch), len(placements))
+            raise BadImport(shown(rows.faults))
+        async with within_capacity(transaction, cells.keys()):
+            for start in range(0, len(placements), BATCH):
+                batch = placements[start : start + BATCH]
+                await refuse_under_way(transaction, [placement.tenant for placement in batch])
+                put = await transaction.put_tenants(batch)
+                added, changed = added + put.added, changed + put.changed
+                progress(start + len(batch), len(placements))
     return Import(added=added, changed=changed, unchanged=len(placements) - added - changed)
 
 
@@ -115,7 +121,8 @@ def _misplaced(rows: _Rows, cells: Mapping[CellId, Cell], held: Mapping[TenantId
             yield rows.lines[tenant], f"cell: expected an active one, got {cell.id!r}, which is {cell.state}"
 
 
-def _shown(faults: list[tuple[int, str]]) -> tuple[str, ...]:
+def shown(faults: list[tuple[int, str]]) -> tuple[str, ...]:
+    """The faults as lines, the first of them if there are many."""
     shown = [f"line {line}: {fault}" for line, fault in sorted(faults)[:FAULTS_SHOWN]]
     if len(faults) > FAULTS_SHOWN:
         shown.append(f"and {len(faults) - FAULTS_SHOWN} more bad lines")

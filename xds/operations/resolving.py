@@ -140,13 +140,14 @@ def _resolved(cell_id: CellId, cell: Cell | None) -> ResolvedCell:
 
 
 def _traffic(state: TenantState, cell_id: CellId, cell: Cell | None) -> str:
-    if state is not TenantState.ACTIVE:
+    if not state.is_let_in:
         return f"The tenant is {state}, so its requests are refused, whatever its cell."
     if cell is None:
         return f"There is no cell {cell_id} that Envoys can be told of, so its requests get a 503."
     if not cell.state.takes_traffic:
         return f"{cell_id} is {cell.state} and takes no traffic, so its requests get a 503."
-    return f"{cell_id} is {cell.state} and takes traffic, so its requests go to one of {len(cell.endpoints)} endpoints."
+    which = "its requests" if state is TenantState.ACTIVE else "it is being moved: writes get a 503, other requests"
+    return f"{cell_id} is {cell.state} and takes traffic, so {which} go to one of {len(cell.endpoints)} endpoints."
 
 
 def _agreement(envoys: tuple[EnvoyStanding, ...]) -> str:

@@ -9,8 +9,11 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from xds.model import Cell, CellState, Endpoint, Tenant, TenantState
-from xds.names import CellId, TenantId
+from xds.model import Cell, CellState, Endpoint, Override, Tenant, TenantState
+from xds.names import CellId, Revision, TenantId
+from xds.operations.auditing import UNNAMED, AuditStore, Author
+from xds.operations.placing import Fill, Places
+from xds.operations.underway import Drain, PhasedMove
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,69 @@ class Put:
     changed: int
 
 
-class Transaction(Protocol):
-    """One transaction. Lock cells before tenants: all who do so cannot wait for one another in a circle."""
+class Overrides(Protocol):
+    """The overrides, in a transaction. Lock the tenant first."""
+
+    async def overrides(
+        self, *, tenants: Collection[TenantId] | None = None, cell: CellId | None = None
+    ) -> Mapping[TenantId, Override]:
+        """Those of these tenants, and into this cell; None: of any, into any."""
+        ...
+
+    async def put_override(self, override: Override) -> None:
+        """Have this be the tenant's one override."""
+        ...
+
+    async def delete_overrides(self, tenants: Collection[TenantId]) -> None:
+        """Let these tenants be where they are placed."""
+        ...
+
+    async def expired_overrides(self) -> Sequence[TenantId]:
+        """The tenants whose override is over and who are not being changed just now; locks them."""
+        ...
+
+
+class UnderWay(Protocol):
+    """What takes longer than a transaction. Lock the cell, or the tenant, first."""
+
+    async def last_drain(self, cell: CellId) -> Drain | None:
+        """The drain of a cell that began last."""
+        ...
+
+    async def put_drain(self, drain: Drain) -> None:
+        """Keep a drain as it is now."""
+        ...
+
+    async def went(self, operation: str) -> Collection[TenantId]:
+        """Whom an operation has moved, and who is still there, wherever."""
+        ...
+
+    async def moved_by(self, operation: str) -> Mapping[TenantId, CellId]:
+        """Whom an operation has moved, and nobody since: each tenant and the cell it came from."""
+        ...
+
+    async def leaving(self, cell: CellId) -> Sequence[TenantId]:
+        """The tenants that are placed in `cell` and have a move in phases under way, by id."""
+        ...
+
+    async def moves(self, tenants: Collection[TenantId]) -> Mapping[TenantId, PhasedMove]:
+        """The moves in phases of these tenants that are under way."""
+        ...
+
+    async def put_move(self, move: PhasedMove) -> None:
+        """Keep a move in phases as it is now."""
+        ...
+
+    async def delete_move(self, tenant: TenantId) -> None:
+        """Forget a move in phases: it has ended."""
+        ...
+
+
+class Transaction(Places, Overrides, UnderWay, Protocol):
+    """One transaction. Lock cells before tenants: all who do so cannot wait for one another in a circle.
+
+    A tenant's cell is where the registry has placed it, whatever override stands above that.
+    """
 
     async def cells(self, ids: Collection[CellId], *, to_change: bool = False) -> Mapping[CellId, Cell]:
         """Those of the cells that exist.
@@ -44,12 +108,23 @@ class Transaction(Protocol):
         """Those of the tenants that exist; nobody else changes them until the end."""
         ...
 
-    async def count_tenants(self, cell: CellId) -> int:
-        """How many tenants live in `cell`."""
+    async def residents(self, cell: CellId, limit: int | None = None) -> Sequence[TenantId]:
+        """The tenants that are placed in `cell` and have no move in phases under way, by id, at most `limit`.
+
+        Nobody else changes them until the end.
+        """
         ...
 
-    async def insert_cell(self, cell: Cell) -> None:
+    async def count_tenants(self, cell: CellId) -> int:
+        """How many tenants live in `cell`, or are kept there by an override."""
+        ...
+
+    async def insert_cell(self, cell: Cell, capacity: int | None = None) -> None:
         """Add a cell and its endpoints; raises `Conflict` if it exists."""
+        ...
+
+    async def update_capacity(self, cell: CellId, capacity: int | None) -> None:
+        """Set how many tenants a cell has room for; None: any number."""
         ...
 
     async def update_cell_state(self, cell: CellId, state: CellState) -> None:
@@ -77,19 +152,39 @@ class Transaction(Protocol):
         ...
 
 
-class Store(Protocol):
-    """A registry that can be written. Everything raises `RegistryUnavailable` when it cannot be reached."""
+class Transactions(Protocol):
+    """What changes are made in: a registry, or a rehearsal on one, which commits nothing."""
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """A transaction: committed when its context ends, undone if it ends with an exception."""
+    def transaction(self, by: Author = UNNAMED, action: str = "") -> AbstractAsyncContextManager[Transaction]:
+        """A transaction: committed when its context ends, undone if it ends with an exception.
+
+        What it changes is in the audit trail, with who did it and what it is called. Raises `RegistryUnavailable`
+        when the registry cannot be reached.
+        """
         ...
 
-    async def list_cells(self) -> Sequence[tuple[Cell, int]]:
-        """Every cell and how many tenants live in it, by id."""
+
+class Store(Transactions, AuditStore, Protocol):
+    """A registry that can be read and written. Everything raises `RegistryUnavailable` when it cannot be reached."""
+
+    async def list_cells(self) -> Sequence[tuple[Cell, Fill]]:
+        """Every cell and how full it is, by id."""
         ...
 
     async def list_tenants(
         self, *, cell: CellId | None, state: TenantState | None, limit: int | None
     ) -> Sequence[Tenant]:
         """The tenants in `cell` and `state` (None: any), by id, at most `limit`."""
+        ...
+
+    async def list_overrides(self, *, cell: CellId | None) -> Sequence[Override]:
+        """The overrides into `cell` (None: any), by tenant."""
+        ...
+
+    async def list_moves(self) -> Sequence[PhasedMove]:
+        """The moves in phases that are under way, by tenant."""
+        ...
+
+    async def logged(self, tenant: TenantId) -> Revision:
+        """The revision of a tenant's last change; 0 if the change log has none."""
         ...

@@ -1,16 +1,19 @@
 """What an operator can do with tenants: list, add, move, suspend.
 
-The rules are here: what an id may look like, and that only an active cell takes tenants. Knows no SQL.
+The rules are here: what an id may look like, and that only an active cell with room takes tenants. Knows no SQL.
 """
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from xds.errors import Conflict, NotFound, RequestError
 from xds.model import Tenant, TenantState, is_tenant_id
 from xds.names import CellId, TenantId
-from xds.operations.cells import accepting_cell
-from xds.operations.store import Store
+from xds.operations.auditing import UNNAMED, Author
+from xds.operations.cells import accepting_cell, known_cell
+from xds.operations.placing import Wish, placer, within_capacity
+from xds.operations.store import Store, Transaction, Transactions
 
 TENANT_ID_EXPECTED = (
     "1 to 128 letters, digits, '.', '_', '-', beginning with a letter or digit, and nothing that a claim which is no"
@@ -49,55 +52,133 @@ class TenantStateChange:
 async def list_tenants(
     store: Store, *, cell: CellId | None = None, state: TenantState | None = None, limit: int | None = None
 ) -> tuple[Tenant, ...]:
-    """The tenants in `cell` and `state`, by id, at most `limit`."""
+    """The tenants that are placed in `cell`, in `state`, by id, at most `limit`."""
     return tuple(await store.list_tenants(cell=cell, state=state, limit=limit))
 
 
-async def add_tenant(store: Store, tenant: Tenant) -> Tenant:
+async def add_tenant(store: Transactions, tenant: Tenant, *, by: Author = UNNAMED) -> Tenant:
     """Add `tenant` and return it as it was stored; its cell must take tenants."""
-    if not is_tenant_id(tenant.id):
-        raise RequestError(f"tenant id: expected {TENANT_ID_EXPECTED}, got {tenant.id!r}")
-    async with store.transaction() as transaction:
-        accepting_cell(await transaction.cells([tenant.cell]), tenant.cell)
-        if held := await transaction.tenants([tenant.id]):
-            raise Conflict(f"tenant {tenant.id}: exists already, in cell {held[tenant.id].cell}")
-        await transaction.insert_tenant(tenant)
+    _check_id(tenant.id)
+    async with store.transaction(by, "tenants add") as transaction:
+        accepting_cell(await transaction.cells([tenant.cell], to_change=True), tenant.cell)
+        await _insert(transaction, tenant)
     return tenant
 
 
-async def move_tenant(store: Store, tenant: TenantId, cell: CellId) -> Move:
+async def place_tenant(
+    store: Transactions,
+    tenant: TenantId,
+    wish: Wish,
+    *,
+    state: TenantState = TenantState.ACTIVE,
+    by: Author = UNNAMED,
+) -> Tenant:
+    """Add a tenant in the cell that the policy chooses, and return it as it was stored."""
+    _check_id(tenant)
+    async with store.transaction(by, "tenants add") as transaction:
+        placed = Tenant(tenant, (await placer(transaction, wish)).place(), state)
+        await _insert(transaction, placed)
+    return placed
+
+
+async def move_tenant(store: Store, tenant: TenantId, cell: CellId, *, by: Author = UNNAMED) -> Move:
     """Move one tenant to `cell`, which must take tenants unless the tenant is there already."""
-    (move,) = await move_tenants(store, {tenant: cell})
+    (move,) = await move_tenants(store, {tenant: cell}, by=by)
     return move
 
 
-async def move_tenants(store: Store, cells: Mapping[TenantId, CellId]) -> tuple[Move, ...]:
+async def move_tenants(
+    store: Transactions, cells: Mapping[TenantId, CellId], *, by: Author = UNNAMED
+) -> tuple[Move, ...]:
     """Move each tenant to its cell, all or none, in one transaction."""
-    async with store.transaction() as transaction:
-        targets = await transaction.cells(sorted(set(cells.values())))
-        held = await transaction.tenants(sorted(cells))
-        missing = sorted(tenant for tenant in cells if tenant not in held)
-        if missing:
-            raise NotFound(f"tenant {_shortened(missing)}: no such tenant")
-        moves = tuple(Move(tenant, held[tenant].cell, cell) for tenant, cell in cells.items())
-        changes = {move.tenant: move.now for move in moves if move.is_change}
-        for cell in sorted(set(changes.values())):
-            accepting_cell(targets, cell)
-        if changes:
+    async with store.transaction(by, "tenants move") as transaction:
+        return await move_within(transaction, cells)
+
+
+async def move_within(transaction: Transaction, cells: Mapping[TenantId, CellId]) -> tuple[Move, ...]:
+    """Move each tenant to its cell, as a part of a transaction that has locked nothing but cells."""
+    targets = await transaction.cells(sorted(set(cells.values())), to_change=True)
+    held = await transaction.tenants(sorted(cells))
+    missing = sorted(tenant for tenant in cells if tenant not in held)
+    if missing:
+        raise NotFound(f"tenant {_shortened(missing)}: no such tenant")
+    moves = tuple(Move(tenant, held[tenant].cell, cell) for tenant, cell in cells.items())
+    changes = {move.tenant: move.now for move in moves if move.is_change}
+    for cell in sorted(set(changes.values())):
+        accepting_cell(targets, cell)
+    if changes:
+        await refuse_under_way(transaction, changes)
+        async with within_capacity(transaction, sorted(set(changes.values()))):
             await transaction.move_tenants(changes)
     return moves
 
 
-async def set_tenant_state(store: Store, tenant: TenantId, state: TenantState) -> TenantStateChange:
+async def move_share(
+    store: Transactions, origin: CellId, to: CellId, share: float, *, by: Author = UNNAMED
+) -> tuple[Move, ...]:
+    """Move a share (0 to 1) of a cell's tenants to another cell, in one transaction.
+
+    Which ones, their ids decide: asked for again it moves nobody, and a greater share moves those and more.
+    """
+    if not 0 < share <= 1:
+        raise RequestError(f"share: expected more than 0 % and at most 100 %, got {share:.6g} of 1")
+    if origin == to:
+        raise RequestError(f"cell {to}: expected another cell than the one that the tenants are in")
+    async with store.transaction(by, "tenants move") as transaction:
+        cells = await transaction.cells(sorted({origin, to}), to_change=True)
+        known_cell(cells, origin)
+        accepting_cell(cells, to)
+        residents = await transaction.residents(origin)
+        return await move_within(transaction, dict.fromkeys(chosen(residents, origin, to, share), to))
+
+
+def chosen(tenants: Iterable[TenantId], origin: CellId, to: CellId, share: float) -> list[TenantId]:
+    """Those of the tenants that belong to the share that goes from one cell to the other."""
+    # Both cells are in the hash: whoever went along once must not be among those who go first everywhere.
+    salt = f"{origin}>{to}>"
+    return [
+        tenant
+        for tenant in tenants
+        if int.from_bytes(hashlib.sha256(f"{salt}{tenant}".encode()).digest()[:8], "big") < share * 2**64
+    ]
+
+
+async def set_tenant_state(
+    store: Transactions, tenant: TenantId, state: TenantState, *, by: Author = UNNAMED
+) -> TenantStateChange:
     """Suspend a tenant or let it in again."""
-    async with store.transaction() as transaction:
-        held = await transaction.tenants([tenant])
-        if tenant not in held:
-            raise NotFound(f"tenant {tenant}: no such tenant")
-        was = held[tenant].state
+    async with store.transaction(by, "tenants set-state") as transaction:
+        was = (await known_tenant(transaction, tenant)).state
         if was is not state:
+            await refuse_under_way(transaction, [tenant])
             await transaction.update_tenant_state(tenant, state)
     return TenantStateChange(tenant, was, state)
+
+
+async def known_tenant(transaction: Transaction, tenant: TenantId) -> Tenant:
+    """The tenant with this id, locked; raises `NotFound`."""
+    held = await transaction.tenants([tenant])
+    if tenant not in held:
+        raise NotFound(f"tenant {tenant}: no such tenant")
+    return held[tenant]
+
+
+async def refuse_under_way(transaction: Transaction, tenants: Collection[TenantId]) -> None:
+    """Raise `Conflict` if one of these tenants, which are locked, is being moved in phases."""
+    for tenant, move in (await transaction.moves(tenants)).items():
+        raise Conflict(f"tenant {tenant}: a move to {move.to} is under way ({move.phase}): finish or abort it first")
+
+
+def _check_id(tenant: TenantId) -> None:
+    if not is_tenant_id(tenant):
+        raise RequestError(f"tenant id: expected {TENANT_ID_EXPECTED}, got {tenant!r}")
+
+
+async def _insert(transaction: Transaction, tenant: Tenant) -> None:
+    if held := await transaction.tenants([tenant.id]):
+        raise Conflict(f"tenant {tenant.id}: exists already, in cell {held[tenant.id].cell}")
+    async with within_capacity(transaction, [tenant.cell]):
+        await transaction.insert_tenant(tenant)
 
 
 def _shortened(ids: list[TenantId]) -> str:

@@ -6,7 +6,7 @@ a token that does not hold.
 
 from dataclasses import dataclass
 
-from xds.model import TenantState, Topology
+from xds.model import Topology
 from xds.names import CellId, TenantId
 from xds.settings import CbaMode
 from xds.tokens import Refused, Verified, Verifier
@@ -44,7 +44,7 @@ def _obstacle(name: str, topology: Topology, cell: CellId) -> str:
     tenant = topology.tenants.get(TenantId(name))
     if tenant is None:
         return "the tenant is unknown"
-    if tenant.state is not TenantState.ACTIVE:
+    if not tenant.state.is_let_in:
         return f"the tenant is {tenant.state}"
     return "" if tenant.cell == cell else "the tenant does not live in this cell"
 

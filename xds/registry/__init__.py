@@ -5,7 +5,8 @@ about Envoy. `xds.registry.migrating` is not imported here: it takes half a seco
 """
 
 from xds.registry.postgres import PostgresRegistry
+from xds.registry.rehearsing import Rehearsal
 from xds.registry.schema import SCHEMA_REVISION
 from xds.telemetry.status import RegistryStatus
 
-__all__ = ["SCHEMA_REVISION", "PostgresRegistry", "RegistryStatus"]
+__all__ = ["SCHEMA_REVISION", "PostgresRegistry", "RegistryStatus", "Rehearsal"]

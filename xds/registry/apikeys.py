@@ -9,6 +9,8 @@ from datetime import datetime
 
 from xds.model import ApiKey
 from xds.names import KeyId, TenantId
+from xds.operations import Author
+from xds.registry.auditing import name_author
 from xds.registry.queries import Queries
 from xds.registry.rows import Row
 from xds.tokens import nobodys_digest
@@ -35,10 +37,11 @@ class ApiKeys:
     def __init__(self, queries: Callable[[], AbstractAsyncContextManager[Queries]]) -> None:
         self._queries = queries
 
-    async def add(self, key: ApiKey, stored: bytes) -> None:
+    async def add(self, key: ApiKey, stored: bytes, by: Author) -> None:
         """Keep a key and the digest of its text; raises `NotFound` if there is no such tenant."""
         values = (key.id, key.tenant, key.name, stored, key.created_at, key.created_by, key.expires_at)
-        async with self._queries() as queries:
+        async with self._queries() as queries, queries.writing():
+            await name_author(queries, by, "keys create")
             await queries.execute(INSERT, *values)
 
     async def digest_of(self, key_id: KeyId) -> bytes:
@@ -58,9 +61,10 @@ class ApiKeys:
         async with self._queries() as queries:
             return [_to_key(row) for row in await queries.fetch(LIST, tenant)]
 
-    async def revoke(self, key_id: KeyId, at: datetime) -> bool:
-        """Note that a key is revoked; whether that is news."""
-        async with self._queries() as queries:
+    async def revoke(self, key_id: KeyId, at: datetime, by: Author) -> bool:
+        """Note that a key is revoked, and by whom; whether that is news."""
+        async with self._queries() as queries, queries.writing():
+            await name_author(queries, by, "keys revoke")
             return await queries.execute(REVOKE, key_id, at) > 0
 
     async def note_use(self, key_id: KeyId, at: datetime) -> None:

@@ -39,6 +39,7 @@ CONSTRAINTS: dict[str, tuple[type[RequestError], str]] = {
     "cells_region_valid": (RequestError, "a cell's region is 1 to 63 letters, digits, '.', '_' and '-'"),
     "cells_labels_valid": (RequestError, "a cell's labels are an object of strings"),
     "cells_protocol_known": (RequestError, "a cell's protocol is http1 or http2"),
+    "cells_capacity_valid": (RequestError, "a cell has room for 0 tenants or more"),
     "endpoints_pk": (Conflict, "the cell has an endpoint with this address and port already"),
     "endpoints_cell_exists": (NotFound, "an endpoint needs a cell that exists"),
     "endpoints_address_valid": (
@@ -67,6 +68,15 @@ CONSTRAINTS: dict[str, tuple[type[RequestError], str]] = {
     "api_keys_name_valid": (RequestError, "an API key's name is 1 to 100 characters, none of them a control character"),
     "api_keys_hash_valid": (RequestError, "an API key's hash is 32 bytes"),
     "api_keys_expiry_valid": (RequestError, "an API key expires after it was created"),
+    "overrides_pk": (Conflict, "the tenant has an override already"),
+    "overrides_tenant_exists": (NotFound, "an override needs a tenant that exists"),
+    "overrides_cell_exists": (
+        NotFound,
+        "an override needs a cell that exists, and a cell stays as long as one keeps a tenant there",
+    ),
+    "overrides_kind_known": (RequestError, "an override's kind is testing, isolation or quarantine"),
+    "overrides_owner_valid": (RequestError, "an override's owner is 1 to 200 characters"),
+    "overrides_reason_valid": (RequestError, "an override's reason is 1 to 1000 characters"),
     "tenants_state_known": (RequestError, "a tenant's state is active, suspended or moving"),
     "tenants_previous_cell_dated": (
         RequestError,

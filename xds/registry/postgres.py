@@ -14,19 +14,24 @@ from typing import NamedTuple
 import asyncpg
 
 from xds.errors import RegistryMismatch, RegistryUnavailable, XdsError
-from xds.model import Cell, Changes, Tenant, TenantState, Topology
+from xds.model import Cell, Changes, Override, Tenant, TenantState, Topology
 from xds.names import CellId, Revision, TenantId
+from xds.operations import UNNAMED, AuditEvent, AuditQuery, Author, Fill, PhasedMove
 from xds.registry.apikeys import ApiKeys
+from xds.registry.auditing import list_events, name_author
 from xds.registry.dsn import describe
 from xds.registry.faults import mismatch, translated, translated_connecting
 from xds.registry.health import Health
 from xds.registry.listening import Listener
+from xds.registry.overrides import list_overrides
 from xds.registry.queries import Queries
-from xds.registry.reading import LISTED_TENANTS, TENANT_COUNTS, read_all, read_cells, read_changes
+from xds.registry.reading import LISTED_TENANTS, read_all, read_cells, read_changes, read_fills
+from xds.registry.rehearsing import Rehearsal
 from xds.registry.rollouts import PostgresRollouts
 from xds.registry.rows import Reading
 from xds.registry.schema import CHANNEL, SCHEMA_REVISION, SNAPSHOTS_CHANNEL, VERSION_TABLE
 from xds.registry.snapshots import Connecting, PostgresSnapshots
+from xds.registry.underway import MOVES, to_move
 from xds.registry.writing import PostgresTransaction
 from xds.telemetry import get_logger
 from xds.telemetry.status import RegistryStatus
@@ -38,6 +43,7 @@ DELETE FROM change_log WHERE revision IN (
      WHERE at < clock_timestamp() - $1 * interval '1 second'
 ) AND revision < (SELECT max(revision) FROM change_log)"""
 PRUNE_BATCH = 20_000
+LAST_LOGGED = "SELECT coalesce(max(revision), 0) FROM change_log WHERE kind = 'tenant' AND id = $1"
 
 _log = get_logger()
 
@@ -158,19 +164,44 @@ class PostgresRegistry:
                     return pruned
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[PostgresTransaction]:
+    async def transaction(self, by: Author = UNNAMED, action: str = "") -> AsyncIterator[PostgresTransaction]:
         """A transaction: committed at the end, undone if the end is an exception."""
         async with self._queries() as queries, queries.writing() as written:
+            await name_author(queries, by, action)
             yield PostgresTransaction(queries, written)
 
-    async def list_cells(self) -> Sequence[tuple[Cell, int]]:
-        """Every cell and how many tenants live in it, by id."""
+    def rehearsal(self) -> Rehearsal:
+        """Where an operation can be tried: it is done and undone."""
+        return Rehearsal(self._queries)
+
+    async def list_audit(self, query: AuditQuery) -> Sequence[AuditEvent]:
+        """The events that are asked for, the newest first."""
+        async with self._queries() as queries:
+            return await list_events(queries, query)
+
+    async def list_overrides(self, *, cell: CellId | None) -> Sequence[Override]:
+        """The overrides into `cell` (None: any), by tenant."""
+        async with self._queries() as queries:
+            return list((await list_overrides(queries, None, cell)).values())
+
+    async def list_moves(self) -> Sequence[PhasedMove]:
+        """The moves in phases that are under way, by tenant."""
+        async with self._queries() as queries:
+            return [to_move(row) for row in await queries.fetch(MOVES, None)]
+
+    async def logged(self, tenant: TenantId) -> Revision:
+        """The revision of a tenant's last change; 0 if the change log has none."""
+        async with self._queries() as queries:
+            return Revision(await queries.fetch_count(LAST_LOGGED, tenant))
+
+    async def list_cells(self) -> Sequence[tuple[Cell, Fill]]:
+        """Every cell and how full it is, by id."""
         reading = Reading()
         async with self._queries() as queries, queries.snapshot():
             await read_cells(queries, reading, None)
-            counts = {row["cell_id"]: row["tenants"] for row in await queries.fetch(TENANT_COUNTS)}
+            fills = await read_fills(queries, None)
         self._report(reading.problems)
-        return [(cell, counts.get(cell.id, 0)) for _, cell in sorted(reading.cells.items())]
+        return [(cell, fills[cell.id]) for _, cell in sorted(reading.cells.items())]
 
     async def list_tenants(
         self, *, cell: CellId | None, state: TenantState | None, limit: int | None

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 
 from xds.errors import ChangesPruned
 from xds.names import CellId, Revision, TenantId
+from xds.operations import Fill
 from xds.registry.queries import Queries
 from xds.registry.rows import Reading, Row
 
@@ -21,12 +22,28 @@ ENDPOINT_COLUMNS = "cell_id, address, port, zone, weight"
 ALL_CELLS = f"SELECT {CELL_COLUMNS} FROM cells ORDER BY id"
 ALL_ENDPOINTS = f"SELECT {ENDPOINT_COLUMNS} FROM endpoints"
 TENANT_COLUMNS = "id, cell_id, state, previous_cell, moved_at"
-ALL_TENANTS = f"SELECT {TENANT_COLUMNS} FROM tenants"
+# What is published: an override stands above the placement. Whether it is over is not asked here: it is in force until
+# it is deleted, which is logged like any change.
+EFFECTIVE_TENANTS = """
+SELECT id, coalesce(overrides.cell_id, tenants.cell_id) AS cell_id, state, previous_cell, moved_at
+  FROM tenants LEFT JOIN overrides ON tenant_id = id"""
 SOME_CELLS = f"SELECT {CELL_COLUMNS} FROM cells WHERE id = ANY($1) ORDER BY id"
 SOME_ENDPOINTS = f"SELECT {ENDPOINT_COLUMNS} FROM endpoints WHERE cell_id = ANY($1)"
-SOME_TENANTS = f"SELECT {TENANT_COLUMNS} FROM tenants WHERE id = ANY($1) ORDER BY id"
+SOME_TENANTS = f"{EFFECTIVE_TENANTS} WHERE id = ANY($1) ORDER BY id"
+PLACED_TENANTS = f"SELECT {TENANT_COLUMNS} FROM tenants WHERE id = ANY($1) ORDER BY id"
 
-TENANT_COUNTS = "SELECT cell_id, count(*) AS tenants FROM tenants GROUP BY cell_id"
+# A tenant that an override has elsewhere takes a place there too.
+FILLS = """
+SELECT cells.id, capacity, coalesce(placed.tenants, 0) + coalesce(kept.tenants, 0) AS tenants
+  FROM cells
+  LEFT JOIN (SELECT cell_id, count(*) AS tenants FROM tenants
+              WHERE $1::text[] IS NULL OR cell_id = ANY($1) GROUP BY cell_id) AS placed
+    ON placed.cell_id = cells.id
+  LEFT JOIN (SELECT overrides.cell_id, count(*) AS tenants
+               FROM overrides JOIN tenants ON tenants.id = tenant_id AND tenants.cell_id <> overrides.cell_id
+              GROUP BY overrides.cell_id) AS kept
+    ON kept.cell_id = cells.id
+ WHERE $1::text[] IS NULL OR cells.id = ANY($1)"""
 LISTED_TENANTS = f"""
 SELECT {TENANT_COLUMNS} FROM tenants
  WHERE ($1::text IS NULL OR cell_id = $1) AND ($2::text IS NULL OR state = $2)
@@ -39,7 +56,7 @@ async def read_all(queries: Queries) -> tuple[Revision, Reading]:
     async with queries.snapshot():
         newest = await queries.fetch_count(f"SELECT newest FROM ({LOG_ENDS}) AS log")
         await read_cells(queries, reading, None)
-        async for batch in queries.batches(ALL_TENANTS):
+        async for batch in queries.batches(EFFECTIVE_TENANTS):
             reading.add_tenants(batch)
     return Revision(newest), reading
 
@@ -69,6 +86,12 @@ async def read_cells(queries: Queries, reading: Reading, ids: Collection[CellId]
     else:
         rows = await queries.fetch(f"{SOME_CELLS} {lock}", list(ids))
         reading.add_cells(rows, await queries.fetch(SOME_ENDPOINTS, list(ids)))
+
+
+async def read_fills(queries: Queries, cells: Collection[CellId] | None) -> dict[CellId, Fill]:
+    """How full these cells are, or all."""
+    rows = await queries.fetch(FILLS, None if cells is None else list(cells))
+    return {CellId(row["id"]): Fill(CellId(row["id"]), row["tenants"], row["capacity"]) for row in rows}
 
 
 async def _newest(queries: Queries, since: Revision) -> Revision:

@@ -35,6 +35,9 @@ EDGE_LISTENER = ResourceName("edge")
 TOKEN_CHECK = ResourceName("envoy.filters.http.jwt_authn")
 """The filter that checks tokens, and its config: Envoy wants one name for both."""
 
+HELD = CellId("held")
+"""Stands where a grace's table has the previous cell: no cell's id is like it."""
+
 TENANT_SCOPES = "tenants"
 """The name of the connection manager's scoped-routes configuration."""
 
@@ -66,6 +69,11 @@ def graced(routes: ResourceName) -> tuple[CellId, CellId] | None:
     """The cells of a grace's route table, the new one first; None for another table."""
     cell, slash, previous = routes.partition("/")
     return (CellId(cell), CellId(previous)) if slash else None
+
+
+def held_routes(cell: CellId) -> ResourceName:
+    """The route table of a cell's tenants whose writes are held while they move: made and counted like a grace's."""
+    return grace_routes(cell, HELD)
 
 
 def tenant_scope(tenant: TenantId) -> ResourceName:

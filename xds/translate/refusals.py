@@ -5,18 +5,34 @@ Knows nothing about who is refused, but for the words that a tenant is refused w
 
 from envoy_data_plane.envoy.config.core.v3 import DataSource
 from envoy_data_plane.envoy.config.route.v3 import DirectResponseAction, HeaderMatcher, Route, RouteMatch
-from envoy_data_plane.envoy.type.matcher.v3 import StringMatcher
+from envoy_data_plane.envoy.type.matcher.v3 import RegexMatcher, StringMatcher
 
 from xds.translate.authentication import overwrite
 from xds.translate.options import EdgeOptions
 
 RETRY_AFTER_SECONDS = 30
+HELD_RETRY_AFTER_SECONDS = 5
 
 UNAVAILABLE = "the tenant's cell is not in service"
 OPERATORS_ONLY = "operators only"
+_HELD = "the tenant is being moved, writes wait"
 _UNKNOWN = "the tenant is unknown"
 _SUSPENDED = "the tenant is suspended"
 _EITHER = "the tenant is unknown or suspended"
+
+
+def held_writes() -> tuple[Route, ...]:
+    """Refuse, for a little while, what may write: unsafe methods, and websockets, which may carry anything.
+
+    RFC 9110, "Safe Methods". A method that nobody knows is unsafe.
+    """
+    writes, websocket = (answer(path, 503, _HELD) for path in ("/api", "/ws"))
+    assert writes.match is not None, "answer gives every route a match"
+    safe = StringMatcher(safe_regex=RegexMatcher(regex="GET|HEAD|OPTIONS"))
+    writes.match.headers = [HeaderMatcher(name=":method", string_match=safe, invert_match=True)]
+    for route in (writes, websocket):
+        route.response_headers_to_add = [overwrite("retry-after", str(HELD_RETRY_AFTER_SECONDS))]
+    return writes, websocket
 
 
 def answer(path: str, status: int, text: str) -> Route:

@@ -21,6 +21,7 @@ from xds.translate.cellbound import guarded
 from xds.translate.messages import unlimited
 from xds.translate.naming import (
     CLIENT_CLUSTER,
+    HELD,
     PUBLIC_ROUTES,
     SUSPENDED_ROUTES,
     UNAVAILABLE_ROUTES,
@@ -30,7 +31,15 @@ from xds.translate.naming import (
 )
 from xds.translate.operators import manage, refused
 from xds.translate.options import EdgeOptions
-from xds.translate.refusals import UNAVAILABLE, answer, direct, no_trace, suspended_tenant, unknown_tenant
+from xds.translate.refusals import (
+    UNAVAILABLE,
+    answer,
+    direct,
+    held_writes,
+    no_trace,
+    suspended_tenant,
+    unknown_tenant,
+)
 
 _RETRY_ON = "connect-failure,refused-stream"
 _TENANTS_PATHS = ("/api", "/ws")
@@ -39,14 +48,15 @@ _TENANTS_PATHS = ("/api", "/ws")
 def of_cell(cell: Cell, options: EdgeOptions, *, previous: CellId | None = None) -> RouteConfiguration:
     """The routes of a cell's tenants: its API and websockets, or a 503 while it takes no traffic.
 
-    `previous` is the cell from which they have just come, whose tokens are still good.
+    `previous` is the cell from which they have just come, whose tokens are still good; or HELD: their writes are held.
     """
     name = cell_routes(cell.id) if previous is None else grace_routes(cell.id, previous)
     if not cell.state.takes_traffic:
         return refusing(name, 503, UNAVAILABLE, options)
-    known = (cell.id,) if previous is None else (cell.id, previous)
+    known = (cell.id,) if previous in (None, HELD) else (cell.id, previous)
     routes = [each for route in _to_cell(cell, options) for each in guarded(route, known, options.auth)]
-    table = _table(name, [*routes, refused(options)], options)
+    held = held_writes() if previous == HELD else ()
+    table = _table(name, [*held, *routes, refused(options)], options)
     table.virtual_hosts[0].name = cell.id  # what Envoy counts is a cell's, in grace or not
     table.request_headers_to_add = [overwrite(CELL_HEADER, cell.id)]
     table.request_headers_to_remove = for_routes_alone(options.auth)

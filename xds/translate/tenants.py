@@ -16,6 +16,7 @@ from xds.translate.naming import (
     UNAVAILABLE_ROUTES,
     cell_routes,
     grace_routes,
+    held_routes,
     tenant_scope,
 )
 from xds.translate.options import EdgeOptions
@@ -59,6 +60,8 @@ class TenantTranslator:
             return SUSPENDED_ROUTES
         if tenant.cell not in self._cells:
             return UNAVAILABLE_ROUTES
+        if tenant.state is TenantState.MOVING:
+            return held_routes(tenant.cell)
         also = admitted_cell(tenant, self._options, self._now) if tenant.arrival is not None else None
         if also is None or also == tenant.cell or not is_cell_id(also):
             return cell_routes(tenant.cell)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from envoy_data_plane.envoy.config.core.v3 import TypedExtensionConfig
 from envoy_data_plane.envoy.config.route.v3 import RouteConfiguration
 
-from xds.model import Changes, Tenant, Topology, is_tenant_id
+from xds.model import Changes, Tenant, TenantState, Topology, is_tenant_id
 from xds.names import PUBLIC_TENANT, CellId, NodeGroup, ResourceName, TenantId, TypeUrl
 from xds.snapshot import SHARED, Content, Ref, Resource, ResourceTable, Snapshot, encode_resource
 from xds.translate import clusters, internal, listeners, routes, scopes
@@ -56,7 +56,7 @@ class Translation:
     cells: Mapping[CellId, CellResources]
     tenant_problems: Mapping[TenantId, Problem]
     graces: Mapping[ResourceName, int]
-    """The route tables that are there for graces alone, and how many tenants each has."""
+    """The route tables that are there for graces, or for held writes, alone, and how many tenants each has."""
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -114,8 +114,9 @@ def retranslate(before: Translation, changes: Changes, *, now: float = math.inf)
         touched = {**topology.tenants, **changes.tenants}
     translator = TenantTranslator(_translated(cells), before.options, now)
     placed, tenant_problems = _put_tenants(tables[TypeUrl.SCOPE], before.tenant_problems, touched, translator)
-    has_graces = bool(before.options.tenants.grace)
-    graces = _counted(before.graces, tables[TypeUrl.SCOPE], placed, touched) if has_graces else {}
+    graces = before.graces
+    if before.options.tenants.grace or graces or any(each and each.state is _MOVING for each in touched.values()):
+        graces = _counted(graces, tables[TypeUrl.SCOPE], placed, touched)
     shared = _put_graces({**tables, TypeUrl.SCOPE: placed}, before, graces, cells, changes.cells)
     return Translation(
         topology=topology,
@@ -142,6 +143,7 @@ def with_keys(before: Translation, jwks: Mapping[str, str]) -> Translation:
     )
 
 
+_MOVING = TenantState.MOVING
 _SHARED_TYPES = (TypeUrl.CLUSTER, TypeUrl.ENDPOINT, TypeUrl.EXTENSION, TypeUrl.ROUTE, TypeUrl.SCOPE)
 
 

@@ -14,7 +14,17 @@ def test_the_main_path_as_a_user_types_it(database_url: str) -> None:
     listed = run_program(["cells", "list"], database_url)
     assert listed.err == ""
     header, row = listed.out.splitlines()
-    assert header.split() == ["ID", "STATE", "TENANCY", "TIER", "REGION", "PROTOCOL", "TENANTS", "ENDPOINTS"]
+    assert header.split() == [
+        "ID",
+        "STATE",
+        "TENANCY",
+        "TIER",
+        "REGION",
+        "PROTOCOL",
+        "TENANTS",
+        "CAPACITY",
+        "ENDPOINTS",
+    ]
     assert row.split()[:2] == ["cell-shared-std-local", "active"]
     again = run_program(["cells", "add", "cell-shared-std-local"], database_url)
     assert (again.status, again.out) == (1, "")
@@ -38,8 +48,8 @@ def test_the_json_of_a_list(xds: Run) -> None:
             {"address": "fd00::1", "port": 8000, "zone": "", "weight": 1},
         ],
     }
-    assert added.json == cell
-    assert xds("cells", "list", "--json").json == {"data": [cell | {"tenants": 0}]}
+    assert added.json == cell | {"capacity": None}
+    assert xds("cells", "list", "--json").json == {"data": [cell | {"tenants": 0, "capacity": None}]}
     assert xds("cells", "list", "--state", "active", "--json").json == {"data": []}
 
 

@@ -19,7 +19,7 @@ from xds.errors import RegistryUnavailable
 from xds.http import HttpServer, RateLimiter, TokenFace, TokenLimits, build_app
 from xds.model import Topology
 from xds.names import CellId, KeyId, TenantId
-from xds.operations import create_key, revoke_key
+from xds.operations import Author, create_key, revoke_key
 from xds.operations.apikeys import NewKey
 from xds.operations.exchanging import Denied, Granted, exchange
 from xds.operations.validating import Validation, validate
@@ -91,7 +91,7 @@ class World:
 
     async def make(self, tenant_id: str = "acme") -> NewKey:
         expires_at = NOW + timedelta(days=1)
-        return await create_key(self.keys, TenantId(tenant_id), "ci", by="me", now=NOW, expires_at=expires_at)
+        return await create_key(self.keys, TenantId(tenant_id), "ci", by=Author("me"), now=NOW, expires_at=expires_at)
 
 
 @dataclass

@@ -11,6 +11,8 @@ from xds.errors import NotFound, RegistryUnavailable
 from xds.model import Cell, KeyState, Tenant
 from xds.names import CellId, KeyId, TenantId
 from xds.operations import (
+    UNNAMED,
+    Author,
     KeyStore,
     NewKey,
     Revocation,
@@ -40,7 +42,7 @@ async def store(request: pytest.FixtureRequest, registry: PostgresRegistry) -> A
 
 
 async def make(store: KeyStore, tenant: TenantId = ACME, name: str = "ci") -> NewKey:
-    return await create_key(store, tenant, name, by="me", now=NOW, expires_at=NOW + timedelta(days=1))
+    return await create_key(store, tenant, name, by=Author("me"), now=NOW, expires_at=NOW + timedelta(days=1))
 
 
 async def test_a_key_is_kept_but_not_its_text(store: KeyStore) -> None:
@@ -88,7 +90,7 @@ async def test_a_key_is_revoked_once_and_for_ever(store: KeyStore) -> None:
 async def test_a_key_that_is_not_there_can_not_be_revoked(store: KeyStore) -> None:
     with pytest.raises(NotFound, match="key 0000000000000000: no such key"):
         await revoke_key(store, KeyId("0" * 16), now=NOW)
-    assert not await store.revoke(KeyId("0" * 16), NOW)
+    assert not await store.revoke(KeyId("0" * 16), NOW, UNNAMED)
 
 
 async def test_use_is_noted_at_most_once_a_minute(store: KeyStore) -> None:

@@ -11,7 +11,7 @@ from xds.errors import RegistryMismatch, RegistryUnavailable, SettingsError
 from xds.model import Cell
 from xds.names import CellId, Revision
 from xds.operations import add_cell, list_tenants
-from xds.registry import PostgresRegistry
+from xds.registry import SCHEMA_REVISION, PostgresRegistry
 
 DOWN = "postgresql://user:s3cret@127.0.0.1:1/alphaswarm"
 
@@ -114,7 +114,7 @@ async def test_the_schema_of_this_version_is_accepted(registry: PostgresRegistry
 
 async def test_a_database_without_our_schema_says_what_to_run(empty_database_url: str) -> None:
     async with PostgresRegistry.open(empty_database_url) as registry:
-        with pytest.raises(RegistryMismatch, match=r"is at no revision, this version needs 0006_rollouts: run 'alph"):
+        with pytest.raises(RegistryMismatch, match=f"at no revision, this version needs {SCHEMA_REVISION}: run"):
             await registry.check_schema()
         with pytest.raises(RegistryMismatch, match="run 'alphaswarm-xds migrate'"):
             await registry.load()
@@ -122,5 +122,5 @@ async def test_a_database_without_our_schema_says_what_to_run(empty_database_url
 
 async def test_a_newer_schema_is_a_mismatch(registry: PostgresRegistry, sql: asyncpg.Connection) -> None:
     await sql.execute("UPDATE xds_alembic_version SET version_num = '0099_future'")
-    with pytest.raises(RegistryMismatch, match=r"is at 0099_future, this version needs 0006_rollouts"):
+    with pytest.raises(RegistryMismatch, match=f"is at 0099_future, this version needs {SCHEMA_REVISION}"):
         await registry.check_schema()

@@ -130,7 +130,8 @@ async def test_the_limits_themselves_are_accepted(seeded: asyncpg.Connection, st
 async def test_every_constraint_has_a_message_and_every_message_a_constraint(sql: asyncpg.Connection) -> None:
     rows = await sql.fetch(
         """SELECT conname FROM pg_constraint WHERE contype IN ('c', 'p', 'f')
-           AND conrelid IN ('cells'::regclass, 'endpoints'::regclass, 'tenants'::regclass, 'api_keys'::regclass)"""
+           AND conrelid IN ('cells'::regclass, 'endpoints'::regclass, 'tenants'::regclass, 'api_keys'::regclass,
+                                'overrides'::regclass)"""
     )
     assert {row["conname"] for row in rows} == set(CONSTRAINTS)
 

@@ -8,7 +8,7 @@ from tests.support.keystore import MemoryKeys
 from xds.errors import RequestError
 from xds.model import KeyState
 from xds.names import KeyId, TenantId
-from xds.operations import Revocation, create_key, present_key
+from xds.operations import Author, Revocation, create_key, present_key
 from xds.operations.apikeys import NewKey
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
@@ -16,7 +16,7 @@ ACME = TenantId("acme")
 
 
 async def make(store: MemoryKeys, *, name: str = "ci", expires_at: datetime = NOW + timedelta(1)) -> NewKey:
-    return await create_key(store, ACME, name, by="me", now=NOW, expires_at=expires_at)
+    return await create_key(store, ACME, name, by=Author("me"), now=NOW, expires_at=expires_at)
 
 
 @pytest.mark.parametrize("name", ["", "a\nb", "\x1b[2J", "x" * 101])

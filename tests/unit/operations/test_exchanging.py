@@ -11,7 +11,7 @@ from tests.support.edge import cell, tenant, topology
 from tests.support.keystore import MemoryKeys
 from xds.model import Topology
 from xds.names import CellId, TenantId
-from xds.operations import create_key, revoke_key
+from xds.operations import Author, create_key, revoke_key
 from xds.operations.apikeys import NewKey
 from xds.operations.exchanging import Denied, Granted, exchange
 from xds.tokens import Signer, Verified, Verifier, read_signing_key
@@ -36,7 +36,7 @@ def store() -> MemoryKeys:
 
 async def make(store: MemoryKeys, tenant_id: str = "acme", *, days: float = 1) -> NewKey:
     expires_at = NOW + timedelta(days=days)
-    return await create_key(store, TenantId(tenant_id), "ci", by="me", now=NOW, expires_at=expires_at)
+    return await create_key(store, TenantId(tenant_id), "ci", by=Author("me"), now=NOW, expires_at=expires_at)
 
 
 async def present(

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
 from tests.support.edge import cell, tenant, topology
+from xds.model import TenantState
 from xds.names import CellId
 from xds.operations.validating import Validation, validate
 from xds.settings import CbaMode
@@ -20,7 +21,12 @@ VERIFIER = Verifier([TrustedIssuer(issuer="https://idp", audiences=("api",), jwk
 NOW = 1_800_000_000
 A = CellId("cell-a")
 HERE = topology(
-    cell("cell-a"), cell("cell-b"), tenant("acme", "cell-a"), tenant("globex", "cell-a", suspended=True), tenant("x")
+    cell("cell-a"),
+    cell("cell-b"),
+    tenant("acme", "cell-a"),
+    tenant("globex", "cell-a", suspended=True),
+    replace(tenant("mover", "cell-a"), state=TenantState.MOVING),
+    tenant("x"),
 )
 
 
@@ -83,3 +89,8 @@ def test_where_a_tenant_lives_is_never_told() -> None:
     assert not outcome.allowed
     assert "cell-a" not in repr(outcome)
     assert asked(where="no such cell").reason == outcome.reason
+
+
+def test_a_tenant_that_is_being_moved_is_let_in_as_the_edge_does() -> None:
+    assert asked(tenant_id="mover").allowed
+    assert asked(tenant_id="globex").reason == "the tenant is suspended"

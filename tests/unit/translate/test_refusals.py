@@ -2,7 +2,7 @@ import pytest
 
 from tests.support.edge import edge_options
 from xds.translate import TenantOptions
-from xds.translate.refusals import answer, direct, no_trace, suspended_tenant, unknown_tenant
+from xds.translate.refusals import answer, direct, held_writes, no_trace, suspended_tenant, unknown_tenant
 
 
 def test_a_refusal_is_a_status_and_a_short_text() -> None:
@@ -43,3 +43,16 @@ def test_trace_is_refused_whatever_its_path() -> None:
     assert method.string_match is not None
     assert (match.prefix, method.name, method.string_match.exact) == ("/", ":method", "TRACE")
     assert no_trace().direct_response == direct(405, "TRACE is not allowed")
+
+
+def test_what_may_write_is_held_and_told_to_come_back_soon() -> None:
+    writes, websocket = held_writes()
+    for route in (writes, websocket):
+        assert route.direct_response is not None
+        assert route.direct_response.status == 503
+        assert [each.header.value for each in route.response_headers_to_add if each.header] == ["5"]
+    assert writes.match is not None
+    (method,) = writes.match.headers
+    assert (method.name, method.invert_match) == (":method", True)
+    assert websocket.match is not None
+    assert not websocket.match.headers

@@ -33,10 +33,10 @@ def test_a_suspended_tenant_is_refused_wherever_it_lives() -> None:
         assert scope_of(TRANSLATOR.translate(tenant("acme", cell_id, suspended=True)))[1] == "suspended"
 
 
-def test_a_moving_tenant_is_served_like_an_active_one() -> None:
+def test_a_moving_tenant_goes_by_a_table_that_holds_its_writes() -> None:
     moving = replace(tenant("acme"), state=TenantState.MOVING)
 
-    assert scope_of(TRANSLATOR.translate(moving)) == ("acme", SHARED, ["acme"])
+    assert scope_of(TRANSLATOR.translate(moving)) == ("acme", f"{SHARED}/held", ["acme"])
 
 
 def test_a_tenant_in_its_grace_goes_by_a_table_that_knows_both_cells() -> None:

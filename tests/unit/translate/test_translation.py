@@ -28,7 +28,7 @@ from tests.support.edge import (
     topology,
 )
 from tests.support.translations import EMPTY, GRPC, NOW, OPTIONS, full, shuffled
-from xds.model import Cell, CellState, Changes, Tenant, Topology, UpstreamProtocol
+from xds.model import Cell, CellState, Changes, Tenant, TenantState, Topology, UpstreamProtocol
 from xds.names import CellId, NodeGroup, ResourceName, Revision, TypeUrl
 from xds.snapshot import Ref, Resource, dangling
 from xds.translate import AuthMode, AuthOptions, Translation, retranslate, translate, with_keys
@@ -362,3 +362,20 @@ def test_every_type_is_in_a_snapshot_even_if_there_is_nothing_of_it() -> None:
 
     assert snapshot.tables.keys() == set(TypeUrl)
     assert len(snapshot.table(TypeUrl.CLUSTER)) == 0
+
+
+def test_a_table_that_holds_writes_is_there_for_as_long_as_a_tenant_moves() -> None:
+    """Whether graces are given or not; and it follows its cell."""
+    options = edge_options()
+    moving = replace(tenant("acme"), state=TenantState.MOVING)
+    idle = translate(topology(cell(SHARED), tenant("acme")), options)
+    held = retranslate(idle, Changes(revision=Revision(2), tenants={moving.id: moving}))
+    names = {"cell-shared-std-local/held", "-/cell-shared-std-local/held"}
+    assert {name for _, name in contents(held).keys() - contents(idle).keys()} == names
+    assert contents(held) == contents(translate(topology(cell(SHARED), moving), options))
+    retired = cell(SHARED, state=CellState.RETIRED)
+    changed = retranslate(held, Changes(revision=Revision(3), cells={retired.id: retired}))
+    assert contents(changed) == contents(translate(topology(retired, moving), options))
+    again = retranslate(held, Changes(revision=Revision(3), tenants={moving.id: tenant("acme")}))
+    assert contents(again) == contents(idle)
+    assert not again.graces

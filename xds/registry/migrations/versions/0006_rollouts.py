@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0006_rollouts"
-down_revision = "0004_snapshots"
+down_revision = "0005_operations"
 branch_labels = None
 depends_on = None
 

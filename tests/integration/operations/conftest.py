@@ -1,0 +1,5 @@
+"""A registry and plain SQL, as the registry's own tests have them."""
+
+from tests.integration.registry.conftest import registry, sql
+
+__all__ = ["registry", "sql"]

@@ -1,0 +1,165 @@
+"""`alphaswarm-xds cells drain`, `undrain` and `evacuate`."""
+
+import shlex
+import time
+
+import click
+
+from xds.cli.changing import Intent, change_options, confirm, perform
+from xds.cli.feeding import progress_bar
+from xds.cli.output import print_json, say
+from xds.cli.registry import run
+from xds.cli.settings import read_settings
+from xds.cli.times import seconds
+from xds.names import CellId
+from xds.operations import Drained, DrainOptions, drain_cell, evacuate_cell, undrain_cell
+
+LEFT = 1
+"""The exit status of a drain that has come to its end with somebody still in the cell."""
+
+_to_option = click.option("--to", metavar="CELL", help="Where all of them go; it must be active.")
+_by_capacity_option = click.option(
+    "--by-capacity",
+    is_flag=True,
+    help="Each goes where PLACEMENT_POLICY has it, among the cells of the same tier and region. The default.",
+)
+
+
+@click.command("drain")
+@click.argument("cell_id", metavar="CELL")
+@_to_option
+@_by_capacity_option
+@click.option("--batch", type=click.IntRange(min=1), default=100, show_default=True, help="Tenants a transaction.")
+@click.option("--pause", callback=seconds, default="2s", show_default=True, help="Between two batches: 0.5s, 2s, 1m.")
+@click.option("--stop-on-error", is_flag=True, help="End at the first batch that fails, instead of the third.")
+@change_options
+@click.pass_context
+def drain_command(
+    context: click.Context,
+    *,
+    cell_id: str,
+    to: str | None,
+    by_capacity: bool,
+    batch: int,
+    pause: float,
+    stop_on_error: bool,
+    intent: Intent,
+) -> None:
+    """Set a cell draining, and move its tenants away in batches.
+
+    It can be stopped at any time, by Ctrl-C or worse: a batch is moved or it isn't. Run it again and it goes on;
+    `cells undrain` brings everybody back. Status 0 if the cell is empty, 1 if not.
+
+    \b
+    Examples:
+      alphaswarm-xds cells drain cell-shared-std-local --dry-run
+      alphaswarm-xds cells drain cell-shared-std-local --to cell-shared-std-2 --batch 500 --pause 1s -m 'new kernel'
+    """  # noqa: D301 -- click reads the \b
+    cell = CellId(cell_id)
+    options = _options(context, to, by_capacity=by_capacity, batch=batch, pause=pause, stops_on_error=stop_on_error)
+    if intent.is_rehearsal:
+        # All batches as one: what becomes of the tenants is the same.
+        perform(context, intent, lambda store, by: evacuate_cell(store, cell, options, by=by, action="cells drain"))
+    started = time.monotonic()
+    try:
+        with progress_bar(f"draining {cell}") as advance:
+            drained = run(
+                context, lambda registry: drain_cell(registry, cell, options, by=intent.author, progress=advance)
+            )
+    except KeyboardInterrupt:
+        words = ["alphaswarm-xds", "cells", "drain", cell, *(("--to", to) if to else ())]
+        click.echo(f"stopped between two batches. To go on: {shlex.join(words)}", err=True)
+        click.echo(f"To bring everybody back: alphaswarm-xds cells undrain {cell}", err=True)
+        raise
+    _tell(drained, intent, time.monotonic() - started)
+
+
+@click.command("evacuate")
+@click.argument("cell_id", metavar="CELL")
+@_to_option
+@_by_capacity_option
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@change_options
+@click.pass_context
+def evacuate_command(
+    context: click.Context, *, cell_id: str, to: str | None, by_capacity: bool, yes: bool, intent: Intent
+) -> None:
+    """Move everybody out of a cell now, in one transaction, or nobody.
+
+    The cell is draining then. Overrides into it are deleted. `cells undrain` brings the tenants back.
+
+    \b
+    Example:
+      alphaswarm-xds cells evacuate cell-shared-std-local --yes -m 'rack 4 burns'
+    """  # noqa: D301 -- click reads the \b
+    options = _options(context, to, by_capacity=by_capacity)
+    confirm(f"Move every tenant out of {cell_id} at once?", is_sure=yes or intent.is_rehearsal)
+    started = time.monotonic()
+    drained = perform(context, intent, lambda store, by: evacuate_cell(store, CellId(cell_id), options, by=by))
+    _tell(drained, intent, time.monotonic() - started)
+
+
+@click.command("undrain")
+@click.argument("cell_id", metavar="CELL")
+@change_options
+@click.pass_context
+def undrain_command(context: click.Context, *, cell_id: str, intent: Intent) -> None:
+    """Make a drained cell active again, and bring back those whom the drain, or an evacuation, has moved.
+
+    Who was moved since, by anybody, stays there.
+
+    \b
+    Example:
+      alphaswarm-xds cells undrain cell-shared-std-local
+    """  # noqa: D301 -- click reads the \b
+    done = perform(context, intent, lambda store, by: undrain_cell(store, CellId(cell_id), by=by))
+    if intent.as_json:
+        print_json({"cell": cell_id, "operation": done.drain.id, "moved": done.moved, "stayed": done.stayed})
+    else:
+        stayed = f", {done.stayed} stay where they were moved since" if done.stayed else ""
+        say(f"cell {cell_id}: active, {done.moved} tenants brought back{stayed}")
+
+
+def _options(
+    context: click.Context,
+    to: str | None,
+    *,
+    by_capacity: bool,
+    batch: int = 100,
+    pause: float = 0.0,
+    stops_on_error: bool = False,
+) -> DrainOptions:
+    if to is not None and by_capacity:
+        raise click.UsageError("--to names the cell, --by-capacity leaves it to the policy: expected one of them")
+    return DrainOptions(
+        to=CellId(to) if to is not None else None,
+        policy=read_settings(context).placement_policy,
+        batch=batch,
+        pause=pause,
+        stops_on_error=stops_on_error,
+    )
+
+
+def _tell(drained: Drained, intent: Intent, took: float) -> None:
+    drain = drained.drain
+    if intent.as_json:
+        print_json(
+            {
+                "cell": drain.cell,
+                "operation": drain.id,
+                "moved": drained.moved,
+                "batches": drained.batches,
+                "resumed": drained.is_resumed,
+                "left": drained.left,
+                "kept_by_override": drained.kept,
+                "seconds": round(took, 3),
+            }
+        )
+    else:
+        say(f"cell {drain.cell}: draining, {drained.moved} tenants moved in {took:.1f} s ({drain.id})")
+        for tenants, why in ((drained.left, "being moved in phases"), (drained.kept, "kept there by an override")):
+            if tenants:
+                named = ", ".join(tenants[:5]) + (f" and {len(tenants) - 5} more" if len(tenants) > 5 else "")
+                click.echo(f"still there, {why}: {named}", err=True)
+    if not drained.is_empty:
+        raise click.exceptions.Exit(LEFT)
