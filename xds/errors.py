@@ -12,6 +12,7 @@
     ├── KeysError             the dependency: an issuer's keys
     │   ├── KeysUnavailable   cannot be had now; retried, the last good ones stay in force
     │   └── KeysUnusable      are there, and can't be used
+    ├── EvidenceUnavailable   the dependency: what a canary is judged by cannot be had; that is never a "go"
     ├── InconsistentSnapshot  us: a snapshot that points at what it does not hold; never published
     └── LocalFailure          this machine: a port is taken, a binary cannot run
 
@@ -72,6 +73,10 @@ class KeysUnavailable(KeysError):
 
 class KeysUnusable(KeysError):
     """What came as a JWKS is none, or holds nothing that tokens can be checked with."""
+
+
+class EvidenceUnavailable(XdsError):
+    """Something that a canary is judged by cannot be had now."""
 
 
 class InconsistentSnapshot(XdsError):

@@ -20,6 +20,7 @@ COMMANDS = {
     "cells": "List and change cells and their endpoints.",
     "tenants": "List, add, move, suspend and import tenants.",
     "keys": "Make, list and revoke API keys.",
+    "canary": "Judge the cutover's canary: go or stop, and the next step.",
     "settings": "Print every setting: its variable, default and meaning.",
 }
 """Each command and its line in the help. Module and object have the command's name: `xds.cli.serve:serve`."""
