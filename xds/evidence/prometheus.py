@@ -1,6 +1,7 @@
 """The edge's answers by class, from a Prometheus that scrapes the Envoys: instant queries of its HTTP API."""
 
 import json
+import math
 import time
 from collections.abc import Mapping
 
@@ -29,7 +30,7 @@ class Prometheus:
         series = f"{METRIC}{{{self._selector}}}"
         by_class = f"sum by ({CLASS}) (increase({series}[{window:.0f}s]))"
         age = f"time() - max(timestamp({series}))"
-        seen = f"time() - min(min_over_time(timestamp({series})[{window:.0f}s:15s]))"
+        seen = f"time() - min(min_over_time(timestamp({series})[{window:.0f}s:{max(1, window // 20):.0f}s]))"
         at = time.time()
         stale = (await self._ask(age, at)).get("", 0.0)
         if stale > _STALE_SECONDS:
@@ -62,6 +63,8 @@ class Prometheus:
             ) from None
         if not values:
             raise EvidenceUnavailable(f"{self._url}: knows nothing of the edge; asked: {query}")
+        if not all(map(math.isfinite, values.values())):
+            raise EvidenceUnavailable(f"{self._url}: what it knows of the edge is no number; asked: {query}")
         return values
 
 

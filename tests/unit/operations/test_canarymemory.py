@@ -12,14 +12,17 @@ T = 1_000_000.0
 WINDOW = 300.0
 
 
-def remembered(*reads: tuple[float, dict[str, tuple[float, int, int]]]) -> Memory:
+Held = tuple[float, dict[str, tuple[float, int, int]]]
+
+
+def remembered(*reads: Held) -> Memory:
     memory = Memory()
     for at, envoys in reads:
         memory = memory.with_read(Read(T + at, {name: Counters(*held) for name, held in envoys.items()}), WINDOW)
     return memory
 
 
-def share(*reads: tuple[float, dict[str, tuple[float, int, int]]]) -> tuple[float, float, float]:
+def share(*reads: Held) -> tuple[float, float, float]:
     found = remembered(*reads).share()
     return found.requests, found.failed, found.seconds
 
@@ -38,7 +41,7 @@ def test_a_rate_is_what_came_between_reads_and_not_since_the_start() -> None:
 
 
 def test_an_envoy_that_has_restarted_is_counted_from_its_start() -> None:
-    reads = (0, {A: (900, 10_000, 900)}), (150, {A: (1050, 10_100, 901)}), (300, {A: (20, 40, 3)})
+    reads: tuple[Held, ...] = (0, {A: (900, 10_000, 900)}), (150, {A: (1050, 10_100, 901)}), (300, {A: (20, 40, 3)})
     assert share(*reads) == (140, 4, 300)
     assert "restarted" in remembered(*reads).share().evidence[1]
 
@@ -52,18 +55,18 @@ def test_an_uptime_that_lags_is_no_restart() -> None:
 
 
 def test_an_envoy_that_comes_later_is_counted_from_its_start_and_one_that_goes_is_said() -> None:
-    reads = (0, {A: (900, 10_000, 900)}), (300, {B: (100, 60, 1)})
+    reads: tuple[Held, ...] = (0, {A: (900, 10_000, 900)}), (300, {B: (100, 60, 1)})
     assert share(*reads) == (60, 1, 300)
     assert remembered(*reads).share().evidence[-1] == f"{A}: is no longer there, and not counted"
 
 
 def test_an_envoy_that_was_there_but_not_asked_is_counted_from_when_it_is() -> None:
-    old = (0, {A: (900, 0, 0)}), (200, {A: (1100, 0, 0), B: (5000, 70_000, 9)})
+    old: tuple[Held, ...] = (0, {A: (900, 0, 0)}), (200, {A: (1100, 0, 0), B: (5000, 70_000, 9)})
     assert share(*old, (300, {A: (1200, 0, 0), B: (5100, 70_005, 9)})) == (5, 0, 300)
 
 
 def test_reads_older_than_the_window_are_forgotten_but_for_where_it_begins() -> None:
-    memory = remembered(*((at, {A: (900 + at, int(at), 0)}) for at in (0, 100, 200, 290, 450, 600)))
+    memory = remembered(*((float(at), {A: (900.0 + at, at, 0)}) for at in (0, 100, 200, 290, 450, 600)))
 
     assert [read.at - T for read in memory.reads] == [290, 450, 600]
     assert memory.share().seconds == 310
