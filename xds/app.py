@@ -17,7 +17,7 @@ from xds.callout import Endpoint, Expected, Introspector, Resolver, TokenFile
 from xds.errors import RegistryError, SettingsError
 from xds.http import HttpServer
 from xds.identities import Access as ChannelAccess
-from xds.names import NodeGroup, TenantId
+from xds.names import CellId, NodeGroup, TenantId
 from xds.operations.status import SystemStatus
 from xds.publish import Feed, Publisher
 from xds.registry import PostgresRegistry
@@ -34,6 +34,7 @@ from xds.translate import (
     AuthMode,
     AuthOptions,
     CalloutOptions,
+    CanaryOptions,
     CellBound,
     ClusterOptions,
     ConnectionOptions,
@@ -77,6 +78,18 @@ def edge_options(settings: Settings, issuers: Sequence[IssuerOptions]) -> EdgeOp
             hides_suspended=settings.hide_suspended, grace=timedelta(seconds=settings.cba_grace_seconds)
         ),
         internal=_internal_options(settings),
+        canary=_canary_options(settings),
+    )
+
+
+def _canary_options(settings: Settings) -> CanaryOptions | None:
+    if settings.legacy_upstream is None:
+        return None
+    return CanaryOptions(
+        legacy=settings.legacy_upstream,
+        weight=settings.canary_weight,
+        cells={CellId(cell): share for cell, share in settings.canary_cells.items()},
+        tenants={TenantId(tenant): bool(share) for tenant, share in settings.canary_tenants.items()},
     )
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from xds.calloutsettings import CalloutSettings
+from xds.canarysettings import CanarySettings
 from xds.errors import SettingsError
 from xds.identities import NodeRule
 from xds.settingfaults import check_lines, fault_text
@@ -31,7 +31,7 @@ from xds.settingvalues import (
 __all__ = ["Address", "CbaMode", "HttpAuth", "Settings", "TlsFiles"]
 
 
-class Settings(CalloutSettings):
+class Settings(CanarySettings):
     """The settings of `alphaswarm-xds`; each field's variable is its name in capitals."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True, env_ignore_empty=True)

@@ -10,6 +10,7 @@ from datetime import timedelta
 from enum import Enum, auto
 
 from xds.names import NodeGroup, TenantId
+from xds.translate.canary import CanaryOptions
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]*")
 
@@ -216,6 +217,8 @@ class EdgeOptions:
     operators: OperatorOptions = field(default_factory=OperatorOptions)
     tenants: TenantOptions = field(default_factory=TenantOptions)
     internal: InternalOptions | None = None
+    canary: CanaryOptions | None = None
+    """None: every tenant is its cell's."""
 
     def __post_init__(self) -> None:
         if self.grpc_group in self.groups:

@@ -64,6 +64,11 @@ def shared(options: EdgeOptions) -> tuple[RouteConfiguration, ...]:
     )
 
 
+def of_tenants(name: ResourceName, to_upstream: list[Route], options: EdgeOptions) -> RouteConfiguration:
+    """A table with these routes for what is behind a token, and the rest as in every other table."""
+    return _table(name, [*to_upstream, refused(options)], options)
+
+
 def refusing(name: ResourceName, status: int, text: str, options: EdgeOptions) -> RouteConfiguration:
     """A table that answers everything behind a token with one refusal."""
     routes = [answer(path, status, text) for path in _TENANTS_PATHS]

@@ -10,7 +10,14 @@ from xds.names import CellId, ResourceName, TypeUrl
 from xds.snapshot import Ref, Resource, encode_resource
 from xds.translate.cells import is_cell_id
 from xds.translate.grace import admitted_cell
-from xds.translate.naming import SUSPENDED_ROUTES, UNAVAILABLE_ROUTES, cell_routes, grace_routes, tenant_scope
+from xds.translate.naming import (
+    LEGACY_ROUTES,
+    SUSPENDED_ROUTES,
+    UNAVAILABLE_ROUTES,
+    cell_routes,
+    grace_routes,
+    tenant_scope,
+)
 from xds.translate.options import EdgeOptions
 from xds.translate.problems import Problem
 from xds.translate.scopes import scope
@@ -38,6 +45,9 @@ class TenantTranslator:
     def _table(self, tenant: Tenant) -> ResourceName:
         if tenant.state is TenantState.SUSPENDED:
             return SUSPENDED_ROUTES
+        canary = self._options.canary
+        if canary is not None and not canary.is_at_its_cell(tenant.id, tenant.cell):
+            return LEGACY_ROUTES
         if tenant.cell not in self._cells:
             return UNAVAILABLE_ROUTES
         also = admitted_cell(tenant, self._options, self._now) if tenant.arrival is not None else None

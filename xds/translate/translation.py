@@ -14,7 +14,7 @@ from envoy_data_plane.envoy.config.route.v3 import RouteConfiguration
 from xds.model import Changes, Tenant, Topology, is_tenant_id
 from xds.names import PUBLIC_TENANT, CellId, NodeGroup, ResourceName, TenantId, TypeUrl
 from xds.snapshot import Ref, Resource, ResourceTable, Snapshot, encode_resource
-from xds.translate import clusters, internal, listeners, routes, scopes
+from xds.translate import clusters, internal, legacy, listeners, routes, scopes
 from xds.translate.authentication import check_tokens
 from xds.translate.callout import let_opaque_pass
 from xds.translate.cells import CellResources, is_cell_id, route_table, translate_cell
@@ -26,6 +26,8 @@ from xds.translate.naming import (
     EDGE_LISTENER,
     INTERNAL_LISTENER,
     INTERNAL_ROUTES,
+    LEGACY_CLUSTER,
+    LEGACY_ROUTES,
     PUBLIC_ROUTES,
     TOKEN_CHECK,
     anchor_scope,
@@ -144,9 +146,14 @@ _SHARED_TYPES = (TypeUrl.CLUSTER, TypeUrl.ENDPOINT, TypeUrl.EXTENSION, TypeUrl.R
 
 def _fixed(options: EdgeOptions) -> dict[TypeUrl, list[Resource]]:
     """The resources that no cell and no tenant changes."""
-    upstreams = {CLIENT_CLUSTER: options.client, CONTROLLER_CLUSTER: options.operators.controller}
+    upstreams = {
+        CLIENT_CLUSTER: options.client,
+        CONTROLLER_CLUSTER: options.operators.controller,
+        LEGACY_CLUSTER: options.canary.legacy if options.canary else None,
+    }
     single = {name: address for name, address in upstreams.items() if address is not None}
-    tables = [_shared_table(table, single) for table in routes.shared(options)]
+    shared = [*routes.shared(options), *([legacy.table(options)] if options.canary else [])]
+    tables = [_shared_table(table, single) for table in shared]
     public = ResourceName(PUBLIC_TENANT)
     body = scopes.scope(public, PUBLIC_ROUTES, PUBLIC_TENANT)
     scope = encode_resource(public, body, awaits=(Ref(TypeUrl.ROUTE, PUBLIC_ROUTES),))
@@ -178,10 +185,12 @@ def _extensions(auth: AuthOptions) -> list[Resource]:
 
 
 def _shared_table(table: RouteConfiguration, single: Container[ResourceName]) -> Resource:
-    # Only the public table leads to the controller; all of them lead to the web client.
-    named = (CLIENT_CLUSTER, CONTROLLER_CLUSTER) if table.name == PUBLIC_ROUTES else (CLIENT_CLUSTER,)
-    needs = tuple(Ref(TypeUrl.CLUSTER, name) for name in named if name in single)
-    return encode_resource(ResourceName(table.name), bytes(table), needs=needs)
+    # All of them lead to the web client.
+    also = {PUBLIC_ROUTES: CONTROLLER_CLUSTER, LEGACY_ROUTES: LEGACY_CLUSTER}
+    name = ResourceName(table.name)
+    named = [CLIENT_CLUSTER, *([also[name]] if name in also else [])]
+    needs = tuple(Ref(TypeUrl.CLUSTER, each) for each in named if each in single)
+    return encode_resource(name, bytes(table), needs=needs)
 
 
 def _listener_table(group: NodeGroup, options: EdgeOptions) -> ResourceTable:
