@@ -41,6 +41,7 @@ from xds.translate import (
     EdgeOptions,
     InternalOptions,
     IssuerOptions,
+    ObservationOptions,
     OperatorOptions,
     TenantOptions,
 )
@@ -79,6 +80,11 @@ def edge_options(settings: Settings, issuers: Sequence[IssuerOptions]) -> EdgeOp
         ),
         internal=_internal_options(settings),
         canary=_canary_options(settings),
+        observation=ObservationOptions(
+            collector=settings.tracing_collector,
+            sample_percent=settings.tracing_sample_percent,
+            access_log=settings.access_log,
+        ),
     )
 
 

@@ -37,8 +37,18 @@ class CanarySettings(CalloutSettings):
         " say, separated by commas.",
     )
 
-    _legacy_address = field_validator("legacy_upstream", mode="before")(read_address)
-    _legacy_port = field_validator("legacy_upstream")(has_port)
+    tracing_collector: Annotated[Address | None, NoDecode] = Field(
+        default=None, description="host:port of an OpenTelemetry collector that Envoys send spans to (OTLP by gRPC)."
+    )
+    tracing_sample_percent: float = Field(
+        default=1, ge=0, le=100, allow_inf_nan=False, description="Percent of the requests that are traced."
+    )
+    access_log: bool = Field(
+        default=False, description="Whether Envoys write a line of JSON for each request, on their standard output."
+    )
+
+    _observed_address = field_validator("legacy_upstream", "tracing_collector", mode="before")(read_address)
+    _observed_port = field_validator("legacy_upstream", "tracing_collector")(has_port)
 
     @field_validator("canary_cells", "canary_tenants", mode="before")
     @classmethod

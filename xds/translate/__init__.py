@@ -16,6 +16,7 @@ from xds.translate.options import (
     EdgeOptions,
     InternalOptions,
     IssuerOptions,
+    ObservationOptions,
     OperatorOptions,
     TenantOptions,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "EdgeOptions",
     "InternalOptions",
     "IssuerOptions",
+    "ObservationOptions",
     "OperatorOptions",
     "Problem",
     "TenantOptions",

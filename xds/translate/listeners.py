@@ -45,6 +45,7 @@ from xds.translate.authentication import ANONYMOUS_FILTER, JWT_FILTER, TENANT_HE
 from xds.translate.callout import callout_filter, unanswered
 from xds.translate.messages import over_ads, pack, socket_address
 from xds.translate.naming import EDGE_LISTENER, TENANT_SCOPES
+from xds.translate.observation import access_log, forget_parents, tracing
 from xds.translate.operators import operators_filter
 from xds.translate.options import AuthMode, AuthOptions, ConnectionOptions, EdgeOptions
 from xds.translate.places import hide_tokens
@@ -77,7 +78,8 @@ def _connection_manager(options: EdgeOptions) -> HttpConnectionManager:
         early_header_mutation_extensions=[
             TypedExtensionConfig(
                 name="envoy.http.early_header_mutation.header_mutation", typed_config=pack(strip_headers(options.auth))
-            )
+            ),
+            *forget_parents(options.observation),
         ],
         http_filters=[
             *_token_filters(options.auth),
@@ -88,6 +90,8 @@ def _connection_manager(options: EdgeOptions) -> HttpConnectionManager:
         # public tenant's, before its token is looked at.
         upgrade_configs=[HttpConnectionManagerUpgradeConfig(upgrade_type="websocket")],
         local_reply_config=local_replies(options),
+        tracing=tracing(options.observation),
+        access_log=access_log(options.observation),
         use_remote_address=True,
         xff_num_trusted_hops=limits.trusted_hops,
         server_name=SERVER_NAME,

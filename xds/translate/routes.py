@@ -28,6 +28,7 @@ from xds.translate.naming import (
     cell_routes,
     grace_routes,
 )
+from xds.translate.observation import mark
 from xds.translate.operators import manage, refused
 from xds.translate.options import EdgeOptions
 from xds.translate.refusals import UNAVAILABLE, answer, direct, suspended_tenant, unknown_tenant
@@ -43,7 +44,7 @@ def of_cell(cell: Cell, options: EdgeOptions, *, previous: CellId | None = None)
     """
     name = cell_routes(cell.id) if previous is None else grace_routes(cell.id, previous)
     if not cell.state.takes_traffic:
-        return refusing(name, 503, UNAVAILABLE, options)
+        return mark(refusing(name, 503, UNAVAILABLE, options), cell.id, options.observation)
     known = (cell.id,) if previous is None else (cell.id, previous)
     routes = [each for route in _to_cell(cell, options) for each in guarded(route, known, options.auth)]
     table = _table(name, [*routes, refused(options)], options)
@@ -52,7 +53,7 @@ def of_cell(cell: Cell, options: EdgeOptions, *, previous: CellId | None = None)
     table.request_headers_to_remove = for_routes_alone(options.auth)
     if options.auth.admits_anonymous:
         table.typed_per_filter_config = name_anonymous(options.auth)
-    return table
+    return mark(table, cell.id, options.observation)
 
 
 def shared(options: EdgeOptions) -> tuple[RouteConfiguration, ...]:

@@ -22,6 +22,7 @@ from xds.translate.messages import pack
 from xds.translate.naming import (
     CALLOUT_CLUSTER,
     CLIENT_CLUSTER,
+    COLLECTOR_CLUSTER,
     CONTROLLER_CLUSTER,
     EDGE_LISTENER,
     INTERNAL_LISTENER,
@@ -162,18 +163,22 @@ def _fixed(options: EdgeOptions) -> dict[TypeUrl, list[Resource]]:
             encode_resource(name, bytes(clusters.single(name, address, options.cluster)))
             for name, address in single.items()
         ]
-        + _callout_clusters(options),
+        + _clusters_by_grpc(options),
         TypeUrl.EXTENSION: _extensions(options.auth),
         TypeUrl.ROUTE: tables,
         TypeUrl.SCOPE: [scope, *map(scopes.anchor, tables)],
     }
 
 
-def _callout_clusters(options: EdgeOptions) -> list[Resource]:
-    callout = options.auth.callout
-    if callout is None or callout.address is None:
-        return []
-    return [encode_resource(CALLOUT_CLUSTER, bytes(clusters.tenant_router(callout.address, options.cluster)))]
+def _clusters_by_grpc(options: EdgeOptions) -> list[Resource]:
+    """What the listener itself names: whoever answers callouts, and the collector of traces."""
+    callout, collector = options.auth.callout, options.observation.collector
+    addresses = {CALLOUT_CLUSTER: callout.address if callout else None, COLLECTOR_CLUSTER: collector}
+    return [
+        encode_resource(name, bytes(clusters.by_grpc(name, address, options.cluster)))
+        for name, address in addresses.items()
+        if address is not None
+    ]
 
 
 def _extensions(auth: AuthOptions) -> list[Resource]:
@@ -198,7 +203,7 @@ def _listener_table(group: NodeGroup, options: EdgeOptions) -> ResourceTable:
     if group in options.listeners:
         edge = listeners.edge(options.listeners[group], options)
         awaits = tuple(Ref(TypeUrl.EXTENSION, each.name) for each in _extensions(options.auth))
-        needs = tuple(Ref(TypeUrl.CLUSTER, each.name) for each in _callout_clusters(options))
+        needs = tuple(Ref(TypeUrl.CLUSTER, each.name) for each in _clusters_by_grpc(options))
         held.append(encode_resource(EDGE_LISTENER, bytes(edge), needs=needs, awaits=awaits))
     if options.internal is not None and group in options.internal.listeners:
         held.append(encode_resource(INTERNAL_LISTENER, bytes(internal.listener(group, options.internal, options))))
