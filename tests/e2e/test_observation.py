@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
 from tests.e2e.asking import Reply, ask
 from tests.e2e.collector import Collector, collecting
 from tests.e2e.watching import execute, is_answered, until
+from tests.support.promql import expressions, metrics
 from xds.demo.plan import Plan
 from xds.demo.ports import LOOPBACK, free_port
 from xds.demo.stack import Stack
@@ -136,3 +138,21 @@ async def test_a_client_does_not_choose_what_is_traced(watched: Watched) -> None
     assert came.split("-")[1] != parent, "the cell is told of our trace"
     assert parent not in {span.trace_id.hex() for span in watched.collector.spans}
     assert {resource["service.name"] for resource in watched.collector.resources} == {"alphaswarm-edge"}
+
+
+async def test_every_metric_that_alerts_and_dashboards_name_is_there_and_none_is_a_tenants(watched: Watched) -> None:
+    stack = watched.stack
+    for edge in stack.clients:
+        await stack.get(edge, "/api/x", token=stack.idp.mint("acme"))
+    told = [(await stack.control_plane.ask("/metrics"))[1]]
+    async with aiohttp.ClientSession() as session:
+        for envoy in stack.envoys.values():
+            async with session.get(f"{envoy.admin}/stats/prometheus") as answer:
+                told.append(await answer.text())
+    # A counter with a label has no line before it counts, but it has a type.
+    lines = [line.removeprefix("# TYPE ") for line in "\n".join(told).splitlines()]
+    there = {line.split("{")[0].split(" ")[0] for line in lines}
+
+    named = {place: metrics(expression) for place, expression in expressions().items()}
+    assert {place: missing for place, held in named.items() if (missing := held - there)} == {}
+    assert not [line for text in told for line in text.splitlines() if any(each in line for each in stack.placements)]
