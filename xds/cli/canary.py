@@ -109,7 +109,7 @@ def watch_command(
         --edge http://127.0.0.1:9901
     """  # noqa: D301 -- click reads the \b
     how = Judged.of(context, judged)
-    if how.edges and state_file is None and deadline < how.limits.window_seconds:
+    if how.needs_reads and state_file is None and deadline < how.limits.window_seconds:
         window = f"the window of {how.limits.window_seconds:.0f} s"
         raise click.UsageError(f"--for {deadline:.0f}s is less than {window}: no rate would be known")
     watch = _Watch(how, since, state_file)

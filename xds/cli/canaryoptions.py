@@ -62,8 +62,11 @@ class Url(click.ParamType[str]):
         try:
             parts = urlsplit(str(value))
             is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+            is_private = parts.username is not None
         except ValueError:
-            is_url = False
+            is_url = is_private = False
+        if is_private:
+            self.fail("expected a URL without a user and a password: it is shown as evidence", param, ctx)
         if not is_url:
             self.fail(f"expected a URL such as http://router-0:8080, got {value!r}", param, ctx)
         return str(value)
@@ -84,7 +87,7 @@ _OPTIONS = (
         multiple=True,
         type=Url(),
         metavar="URL",
-        help="Without a Prometheus: an Envoy's admin interface; repeat for each, or a name with all addresses.",
+        help="Without a Prometheus: where an Envoy has /stats/prometheus; repeat for each, or a name of them all.",
     ),
     click.option(
         "--audit-url",
@@ -175,6 +178,11 @@ class Judged:
                 min_requests=options["min_requests"],
             ),
         )
+
+    @property
+    def needs_reads(self) -> bool:
+        """Whether the edge's rates are come by from two reads of its counters."""
+        return Condition.EDGE not in self.skipped and not self.prometheus
 
     def sources(self, asking: Asking) -> Sources:
         """The sources, asked by `asking`."""

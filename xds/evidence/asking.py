@@ -77,12 +77,17 @@ async def _machines(url: str) -> list[str]:
         raise EvidenceUnavailable(f"{url}: its name is not found in {SECONDS:g} s") from None
     except OSError as error:
         raise EvidenceUnavailable(f"{url}: its name is not found: {(error.strerror or str(error)).lower()}") from error
-    addresses = sorted({str(address[0]) for *_, address in answers})
+    addresses = _of_one_family({str(address[0]) for *_, address in answers})
     if len(addresses) == 1:
         return [url]
     port = f":{parts.port}" if parts.port else ""
     hosts = (f"[{each}]" if ":" in each else each for each in addresses)
     return [urlunsplit(parts._replace(netloc=f"{host}{port}")) for host in hosts]
+
+
+def _of_one_family(addresses: set[str]) -> list[str]:
+    """The IPv4 addresses if there are any: a machine that has both kinds would else be two."""
+    return sorted(address for address in addresses if ":" not in address) or sorted(addresses)
 
 
 def _reason(error: Exception) -> str:

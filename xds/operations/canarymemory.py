@@ -122,7 +122,7 @@ def _increase(name: str, reads: Sequence[Read]) -> tuple[int, int, int]:
             is_restarted = later > _UPTIME_LAGS or now.requests < was.requests or now.failed < was.failed
             start = Counters(0, 0, 0) if is_restarted else was
             restarts += is_restarted
-        elif read.at - now.uptime > reads[0].at:
+        elif read is not reads[0] and read.at - now.uptime > reads[0].at:
             start = Counters(0, 0, 0)  # it has come since
         else:
             start = now

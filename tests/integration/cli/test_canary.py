@@ -27,6 +27,7 @@ EXAMPLE = Path(__file__).parents[3] / "deployments" / "cloudflare" / "terraform.
         (("check", *SINCE, *READY, *EDGE, "--prometheus", "http://p:9090"), "expected one of --prometheus"),
         (("check", *SINCE, "--ready", "router:8080", *EDGE), "expected a URL such as http://router-0:8080"),
         (("check", *SINCE, *READY, "--edge", "http://[x"), "expected a URL"),
+        (("check", *SINCE, *READY, "--prometheus", "https://u:s3cret@p"), "expected a URL without a user"),
         (("check", *SINCE, *READY, *EDGE, "--window", "5 minutes"), "expected a time such as 90s, 10m or 1h"),
         (("check", *SINCE, *READY, *EDGE, "--window", "0s"), "expected a time such as 90s, 10m or 1h"),
         (("check", *SINCE, *READY, *EDGE, "--max-share", "101"), "is not in the range"),
@@ -42,6 +43,7 @@ def test_wrong_arguments_are_2(xds: Run, arguments: tuple[str, ...], said: str) 
 
     assert (ran.status, ran.out) == (2, "")
     assert said in ran.err
+    assert "s3cret" not in ran.err
 
 
 async def test_a_database_that_is_down_is_3_and_its_password_is_not_told() -> None:

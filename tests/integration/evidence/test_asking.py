@@ -45,16 +45,22 @@ async def test_a_name_with_several_addresses_is_several_machines(monkeypatch: py
     loop = asyncio.get_running_loop()
 
     async def answers(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
-        held = {"router": ["10.0.0.2", "10.0.0.1", "2001:db8::1", "10.0.0.1"], "one": ["10.0.0.9"]}[host]
+        held = {
+            "router": ["10.0.0.2", "10.0.0.1", "2001:db8::1", "10.0.0.1"],
+            "six": ["2001:db8::1", "2001:db8::2"],
+            "localhost": ["::1", "127.0.0.1"],
+        }[host]
         return [(None, None, None, "", (address, port)) for address in held]
 
     monkeypatch.setattr(loop, "getaddrinfo", answers)
-    assert await machines(["http://router:8080/x", "http://one:1", "https://router:8443", "http://one:1"]) == (
+    urls = ["http://router:8080/x", "http://localhost:1", "https://router:8443", "http://localhost:1", "http://six"]
+    assert await machines(urls) == (
         "http://10.0.0.1:8080/x",
         "http://10.0.0.2:8080/x",
-        "http://[2001:db8::1]:8080/x",
-        "http://one:1",
+        "http://localhost:1",
         "https://router:8443",
+        "http://[2001:db8::1]",
+        "http://[2001:db8::2]",
     )
 
 
