@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from envoy_data_plane.envoy.config.route.v3 import RouteConfiguration
 
-from tests.support.edge import cell, edge_options, tenant, topology
-from xds.model import CellState
-from xds.names import CellId, TenantId, TypeUrl
+from tests.support.edge import cell, contents, edge_options, tenant, topology
+from xds.model import CellState, Changes
+from xds.names import CellId, Revision, TenantId, TypeUrl
 from xds.snapshot import Ref, ResourceTable
-from xds.translate import CanaryOptions, EdgeOptions, Translation, translate
+from xds.translate import CanaryOptions, EdgeOptions, Translation, retranslate, translate
 from xds.translate.naming import LEGACY_CLUSTER, LEGACY_ROUTES
 
 LEGACY = CanaryOptions(legacy=("legacy.internal", 8080), weight=100, tenants={TenantId("acme"): False})
@@ -74,6 +74,19 @@ def _body(scopes: ResourceTable) -> bytes:
     found = scopes.get("acme")  # type: ignore[arg-type]
     assert found is not None
     return found.body
+
+
+def test_a_difference_makes_what_everything_makes() -> None:
+    """A tenant that moves to a cell of another share changes sides, and so does one that comes."""
+    canary = CanaryOptions(legacy=("legacy.internal", 8080), weight=0, cells={CellId("cell-b"): 100})
+    held = (cell("cell-a"), cell("cell-b"), tenant("acme", "cell-a"), tenant("globex", "cell-b"))
+    moved = (tenant("acme", "cell-b"), tenant("globex", "cell-a"), tenant("initech", "cell-b"))
+    before = translate(topology(*held), options(canary))
+    changes = Changes(revision=Revision(2), cells={}, tenants={each.id: each for each in moved})
+    after = retranslate(before, changes)
+
+    assert contents(after) == contents(translate(topology(*held[:2], *moved, revision=2), options(canary)))
+    assert [table_of(after, name) for name in ("acme", "globex", "initech")] == ["cell-b", LEGACY_ROUTES, "cell-b"]
 
 
 def test_a_cells_own_share_counts_for_its_tenants() -> None:
