@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.integration.cli.conftest import DOWN, Run, run_program
+from tests.integration.cli.conftest import DOWN, PROGRAM, Run, run_program
 from tests.integration.evidence.serving import serving
 
 SINCE = ("--since", "2026-11-01T00:00:00Z")
@@ -123,3 +124,25 @@ def test_the_plan_says_the_step_the_next_and_the_way_back(xds: Run) -> None:
     assert lines[0] == "Step 3: 50 % of the traffic goes to the edge"
     assert "Next, if the check says go: 100 % to the edge" in lines
     assert "The way back, at any time: all traffic to the legacy proxy, at once" in lines
+
+
+async def test_on_a_terminal_the_view_is_renewed_in_place_and_the_evidence_follows() -> None:
+    ours, theirs = os.openpty()
+    async with serving({"/readyz": (200, "{}")}) as url:
+        process = await asyncio.create_subprocess_exec(
+            *(PROGRAM, "canary", "watch", *SINCE, "--ready", url, "--skip", "edge", "--skip", "audit"),
+            *("--for", "2s", "--every", "1s"),
+            stdout=theirs,
+            env={"PATH": os.environ["PATH"], "TERM": "xterm"},
+        )
+        os.close(theirs)
+        status = await asyncio.wait_for(process.wait(), 60)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+
+    assert status == 0
+    assert "\x1b[1A" in shown, "the cursor goes back up"
+    assert "\x1b[?25h" in shown, "and is shown again at the end"
+    assert shown.replace("\r", "").endswith(
+        f"  {url}: ready\nedge: not asked, by --skip\naudit: not asked, by --skip\n"
+    )
