@@ -19,7 +19,6 @@ from envoy_data_plane.envoy.config.route.v3 import RouteConfiguration
 from envoy_data_plane.envoy.config.trace.v3 import OpenTelemetryConfig, TracingHttp
 from envoy_data_plane.envoy.extensions.access_loggers.stream.v3 import StdoutAccessLog
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpConnectionManagerTracing
-from envoy_data_plane.envoy.extensions.formatter.cel.v3 import Cel
 from envoy_data_plane.envoy.extensions.http.early_header_mutation.header_mutation.v3 import (
     HeaderMutation as EarlyHeaderMutation,
 )
@@ -112,10 +111,7 @@ def access_log(options: ObservationOptions) -> list[AccessLog]:
     if not options.access_log:
         return []
     written = StdoutAccessLog(
-        log_format=SubstitutionFormatString(
-            json_format=Struct.from_dict(_FIELDS),
-            formatters=[TypedExtensionConfig(name="envoy.formatter.cel", typed_config=pack(Cel()))],
-        )
+        log_format=SubstitutionFormatString(json_format=Struct.from_dict(_FIELDS)),
     )
     return [AccessLog(name="envoy.access_loggers.stdout", typed_config=pack(written))]
 
