@@ -20,7 +20,7 @@ from xds.callout import Endpoint, Expected, Introspector, Resolver, TokenFile
 from xds.errors import Conflict, RegistryError, RequestError, SettingsError, XdsError
 from xds.http import HttpServer
 from xds.identities import Access as ChannelAccess
-from xds.names import NodeGroup, TenantId
+from xds.names import CellId, NodeGroup, TenantId
 from xds.operations.fleet import Replica
 from xds.operations.overriding import end_expired
 from xds.operations.status import SystemStatus
@@ -39,12 +39,14 @@ from xds.translate import (
     AuthMode,
     AuthOptions,
     CalloutOptions,
+    CanaryOptions,
     CellBound,
     ClusterOptions,
     ConnectionOptions,
     EdgeOptions,
     InternalOptions,
     IssuerOptions,
+    ObservationOptions,
     OperatorOptions,
     TenantOptions,
 )
@@ -84,6 +86,23 @@ def edge_options(settings: Settings, issuers: Sequence[IssuerOptions]) -> EdgeOp
             hides_suspended=settings.hide_suspended, grace=timedelta(seconds=settings.cba_grace_seconds)
         ),
         internal=_internal_options(settings),
+        canary=_canary_options(settings),
+        observation=ObservationOptions(
+            collector=settings.tracing_collector,
+            sample_percent=settings.tracing_sample_percent,
+            access_log=settings.access_log,
+        ),
+    )
+
+
+def _canary_options(settings: Settings) -> CanaryOptions | None:
+    if settings.legacy_upstream is None:
+        return None
+    return CanaryOptions(
+        legacy=settings.legacy_upstream,
+        weight=settings.canary_weight,
+        cells={CellId(cell): share for cell, share in settings.canary_cells.items()},
+        tenants={TenantId(tenant): bool(share) for tenant, share in settings.canary_tenants.items()},
     )
 
 

@@ -13,6 +13,7 @@
     │   ├── KeysUnavailable   cannot be had now; retried, the last good ones stay in force
     │   └── KeysUnusable      are there, and can't be used
     ├── ReplicaUnavailable    the dependency: a running server that was asked something
+    ├── EvidenceUnavailable   the dependency: what a canary is judged by cannot be had; that is never a "go"
     ├── InconsistentSnapshot  us: a snapshot that points at what it does not hold; never published
     └── LocalFailure          this machine: a port is taken, a binary cannot run
 
@@ -77,6 +78,10 @@ class KeysUnavailable(KeysError):
 
 class KeysUnusable(KeysError):
     """What came as a JWKS is none, or holds nothing that tokens can be checked with."""
+
+
+class EvidenceUnavailable(XdsError):
+    """Something that a canary is judged by cannot be had now."""
 
 
 class InconsistentSnapshot(XdsError):

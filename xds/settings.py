@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from xds.calloutsettings import CalloutSettings
+from xds.canarysettings import CanarySettings
 from xds.errors import SettingsError
 from xds.identities import NodeRule
 from xds.placementsettings import PlacementSettings
@@ -33,7 +33,7 @@ from xds.snapshotsettings import SnapshotSettings
 __all__ = ["Address", "CbaMode", "HttpAuth", "Settings", "TlsFiles"]
 
 
-class Settings(SnapshotSettings, CalloutSettings, PlacementSettings):
+class Settings(SnapshotSettings, CanarySettings, PlacementSettings):
     """The settings of `alphaswarm-xds`; each field's variable is its name in capitals."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True, env_ignore_empty=True)

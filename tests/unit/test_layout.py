@@ -33,6 +33,8 @@ def _tested_modules() -> list[str]:
 
 COVERED = {
     "xds/callout/verdicts.py": "tests/unit/callout/test_introspection.py",
+    "xds/cli/canaryoptions.py": "tests/integration/cli/test_canary.py",
+    "xds/cli/canarystate.py": "tests/integration/cli/test_canary.py",
     "xds/cli/asking.py": "tests/integration/cli/test_explaining.py",
     "xds/cli/feeding.py": "tests/integration/cli/test_tenants.py",
     "xds/cli/output.py": "tests/integration/cli/test_cells.py",

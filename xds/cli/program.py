@@ -23,6 +23,7 @@ COMMANDS = {
     "rollout": "See, start, watch and abort the rollout of changed settings.",
     "keys": "Make, list and revoke API keys.",
     "audit": "List who did what, when and why.",
+    "canary": "Judge the cutover's canary: go or stop, and the next step.",
     "settings": "Print every setting: its variable, default and meaning.",
 }
 """Each command and its line in the help. Module and object have the command's name: `xds.cli.serve:serve`."""

@@ -20,6 +20,8 @@ from xds.errors import LocalFailure
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | bool | None"
 
 _READY_SECONDS = 30.0
+_FLUSH = ("--file-flush-interval-msec", "200")
+"""An access log is written so often; by default every 10 s."""
 _ADMIN = aiohttp.ClientTimeout(total=10)
 
 
@@ -59,7 +61,7 @@ class EnvoyProcess:
         self._file = folder / f"{name}.json"
         self._file.write_text(json.dumps(bootstrap, indent=1))
         # Without hot restart an Envoy takes no name that is shared by all of a machine, so any number run side by side.
-        options = ("--concurrency", "1", "--disable-hot-restart", "--log-level", "warning")
+        options = ("--concurrency", "1", "--disable-hot-restart", "--log-level", "warning", *_FLUSH)
         self.child = Child(
             f"Envoy {name}", [binary or packaged_binary(), "-c", self._file, *options], log=folder / f"{name}.log"
         )

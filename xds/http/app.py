@@ -33,7 +33,7 @@ def build_app(
         "/healthz": _healthz,
         "/readyz": lambda: _readyz(status()),
         "/statusz": lambda: json_answer(redact(to_statusz(status())), indent=2),
-        "/metrics": lambda: web.Response(body=metrics.render(), headers={"Content-Type": metrics.content_type}),
+        "/metrics": lambda: _metrics(status(), metrics),
         "/manage/cells": lambda: _cells(status()),
     }
     app.add_routes([web.get(path, _handler(answer)) for path, answer in answers.items()])
@@ -43,6 +43,11 @@ def build_app(
 def _healthz() -> web.Response:
     # That the event loop gets round to answering is all that it says.
     return json_answer({"status": "ok"})
+
+
+def _metrics(status: SystemStatus, metrics: Metrics) -> web.Response:
+    metrics.ready.set(readiness(status).ready)
+    return web.Response(body=metrics.render(), headers={"Content-Type": metrics.content_type})
 
 
 def _readyz(status: SystemStatus) -> web.Response:

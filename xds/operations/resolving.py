@@ -11,7 +11,7 @@ from xds.names import CellId, NodeGroup, NodeId, ResourceName, TenantId, TypeUrl
 from xds.settings import CbaMode
 from xds.tokens import Reason, Refused, Verified
 from xds.translate import Translation
-from xds.translate.naming import tenant_scope
+from xds.translate.naming import LEGACY_ROUTES, tenant_scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ def resolve(
         envoys=standings,
         why=(
             f"The registry has tenant {tenant_id} in {tenant.cell}, {tenant.state}.",
-            _traffic(tenant.state, tenant.cell, cell),
+            _left_to_legacy(published) if table == LEGACY_ROUTES else _traffic(tenant.state, tenant.cell, cell),
             f"Its scope names the route table {table!r}, since revision {topology.revision} or before.",
             _agreement(standings),
         ),
@@ -137,6 +137,12 @@ def _resolved(cell_id: CellId, cell: Cell | None) -> ResolvedCell:
     zones = sorted({endpoint.zone for endpoint in held})
     counts = tuple((zone, sum(endpoint.zone == zone for endpoint in held)) for zone in zones)
     return ResolvedCell(id=cell_id, state=cell.state if cell else None, endpoints=len(held), zones=counts)
+
+
+def _left_to_legacy(published: Translation) -> str:
+    canary = published.options.canary
+    where = f" at {':'.join(map(str, canary.legacy))}" if canary else ""
+    return f"It is not in the canary's share, so its requests go to the legacy proxy{where}."
 
 
 def _traffic(state: TenantState, cell_id: CellId, cell: Cell | None) -> str:

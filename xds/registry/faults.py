@@ -129,13 +129,13 @@ def explain(error: Exception, where: str) -> XdsError:
         case pg.IntegrityConstraintViolationError():
             return _violation(error)
         case _ if isinstance(error, UNREACHABLE):
-            return RegistryUnavailable(f"registry {where}: cannot be reached: {_reason(error)}")
+            return RegistryUnavailable(f"registry {where}: cannot be reached: {reason(error)}")
         case _ if isinstance(error, MISSING):
-            return mismatch(where, f"lacks something ({_reason(error)})")
+            return mismatch(where, f"lacks something ({reason(error)})")
         case _ if isinstance(error, IN_THE_WAY):
             return Conflict("another writer was in the way; nothing was changed, try again")
         case _:
-            return RegistryError(f"registry {where}: answered with an error: {_reason(error)}")
+            return RegistryError(f"registry {where}: answered with an error: {reason(error)}")
 
 
 def mismatch(where: str, found: str) -> RegistryMismatch:
@@ -146,12 +146,13 @@ def mismatch(where: str, found: str) -> RegistryMismatch:
 
 
 def _violation(error: asyncpg.PostgresError) -> RequestError:
-    kind, meaning = CONSTRAINTS.get(error.constraint_name or "", (RequestError, _reason(error)))
+    kind, meaning = CONSTRAINTS.get(error.constraint_name or "", (RequestError, reason(error)))
     detail = (error.detail or "").splitlines()
     return kind(f"{meaning} ({detail[0][:200]})" if detail else meaning)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """What the database or the operating system says, in one line."""
     if isinstance(error, OSError) and error.errno and error.errno > 0:
         return os.strerror(error.errno).lower()
     if isinstance(error, OSError) and error.strerror:

@@ -111,6 +111,8 @@ class Metrics:
         self._states: set[str] = set()
 
     def _add_registry(self) -> None:
+        self.ready = self._gauge("ready", "1 while /readyz answers 200, else 0.")
+        """1 while /readyz answers 200, else 0."""
         self.registry_revision = self._gauge("registry_revision", "Revision of the registry that is published.")
         """Revision of the registry that is published."""
         self.registry_connected = self._gauge("registry_connected", "1 while the registry can be reached, else 0.")

@@ -4,6 +4,7 @@ Pure. What cannot be translated is a `Problem` in the result; the rest is transl
 """
 
 from xds.translate.authentication import TENANT_HEADER
+from xds.translate.canary import CanaryOptions
 from xds.translate.grace import grace_end
 from xds.translate.options import (
     AuthMode,
@@ -15,6 +16,7 @@ from xds.translate.options import (
     EdgeOptions,
     InternalOptions,
     IssuerOptions,
+    ObservationOptions,
     OperatorOptions,
     TenantOptions,
 )
@@ -27,12 +29,14 @@ __all__ = [
     "AuthMode",
     "AuthOptions",
     "CalloutOptions",
+    "CanaryOptions",
     "CellBound",
     "ClusterOptions",
     "ConnectionOptions",
     "EdgeOptions",
     "InternalOptions",
     "IssuerOptions",
+    "ObservationOptions",
     "OperatorOptions",
     "Problem",
     "TenantOptions",

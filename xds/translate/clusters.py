@@ -41,7 +41,7 @@ from envoy_data_plane.envoy.type.v3 import CodecClientType, Percent
 from xds.model import Cell, UpstreamProtocol
 from xds.names import ResourceName
 from xds.translate.messages import over_ads, pack, socket_address
-from xds.translate.naming import CALLOUT_CLUSTER, cell_cluster
+from xds.translate.naming import cell_cluster
 from xds.translate.options import ClusterOptions
 
 _LOOKUP = ClusterDnsLookupFamily.V4_PREFERRED
@@ -66,9 +66,9 @@ def cell_api(cell: Cell, inline: ClusterLoadAssignment | None, options: ClusterO
     return cluster
 
 
-def tenant_router(address: tuple[str, int], options: ClusterOptions) -> Cluster:
-    """The cluster of whoever answers callouts, by gRPC."""
-    cluster = single(CALLOUT_CLUSTER, address, options)
+def by_grpc(name: ResourceName, address: tuple[str, int], options: ClusterOptions) -> Cluster:
+    """The cluster of an upstream of one address that speaks gRPC."""
+    cluster = single(name, address, options)
     # A gRPC server closes no idle connection; but one may die without a word, and each callout on it be too late.
     grpc = HttpProtocolOptionsExplicitHttpConfig(
         http2_protocol_options=Http2ProtocolOptions(connection_keepalive=_GRPC_KEEPALIVE)

@@ -46,6 +46,7 @@ from xds.translate.callout import callout_filter, unanswered
 from xds.translate.forwarding import forget_proxies
 from xds.translate.messages import over_ads, pack, socket_address
 from xds.translate.naming import EDGE_LISTENER, TENANT_SCOPES
+from xds.translate.observation import access_log, forget_parents, tracing
 from xds.translate.operators import operators_filter
 from xds.translate.options import AuthMode, AuthOptions, ConnectionOptions, EdgeOptions
 from xds.translate.places import hide_tokens
@@ -79,7 +80,8 @@ def _connection_manager(options: EdgeOptions) -> HttpConnectionManager:
         stat_prefix=STAT_PREFIX,
         scoped_routes=_scoped_routes(),
         early_header_mutation_extensions=[
-            TypedExtensionConfig(name="envoy.http.early_header_mutation.header_mutation", typed_config=pack(early))
+            TypedExtensionConfig(name="envoy.http.early_header_mutation.header_mutation", typed_config=pack(early)),
+            *forget_parents(options.observation),
         ],
         http_filters=[
             *_token_filters(options.auth),
@@ -90,6 +92,8 @@ def _connection_manager(options: EdgeOptions) -> HttpConnectionManager:
         # public tenant's, before its token is looked at.
         upgrade_configs=[HttpConnectionManagerUpgradeConfig(upgrade_type="websocket")],
         local_reply_config=local_replies(options),
+        tracing=tracing(options.observation),
+        access_log=access_log(options.observation),
         use_remote_address=True,
         xff_num_trusted_hops=limits.trusted_hops,
         server_name=SERVER_NAME,

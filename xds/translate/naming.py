@@ -15,6 +15,15 @@ SUSPENDED_ROUTES = ResourceName("suspended")
 UNAVAILABLE_ROUTES = ResourceName("unavailable")
 """The route table for tenants of a cell that could not be translated."""
 
+COLLECTOR_CLUSTER = ResourceName("alphaswarm-collector")
+"""The cluster of the collector of traces."""
+
+LEGACY_ROUTES = ResourceName("legacy")
+"""The route table of tenants that are still the legacy proxy's."""
+
+LEGACY_CLUSTER = ResourceName("alphaswarm-proxy-legacy")
+"""The cluster of the legacy proxy."""
+
 CLIENT_CLUSTER = ResourceName("alphaswarm-client")
 """The cluster of the web client, which serves /static and /."""
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from enum import Enum
 
 from xds.names import NodeGroup, TenantId
+from xds.translate.canary import CanaryOptions
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]*")
 
@@ -202,6 +203,23 @@ class InternalOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObservationOptions:
+    """What the edge tells about requests, and to whom."""
+
+    collector: tuple[str, int] | None = None
+    """Who takes traces, by OTLP over gRPC; None: nobody."""
+
+    sample_percent: float = 1.0
+    access_log: bool = False
+    """Whether each request is a line on Envoy's standard output."""
+
+    @property
+    def tells_anybody(self) -> bool:
+        """Whether anything is told at all."""
+        return self.collector is not None or self.access_log
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeOptions:
     """The edge: who may enter, where it listens, and what is behind it besides the cells."""
 
@@ -216,6 +234,10 @@ class EdgeOptions:
     operators: OperatorOptions = field(default_factory=OperatorOptions)
     tenants: TenantOptions = field(default_factory=TenantOptions)
     internal: InternalOptions | None = None
+    canary: CanaryOptions | None = None
+    """None: every tenant is its cell's."""
+
+    observation: ObservationOptions = field(default_factory=ObservationOptions)
 
     def __post_init__(self) -> None:
         if self.grpc_group in self.groups:

@@ -29,6 +29,7 @@ from xds.translate.naming import (
     cell_routes,
     grace_routes,
 )
+from xds.translate.observation import mark
 from xds.translate.operators import manage, refused
 from xds.translate.options import EdgeOptions
 from xds.translate.refusals import (
@@ -52,7 +53,7 @@ def of_cell(cell: Cell, options: EdgeOptions, *, previous: CellId | None = None)
     """
     name = cell_routes(cell.id) if previous is None else grace_routes(cell.id, previous)
     if not cell.state.takes_traffic:
-        return refusing(name, 503, UNAVAILABLE, options)
+        return mark(refusing(name, 503, UNAVAILABLE, options), cell.id, options.observation)
     known = (cell.id,) if previous in (None, HELD) else (cell.id, previous)
     routes = [each for route in _to_cell(cell, options) for each in guarded(route, known, options.auth)]
     held = held_writes() if previous == HELD else ()
@@ -62,7 +63,7 @@ def of_cell(cell: Cell, options: EdgeOptions, *, previous: CellId | None = None)
     table.request_headers_to_remove = for_routes_alone(options.auth)
     if options.auth.admits_anonymous:
         table.typed_per_filter_config = name_anonymous(options.auth)
-    return table
+    return mark(table, cell.id, options.observation)
 
 
 def shared(options: EdgeOptions) -> tuple[RouteConfiguration, ...]:
@@ -72,6 +73,11 @@ def shared(options: EdgeOptions) -> tuple[RouteConfiguration, ...]:
         refusing(SUSPENDED_ROUTES, 403, suspended_tenant(options), options),
         refusing(UNAVAILABLE_ROUTES, 503, UNAVAILABLE, options),
     )
+
+
+def of_tenants(name: ResourceName, to_upstream: list[Route], options: EdgeOptions) -> RouteConfiguration:
+    """A table with these routes for what is behind a token, and the rest as in every other table."""
+    return _table(name, [*to_upstream, refused(options)], options)
 
 
 def refusing(name: ResourceName, status: int, text: str, options: EdgeOptions) -> RouteConfiguration:

@@ -11,6 +11,7 @@ from xds.snapshot import Ref, Resource, encode_resource
 from xds.translate.cells import is_cell_id
 from xds.translate.grace import admitted_cell
 from xds.translate.naming import (
+    LEGACY_ROUTES,
     PUBLIC_ROUTES,
     SUSPENDED_ROUTES,
     UNAVAILABLE_ROUTES,
@@ -58,10 +59,13 @@ class TenantTranslator:
     def _table(self, tenant: Tenant) -> ResourceName:
         if tenant.state is TenantState.SUSPENDED:
             return SUSPENDED_ROUTES
+        if tenant.state is TenantState.MOVING and tenant.cell in self._cells:
+            return held_routes(tenant.cell)  # whoever else would serve it: nothing may be written now
+        canary = self._options.canary
+        if canary is not None and not canary.is_at_its_cell(tenant.id, tenant.cell):
+            return LEGACY_ROUTES
         if tenant.cell not in self._cells:
             return UNAVAILABLE_ROUTES
-        if tenant.state is TenantState.MOVING:
-            return held_routes(tenant.cell)
         also = admitted_cell(tenant, self._options, self._now) if tenant.arrival is not None else None
         if also is None or also == tenant.cell or not is_cell_id(also):
             return cell_routes(tenant.cell)

@@ -14,7 +14,7 @@ from envoy_data_plane.envoy.config.route.v3 import RouteConfiguration
 from xds.model import Changes, Tenant, TenantState, Topology, is_tenant_id
 from xds.names import PUBLIC_TENANT, CellId, NodeGroup, ResourceName, TenantId, TypeUrl
 from xds.snapshot import SHARED, Content, Ref, Resource, ResourceTable, Snapshot, encode_resource
-from xds.translate import clusters, internal, listeners, routes, scopes
+from xds.translate import clusters, internal, legacy, listeners, routes, scopes
 from xds.translate.authentication import check_tokens
 from xds.translate.callout import let_opaque_pass
 from xds.translate.cells import CellResources, is_cell_id, route_table, translate_cell
@@ -22,10 +22,13 @@ from xds.translate.messages import pack
 from xds.translate.naming import (
     CALLOUT_CLUSTER,
     CLIENT_CLUSTER,
+    COLLECTOR_CLUSTER,
     CONTROLLER_CLUSTER,
     EDGE_LISTENER,
     INTERNAL_LISTENER,
     INTERNAL_ROUTES,
+    LEGACY_CLUSTER,
+    LEGACY_ROUTES,
     PUBLIC_ROUTES,
     TOKEN_CHECK,
     anchor_scope,
@@ -149,9 +152,14 @@ _SHARED_TYPES = (TypeUrl.CLUSTER, TypeUrl.ENDPOINT, TypeUrl.EXTENSION, TypeUrl.R
 
 def _fixed(options: EdgeOptions) -> dict[TypeUrl, list[Resource]]:
     """The resources that no cell and no tenant changes."""
-    upstreams = {CLIENT_CLUSTER: options.client, CONTROLLER_CLUSTER: options.operators.controller}
+    upstreams = {
+        CLIENT_CLUSTER: options.client,
+        CONTROLLER_CLUSTER: options.operators.controller,
+        LEGACY_CLUSTER: options.canary.legacy if options.canary else None,
+    }
     single = {name: address for name, address in upstreams.items() if address is not None}
-    tables = [_shared_table(table, single) for table in routes.shared(options)]
+    shared = [*routes.shared(options), *([legacy.table(options)] if options.canary else [])]
+    tables = [_shared_table(table, single) for table in shared]
     public = ResourceName(PUBLIC_TENANT)
     body = scopes.scope(public, PUBLIC_ROUTES, PUBLIC_TENANT)
     scope = encode_resource(public, body, awaits=(Ref(TypeUrl.ROUTE, PUBLIC_ROUTES),))
@@ -160,7 +168,7 @@ def _fixed(options: EdgeOptions) -> dict[TypeUrl, list[Resource]]:
             encode_resource(name, bytes(clusters.single(name, address, options.cluster)))
             for name, address in single.items()
         ]
-        + _callout_clusters(options),
+        + _clusters_by_grpc(options),
         TypeUrl.EXTENSION: token_checks(options.auth),
         TypeUrl.ROUTE: tables,
         TypeUrl.SCOPE: [scope, *map(scopes.anchor, tables), *_anonymous_scope(options)],
@@ -174,11 +182,15 @@ def _anonymous_scope(options: EdgeOptions) -> list[Resource]:
     return [] if absent is None else [absent]
 
 
-def _callout_clusters(options: EdgeOptions) -> list[Resource]:
-    callout = options.auth.callout
-    if callout is None or callout.address is None:
-        return []
-    return [encode_resource(CALLOUT_CLUSTER, bytes(clusters.tenant_router(callout.address, options.cluster)))]
+def _clusters_by_grpc(options: EdgeOptions) -> list[Resource]:
+    """What the listener itself names: whoever answers callouts, and the collector of traces."""
+    callout, collector = options.auth.callout, options.observation.collector
+    addresses = {CALLOUT_CLUSTER: callout.address if callout else None, COLLECTOR_CLUSTER: collector}
+    return [
+        encode_resource(name, bytes(clusters.by_grpc(name, address, options.cluster)))
+        for name, address in addresses.items()
+        if address is not None
+    ]
 
 
 def token_checks(auth: AuthOptions) -> list[Resource]:
@@ -190,10 +202,12 @@ def token_checks(auth: AuthOptions) -> list[Resource]:
 
 
 def _shared_table(table: RouteConfiguration, single: Container[ResourceName]) -> Resource:
-    # Only the public table leads to the controller; all of them lead to the web client.
-    named = (CLIENT_CLUSTER, CONTROLLER_CLUSTER) if table.name == PUBLIC_ROUTES else (CLIENT_CLUSTER,)
-    needs = tuple(Ref(TypeUrl.CLUSTER, name) for name in named if name in single)
-    return encode_resource(ResourceName(table.name), bytes(table), needs=needs)
+    # All of them lead to the web client.
+    also = {PUBLIC_ROUTES: CONTROLLER_CLUSTER, LEGACY_ROUTES: LEGACY_CLUSTER}
+    name = ResourceName(table.name)
+    named = [CLIENT_CLUSTER, *([also[name]] if name in also else [])]
+    needs = tuple(Ref(TypeUrl.CLUSTER, each) for each in named if each in single)
+    return encode_resource(name, bytes(table), needs=needs)
 
 
 def _listener_table(group: NodeGroup, options: EdgeOptions) -> ResourceTable:
@@ -201,7 +215,7 @@ def _listener_table(group: NodeGroup, options: EdgeOptions) -> ResourceTable:
     if group in options.listeners:
         edge = listeners.edge(options.listeners[group], options)
         awaits = tuple(Ref(TypeUrl.EXTENSION, each.name) for each in token_checks(options.auth))
-        needs = tuple(Ref(TypeUrl.CLUSTER, each.name) for each in _callout_clusters(options))
+        needs = tuple(Ref(TypeUrl.CLUSTER, each.name) for each in _clusters_by_grpc(options))
         held.append(encode_resource(EDGE_LISTENER, bytes(edge), needs=needs, awaits=awaits))
     if options.internal is not None and group in options.internal.listeners:
         held.append(encode_resource(INTERNAL_LISTENER, bytes(internal.listener(group, options.internal, options))))

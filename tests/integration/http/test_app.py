@@ -99,6 +99,15 @@ async def test_statusz_is_the_whole_status_as_json(client: aiohttp.ClientSession
     assert [node["node_id"] for node in document["nodes"]] == ["edge-1"]
 
 
+async def test_metrics_say_what_readyz_says(face: Face, client: aiohttp.ClientSession) -> None:
+    for published_at, ready in ((1.0, "1.0"), (None, "0.0")):
+        face.change_publish(published_at=published_at)
+        async with client.get("/readyz") as answer:
+            assert (answer.status == 200) is (ready == "1.0")
+        async with client.get("/metrics") as answer:
+            assert f"\nalphaswarm_xds_ready {ready}\n" in await answer.text()
+
+
 async def test_metrics_are_prometheus_text(face: Face, client: aiohttp.ClientSession) -> None:
     face.metrics.snapshot.set(3)
 

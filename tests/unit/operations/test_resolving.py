@@ -1,5 +1,7 @@
 """Where a tenant goes, in words."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support.edge import GROUP, cell, edge_options, endpoint, tenant, topology
@@ -8,7 +10,7 @@ from xds.names import NodeId, ResourceName, TenantId, TypeUrl
 from xds.operations.resolving import EnvoyStanding, Resolution, needed_by, resolve, resolve_token
 from xds.settings import CbaMode
 from xds.tokens import Reason, Refused, Verified
-from xds.translate import translate
+from xds.translate import CanaryOptions, translate
 
 ACME = TenantId("acme")
 PUBLISHED = translate(
@@ -33,6 +35,17 @@ def envoy(name: str, progress: str) -> EnvoyStanding:
 
 def resolved(name: str, *envoys: EnvoyStanding) -> Resolution:
     return resolve(PUBLISHED, 3, TenantId(name), envoys)
+
+
+def test_a_tenant_that_the_canary_leaves_to_the_legacy_proxy_is_said_to_go_there() -> None:
+    canary = CanaryOptions(legacy=("legacy.internal", 8080), tenants={ACME: False})
+    published = translate(PUBLISHED.topology, replace(edge_options(), canary=canary))
+    resolution = resolve(published, 3, ACME)
+
+    assert resolution.route_table == "legacy"
+    assert resolution.why[1] == (
+        "It is not in the canary's share, so its requests go to the legacy proxy at legacy.internal:8080."
+    )
 
 
 def test_a_tenant_is_resolved_to_its_cell_table_and_endpoints() -> None:

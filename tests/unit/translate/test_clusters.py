@@ -10,8 +10,9 @@ from tests.support.edge import cell, endpoint
 from xds.model import Cell, UpstreamProtocol
 from xds.names import ResourceName
 from xds.translate import ClusterOptions
-from xds.translate.clusters import cell_api, single, tenant_router
+from xds.translate.clusters import by_grpc, cell_api, single
 from xds.translate.endpoints import load_assignment
+from xds.translate.naming import CALLOUT_CLUSTER
 
 BY_NAME = cell(endpoints=(endpoint("api.example:80"),))
 
@@ -129,8 +130,8 @@ def test_an_upstream_that_is_no_cell_is_one_address_without_health_checks() -> N
     assert b"client.example" in bytes(cluster)
 
 
-def test_the_tenant_router_speaks_http2_and_a_dead_connection_to_it_is_noticed() -> None:
-    cluster = Cluster.parse(bytes(tenant_router(("router.example", 18000), ClusterOptions())))
+def test_what_speaks_grpc_has_http2_and_a_dead_connection_to_it_is_noticed() -> None:
+    cluster = Cluster.parse(bytes(by_grpc(CALLOUT_CLUSTER, ("router.example", 18000), ClusterOptions())))
 
     assert (cluster.name, cluster.type) == ("alphaswarm-tenant-router", ClusterDiscoveryType.STRICT_DNS)
     assert b"router.example" in bytes(cluster)

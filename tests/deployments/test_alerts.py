@@ -1,0 +1,63 @@
+"""The alert rules, as Prometheus itself reads and evaluates them.
+
+That their metrics exist: tests/e2e/test_observation.py.
+"""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support.promql import ALERTS, expressions, rules
+
+SERIES = Path(__file__).with_name("alerts.test.yaml")
+needs_promtool = pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool is not installed (Debian: apt-get install prometheus)"
+)
+
+
+def promtool(*arguments: str | Path) -> tuple[int, str]:
+    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+@needs_promtool
+def test_prometheus_takes_the_rules() -> None:
+    status, said = promtool("check", "rules", ALERTS)
+    assert status == 0, said
+
+
+@needs_promtool
+def test_they_fire_at_the_runbooks_numbers_and_not_before(tmp_path: Path) -> None:
+    file = tmp_path / "alerts.test.yaml"
+    file.write_text(SERIES.read_text().replace("- ALERTS", f"- {ALERTS}"))
+    status, said = promtool("test", "rules", file)
+    assert status == 0, said
+
+
+@needs_promtool
+def test_every_expression_of_the_dashboards_is_promql(tmp_path: Path) -> None:
+    held = [{"record": f"expression:{number}", "expr": expr} for number, expr in enumerate(expressions().values())]
+    file = tmp_path / "expressions.yaml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "all", "rules": held}]}))
+    status, said = promtool("check", "rules", file)
+    assert status == 0, said
+
+
+def test_every_alert_says_how_bad_it_is_and_what_is_wrong() -> None:
+    names = [rule["alert"] for rule in rules()]
+    assert len(names) == len(set(names))
+    for rule in rules():
+        assert rule["labels"]["severity"] in ("critical", "warning"), rule["alert"]
+        assert rule["annotations"]["summary"], rule["alert"]
+
+
+def test_the_runbooks_stop_conditions_are_marked() -> None:
+    stops = {rule["alert"]: rule for rule in rules() if rule["labels"].get("canary") == "stop"}
+
+    assert stops.keys() == {"TenantRouterNotReady", "TenantRouterUnreachable", "EdgeErrors"}
+    assert {stops[name]["for"] for name in ("TenantRouterNotReady", "TenantRouterUnreachable")} == {"1m"}
+    assert "[5m]" in stops["EdgeErrors"]["expr"]
+    assert "> 0.005" in stops["EdgeErrors"]["expr"]
