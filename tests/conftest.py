@@ -18,6 +18,7 @@ settings.load_profile("daily")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the golden files; read the diff")
+    parser.addoption("--docker", action="store_true", help="run the tests in tests/docker, on a Docker engine")
 
 
 @pytest.fixture(scope="session")
