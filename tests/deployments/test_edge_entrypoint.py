@@ -53,7 +53,7 @@ def environment(image: Path, run: Path, settings: Mapping[str, str]) -> dict[str
 
 def start(image: Path, run: Path, settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Run the entrypoint as far as Envoy's own check of its config."""
-    command = ["sh", IMAGE / "entrypoint.sh", "--mode", "validate"]
+    command = ["sh", str(IMAGE / "entrypoint.sh"), "--mode", "validate"]
     return subprocess.run(
         command, env=environment(image, run, settings), capture_output=True, text=True, timeout=30, check=False
     )
