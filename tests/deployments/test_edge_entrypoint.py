@@ -68,13 +68,14 @@ def test_envoy_accepts_a_bootstrap_in_plain_text(image: Path, tmp_path: Path) ->
 
 def test_a_bootstrap_in_tls_has_every_value_in_its_place(image: Path, tmp_path: Path, tls: dict[str, str]) -> None:
     values = {"NODE_ID": "pod-7", "NODE_GROUP": "edge-blue", "NODE_REGION": "eu", "NODE_ZONE": "eu-1a"}
-    sizes = {"MAX_CONNECTIONS": "7", "MAX_HEAP_BYTES": "123456789", "ADMIN_PORT": "9909"}
+    sizes = {"MAX_CONNECTIONS": "7", "MAX_HEAP_BYTES": "123456789", "ADMIN_PORT": "9909", "METRICS_PORT": "9910"}
     start(image, tmp_path, {"XDS_SERVER": "xds.internal:18001", **values, **sizes, **tls})
 
     ours = " ".join((tmp_path / "tls.json").read_text().split())
     assert '"id": "pod-7", "cluster": "edge-blue", "locality": { "region": "eu", "zone": "eu-1a" }' in ours
     assert '"address": "xds.internal", "port_value": 18001' in ours
-    assert '"address": "127.0.0.1", "port_value": 9909' in ours
+    assert ours.count('"address": "127.0.0.1", "port_value": 9909') == 2
+    assert '"address": "0.0.0.0", "port_value": 9910' in ours
     assert '"max_heap_size_bytes": 123456789' in ours
     assert '"max_active_downstream_connections": 7' in ours
     assert '"sni": "xds.internal"' in ours
@@ -131,6 +132,7 @@ def test_each_missing_setting_is_a_line(image: Path, tmp_path: Path) -> None:
         ("MAX_CONNECTIONS", "many"),
         ("MAX_HEAP_BYTES", "2GiB"),
         ("ADMIN_PORT", "-1"),
+        ("METRICS_PORT", "x"),
         ("RUN_FOLDER", "/proc/alphaswarm"),
         ("XDS_TLS_CA_FILE", "/nowhere/ca.pem"),
         ("XDS_TLS_CERT_FILE", "cert.pem"),
@@ -172,6 +174,7 @@ async def test_the_entrypoints_envoy_serves_and_drains(stack: Stack, image: Path
         "POD_NAME": "edge-a-1",
         "NODE_GROUP": "edge-a",
         "ADMIN_PORT": str(free_port()),
+        "METRICS_PORT": str(free_port()),
         "DRAIN_LEAST_SECONDS": "1",
         "DRAIN_SECONDS": "10",
     }
@@ -189,6 +192,7 @@ async def test_the_entrypoints_envoy_serves_and_drains(stack: Stack, image: Path
         assert await asks("live", ours)
         async with aiohttp.ClientSession() as client:
             assert await connection(stack, client) == "kept"
+            await check_metrics(f"http://{LOOPBACK}:{settings['METRICS_PORT']}", client)
             began = monotonic()
             async with asyncio.TaskGroup() as tasks:
                 draining = tasks.create_task(asks("drain", ours))
@@ -198,6 +202,17 @@ async def test_the_entrypoints_envoy_serves_and_drains(stack: Stack, image: Path
             assert 1 <= monotonic() - began < 8
     finally:
         await envoy.stop()
+
+
+async def check_metrics(url: str, client: aiohttp.ClientSession) -> None:
+    """Metrics and readiness are to be had, and nothing else of the admin interface."""
+    async with client.get(f"{url}/stats/prometheus?usedonly") as answer:
+        assert "envoy_http_downstream_rq_xx" in await answer.text()
+    for path, status in {"/ready": 200, "/stats": 404, "/config_dump": 404, "/quitquitquit": 404}.items():
+        async with client.get(url + path) as answer:
+            assert answer.status == status, path
+    async with client.post(f"{url}/stats/prometheus") as answer:
+        assert answer.status == 404
 
 
 async def asks(question: str, environment: Mapping[str, str]) -> bool:

@@ -5,7 +5,6 @@ Whatever one names is there in the other: a selector's pods, a port, a key, a Se
 
 import re
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -254,7 +253,8 @@ def test_the_routers_settings_are_good_values(manifests: Manifests, monkeypatch:
     assert ports == {"http": settings.http_listen.port, "xds": settings.xds_listen.port}
     edge = environment(manifests, container(manifests, "alphaswarm-edge"))
     listener = settings.edge_listeners[edge["NODE_GROUP"]]
-    assert [port["containerPort"] for port in container(manifests, "alphaswarm-edge")["ports"]] == [listener.port]
+    ports = {port["name"]: port["containerPort"] for port in container(manifests, "alphaswarm-edge")["ports"]}
+    assert ports == {"http": listener.port, "metrics": 9902}
 
 
 def test_a_pod_has_time_to_drain(manifests: Manifests) -> None:
@@ -349,11 +349,20 @@ def test_the_production_setting_is_as_fail_closed_as_the_base() -> None:
 
     assert data["AUTH_MODE"] == "required"
     assert not {name for name in data if name.startswith(("AUTH_ISSUER", "XDS_ALLOW"))}
-    assert list(chain.from_iterable(rule["from"] for rule in _ingress("overlays/production"))) == [
-        {"namespaceSelector": {"matchLabels": {"alphaswarm.io/tunnel": "true"}}}
-    ]
 
 
-def _ingress(folder: str) -> list[Object]:
-    rules: list[Object] = built(folder).one("NetworkPolicy", "alphaswarm-edge")["spec"]["ingress"]
-    return rules
+def test_in_production_only_the_tunnel_reaches_the_edge_and_is_believed() -> None:
+    production = built("overlays/production")
+    (users, _) = production.one("NetworkPolicy", "alphaswarm-edge")["spec"]["ingress"]
+
+    assert users["from"] == [{"namespaceSelector": {"matchLabels": {"alphaswarm.io/tunnel": "true"}}}]
+    assert production.one("ConfigMap", "alphaswarm-tenant-router-config")["data"]["EDGE_TRUSTED_HOPS"] == "1"
+
+
+def test_prometheus_finds_what_it_may_reach(manifests: Manifests) -> None:
+    for name, port in {"alphaswarm-edge": "metrics", "alphaswarm-tenant-router": "http"}.items():
+        template = manifests.one("Deployment", name)["spec"]["template"]
+        numbers = {each["name"]: each["containerPort"] for each in template["spec"]["containers"][0]["ports"]}
+        rules = manifests.one("NetworkPolicy", name)["spec"]["ingress"]
+        assert template["metadata"]["annotations"]["prometheus.io/port"] == str(numbers[port])
+        assert [rule["ports"][0]["port"] for rule in rules if "prometheus" in str(rule.get("from"))] == [port]

@@ -10,8 +10,10 @@
 #   NODE_ID                 POD_NAME unless set, or the host's name
 #   NODE_GROUP              alphaswarm-edge unless set; one of the control plane's EDGE_LISTENERS
 #   NODE_REGION, NODE_ZONE  where it is; unset unless set
-#   MAX_CONNECTIONS, MAX_HEAP_BYTES, ADMIN_PORT, LOG_LEVEL
-#                           50000, 2 GiB, 9901, info
+#   ADMIN_PORT              on loopback only; 9901
+#   METRICS_PORT            where /stats/prometheus and /ready are to be had; 9902
+#   MAX_CONNECTIONS, MAX_HEAP_BYTES, LOG_LEVEL
+#                           50000, 2 GiB, info
 #   RUN_FOLDER              a folder that may be written to; /run/alphaswarm-edge
 set -eu
 LC_ALL=C export LC_ALL
@@ -61,6 +63,7 @@ server_name=${XDS_SERVER_NAME:-$host}
 max_connections=${MAX_CONNECTIONS:-50000}
 max_heap_bytes=${MAX_HEAP_BYTES:-2147483648}
 admin_port=${ADMIN_PORT:-9901}
+metrics_port=${METRICS_PORT:-9902}
 log_level=${LOG_LEVEL:-info}
 
 text NODE_ID "$node_id"
@@ -70,6 +73,7 @@ text NODE_GROUP "$node_group"
 number MAX_CONNECTIONS "$max_connections"
 number MAX_HEAP_BYTES "$max_heap_bytes"
 number ADMIN_PORT "$admin_port"
+number METRICS_PORT "$metrics_port"
 case $server in
 '') fault XDS_SERVER "not set; expected host:port of the control plane" ;;
 *[!A-Za-z0-9._:-]* | *:*:* | :* | *: | *:*[!0-9]*) fault XDS_SERVER "expected host:port, got '$server'" ;;
@@ -110,7 +114,7 @@ fill() {
     sed -e "s|@NODE_ID@|$node_id|" -e "s|@NODE_GROUP@|$node_group|" -e "s|@NODE_REGION@|${NODE_REGION:-}|" \
         -e "s|@NODE_ZONE@|${NODE_ZONE:-}|" -e "s|@XDS_HOST@|$host|" -e "s|@XDS_PORT@|$port|" \
         -e "s|@XDS_SERVER_NAME@|$server_name|" -e "s|@ADMIN_PORT@|$admin_port|" -e "s|@RUN_FOLDER@|$run|" \
-        -e "s|@MAX_CONNECTIONS@|$max_connections|" -e "s|@MAX_HEAP_BYTES@|$max_heap_bytes|" \
+        -e "s|@METRICS_PORT@|$metrics_port|" -e "s|@MAX_CONNECTIONS@|$max_connections|" -e "s|@MAX_HEAP_BYTES@|$max_heap_bytes|" \
         -e "s|@CA_FOLDER@|$(folder "$2")|" -e "s|@CA_NAME@|${2##*/}|" -e "s|@CERT_FOLDER@|$(folder "$3")|" \
         -e "s|@CERT_NAME@|${3##*/}|" -e "s|@KEY_FOLDER@|$(folder "$4")|" -e "s|@KEY_NAME@|${4##*/}|" \
         "$templates/$1.json" >"$run/$1.json"
