@@ -26,6 +26,12 @@ GIVEN = {
 
 VERSIONS = ("1.29.0", "1.37.0")
 IMAGE = ROOT / "build/docker"
+VARIABLES = {
+    name
+    for script in ("entrypoint.sh", "admin.sh")
+    for name in re.findall(r"\$\{([A-Z_]+)", (IMAGE / "alphaswarm-edge" / script).read_text(encoding="utf-8"))
+}
+"""What the edge's image reads of its environment."""
 
 
 @pytest.fixture(scope="module", params=["bases", *OVERLAYS])
@@ -213,10 +219,7 @@ def test_the_routers_settings_are_settings(manifests: Manifests) -> None:
 
 
 def test_the_edges_settings_are_read_by_its_image(manifests: Manifests) -> None:
-    scripts = "".join((IMAGE / "alphaswarm-edge" / name).read_text() for name in ("entrypoint.sh", "admin.sh"))
-
-    given = environment(manifests, container(manifests, "alphaswarm-edge")).keys()
-    assert given <= set(re.findall(r"\$\{([A-Z_]+)", scripts))
+    assert environment(manifests, container(manifests, "alphaswarm-edge")).keys() <= VARIABLES
 
 
 def test_it_ships_fail_closed_and_starts_when_stamped(monkeypatch: pytest.MonkeyPatch) -> None:
