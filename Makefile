@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test docker-test check lint types layers proto lock bench golden nightly clean
+.PHONY: help setup demo test docker-test check lint types layers proto lock bench golden long nightly clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,9 @@ layers: $(READY)
 
 golden: $(READY) ## rewrite the golden files; read the diff
 	@$(BIN)/pytest tests/unit/translate -q --update-golden
+
+long: $(READY) ## the tests that `make test` leaves out for their length
+	@$(BIN)/pytest -m long $(ARGS)
 
 nightly: $(READY) ## the properties, with 10,000 examples each that no run had before
 	@$(BIN)/pytest tests/properties --hypothesis-profile=nightly $(ARGS)

@@ -27,11 +27,12 @@ from xds.settingvalues import (
     read_listeners,
     read_node_rules,
 )
+from xds.snapshotsettings import SnapshotSettings
 
 __all__ = ["Address", "CbaMode", "HttpAuth", "Settings", "TlsFiles"]
 
 
-class Settings(CalloutSettings):
+class Settings(SnapshotSettings, CalloutSettings):
     """The settings of `alphaswarm-xds`; each field's variable is its name in capitals."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True, env_ignore_empty=True)

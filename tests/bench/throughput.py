@@ -1,9 +1,13 @@
-"""Requests per second by pushed config, a static route and callouts, in one run: `python -m tests.bench.throughput`.
+"""Requests per second by pushed config, static routes and callouts, in one run: `python -m tests.bench.throughput`.
 
 Needs `wrk`. The upstream of all is one more Envoy that answers by itself, since a Python cell would be the limit. The
-ways take turns, and the Envoy under test has a core of its own; take the ratios, not the figures. The callout is the
-way that is not taken, at its best: a session token in the table, asked about on each request, by a control plane that
-has the other core (and shares it with `wrk` and the upstream, as all that is not under test).
+ways take turns, and the Envoy under test has a core of its own; take the ratios, not the figures.
+
+- `pushed`: the edge as it is, with a token that is in the cache.
+- `static-hardened`: the listener that the edge has, and its cell's route table, but no token is looked at and no scope.
+- `static`: a listener with one route and nothing else: no limit, no header removed, no path made plain.
+- `callout`: the way that is not taken, at its best: a session token in the table, asked about on each request, by a
+  control plane that has the other core (and shares it with `wrk` and the upstream, as all that is not under test).
 """
 
 import argparse
@@ -15,11 +19,11 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 import psutil
@@ -29,8 +33,15 @@ from xds.demo.plan import Plan
 from xds.demo.ports import free_port
 from xds.demo.stack import Stack
 from xds.opaque import digest
+from xds.translate.authentication import JWT_FILTER
+from xds.translate.operators import OPERATORS_FILTER
 
 HCM = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+Report: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+OF_TOKENS = (JWT_FILTER, OPERATORS_FILTER)
+"""The filters that a listener has for tokens."""
+
 SESSION = "t1r3d-0f-b3ing-asked"
 ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 
@@ -145,13 +156,18 @@ async def ways(tenants: int) -> AsyncIterator[dict[str, Way]]:
                 await connection.close()
             await asyncio.sleep(1)
             token = pushed.idp.mint("acme", cell=pushed.placements["acme"])
-            yield {
-                "pushed": Way(pushed.envoys["edge-a"], pushed.ports.edges["edge-a"], token),
-                "static": Way(static, static_port, token),
-                "callout": Way(
-                    callout.envoys["edge-a"], callout.ports.edges["edge-a"], SESSION, callout.control_plane.child.pid
-                ),
-            }
+            async with _hardened(pushed, upstream_port) as (hardened, hardened_port):
+                yield {
+                    "pushed": Way(pushed.envoys["edge-a"], pushed.ports.edges["edge-a"], token),
+                    "static-hardened": Way(hardened, hardened_port, token),
+                    "static": Way(static, static_port, token),
+                    "callout": Way(
+                        callout.envoys["edge-a"],
+                        callout.ports.edges["edge-a"],
+                        SESSION,
+                        callout.control_plane.child.pid,
+                    ),
+                }
 
 
 @asynccontextmanager
@@ -167,44 +183,100 @@ async def _static(folder: Path) -> AsyncIterator[tuple[EnvoyProcess, int, int]]:
             yield static, port, upstream_port
 
 
-async def measure(tenants: int, rounds: int, seconds: int) -> None:
-    """Measure and print."""
+@asynccontextmanager
+async def _hardened(pushed: Stack, upstream_port: int) -> AsyncIterator[tuple[EnvoyProcess, int]]:
+    """An Envoy with what the pushed one holds, as it says itself, but for tokens and scopes; and where it listens."""
+    edge, cell, port, admin = pushed.envoys["edge-a"], pushed.placements["acme"], free_port(), free_port()
+    listener = await _held(edge, "dynamic_listeners", "edge", ("active_state", "listener"))
+    table = await _held(edge, "dynamic_route_configs", cell, ("route_config",))
+    upstream = await _held(edge, "dynamic_active_clusters", f"{cell}-api", ("cluster",))
+    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    del manager["scoped_routes"]
+    manager["route_config"] = table
+    manager["http_filters"] = [each for each in manager["http_filters"] if each["name"] not in OF_TOKENS]
+    listener["address"] = _address(port)
+    del upstream["eds_cluster_config"]
+    upstream |= {**cluster(upstream["name"], upstream_port), "type": "STATIC"}
+    bootstrap = json.loads(await asyncio.to_thread((pushed.folder / f"{edge.name}.json").read_text))
+    config = {
+        "admin": {"address": _address(admin)},
+        "overload_manager": bootstrap["overload_manager"],
+        "static_resources": {"listeners": [listener], "clusters": [upstream]},
+    }
+    async with EnvoyProcess("static-hardened", config, admin_port=admin, folder=pushed.folder) as envoy:
+        yield envoy, port
+
+
+async def _held(envoy: EnvoyProcess, resource: str, name: str, path: Sequence[str]) -> Any:
+    """What an Envoy holds under that name."""
+    found: Any = await envoy.config_dump(resource, name_regex=f"^{name}$")
+    held = found[0]
+    for key in path:
+        held = held[key]
+    return {key: value for key, value in held.items() if key != "@type"}
+
+
+async def measure(tenants: int, rounds: int, seconds: int) -> Report:
+    """What each way did, round by round."""
     async with ways(tenants) as under_test:
         for way in under_test.values():
             way.pin()
             await way.load(2)
         rates = [{name: await way.load(seconds) for name, way in under_test.items()} for _ in range(rounds)]
-    report(tenants, seconds, rates)
+    return report(rates)
 
 
-def report(tenants: int, seconds: int, rates: list[dict[str, Rate]]) -> None:
-    """Print medians and ratios."""
-    print(f"tenants: {tenants}, rounds: {len(rates)} of {seconds} s")
-    for name in rates[0]:
-        per_second = statistics.median(each[name].per_second for each in rates)
-        cpu = statistics.median(each[name].cpu for each in rates)
-        print(f"{name}: {per_second:.0f} requests/s, {cpu:.1f} µs of CPU a request")
-    for other in ("static", "callout"):
-        print(f"pushed ÷ {other}, requests/s: {_ratio(rates, other, lambda rate: rate.per_second)}")
-        print(f"{other} ÷ pushed, CPU a request: {_ratio(rates, other, lambda rate: 1 / rate.cpu)}")
+def report(rates: Sequence[Mapping[str, Rate]]) -> Report:
+    """The medians of each way, and how `pushed` compares with the others, each round by itself."""
+    others = [name for name in rates[0] if name != "pushed"]
+    return {
+        "ways": {
+            name: {
+                "requests_per_second": round(statistics.median(each[name].per_second for each in rates)),
+                "cpu_microseconds": round(statistics.median(each[name].cpu for each in rates), 1),
+            }
+            for name in rates[0]
+        },
+        "pushed_to": {
+            other: {
+                "requests_per_second": _spread([each["pushed"].per_second / each[other].per_second for each in rates]),
+                "requests_per_cpu": _spread([each[other].cpu / each["pushed"].cpu for each in rates]),
+            }
+            for other in others
+        },
+    }
 
 
-def _ratio(rates: list[dict[str, Rate]], other: str, of: Callable[[Rate], float]) -> str:
-    """That of pushed by another way's, round by round."""
-    ratios = [of(each["pushed"]) / of(each[other]) for each in rates]
-    return f"median {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
+def _spread(ratios: Sequence[float]) -> Mapping[str, float]:
+    return {name: round(of(ratios), 3) for name, of in (("median", statistics.median), ("least", min), ("most", max))}
+
+
+def say(found: Report) -> None:
+    """Print it for people."""
+    for name, way in found["ways"].items():
+        print(f"{name}: {way['requests_per_second']} requests/s, {way['cpu_microseconds']} µs of CPU a request")
+    for other, ratios in found["pushed_to"].items():
+        for what, spread in ratios.items():
+            words = what.replace("_", " ").replace("requests per cpu", "requests per CPU second")
+            print(f"pushed ÷ {other}, {words}: {spread['median']} ({spread['least']} to {spread['most']})")
 
 
 def main() -> None:
     """Read the arguments and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tenants", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     if shutil.which("wrk") is None:
         raise SystemExit("throughput: wrk is not installed (Debian: apt-get install wrk)")
-    asyncio.run(measure(arguments.tenants, arguments.rounds, arguments.seconds))
+    found = asyncio.run(measure(arguments.tenants, arguments.rounds, arguments.seconds))
+    if arguments.json:
+        print(json.dumps({**vars(arguments), **found}))
+    else:
+        print(f"tenants: {arguments.tenants}, rounds: {arguments.rounds} of {arguments.seconds} s")
+        say(found)
 
 
 if __name__ == "__main__":

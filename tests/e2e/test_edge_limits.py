@@ -183,6 +183,17 @@ async def test_a_clients_address_is_what_the_proxies_in_front_say(tmp_path: Path
         assert answer.saw("x-envoy-external-address") == address
 
 
+async def test_a_token_that_can_not_be_sent_on_is_no_failure_of_the_cells(tmp_path: Path) -> None:
+    async with serving(tmp_path) as served:
+        for subject in ("a\nb", "a\r\nx-alphaswarm-tenant: globex", "a\0b") * 4:
+            assert (await served.client.get("/api/x", token=served.idp.mint("acme", sub=subject))).status == 401
+        assert (await served.client.get("/api/x", token=served.idp.mint("acme"))).status == 200
+        stats = await served.envoy.stats("(http.ingress_http.downstream_rq_.xx|cluster.*ejections_active)")
+        assert stats["http.ingress_http.downstream_rq_4xx"] == 12
+        assert stats["http.ingress_http.downstream_rq_5xx"] == 0, "what a canary is stopped by"
+        assert stats[f"cluster.{SHARED}-api.outlier_detection.ejections_active"] == 0
+
+
 async def test_clients_have_so_many_connections_and_the_operator_one_more(tmp_path: Path) -> None:
     async with serving(tmp_path, max_connections=2) as served, AsyncExitStack() as exits:
         first, second, third = [await exits.enter_async_context(EdgeClient(served.port)) for _ in range(3)]

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e.hostile import rows_headers
-from tests.e2e.hostile.ground import CLIENT, PLACEMENTS, Ground, ground
+from tests.e2e.hostile.ground import CLIENT, CONTROLLER, PLACEMENTS, Ground, ground
 from tests.e2e.hostile.row import NO_TOKEN, SERVED, Row, bearer
 from tests.e2e.hostile.verdict import answer_faults, arrival_faults
 from tests.e2e.hostile.wire import Request
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 ANONYMOUS = "initech"
 """Its cell speaks HTTP/2, and so gets trailers."""
 
-ROWS = tuple(row for row in rows_headers.ROWS if row.at not in (None, CLIENT) and row.statuses == SERVED)
+ROWS = tuple(row for row in rows_headers.ROWS if row.at not in (None, CLIENT, CONTROLLER) and row.statuses == SERVED)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["optional", "off"])

@@ -167,5 +167,5 @@ async def test_a_cell_learns_from_us_alone_who_sends(stack: Stack) -> None:
 @pytest.mark.parametrize("sub", ["a\r\nx-evil: 1", "a\nb", "a\0b"], ids=repr)
 async def test_a_subject_that_can_be_no_header_gets_nowhere(stack: Stack, sub: str) -> None:
     reply = await ask(stack.ports.edges["edge-a"], "/api/x", token=with_claims(stack.idp, sub=sub))
-    assert reply.status in (401, 403, 503)
+    assert reply.status in (401, 403)
     assert who(reply) == ""

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from tests.e2e.issued import running
-from tests.e2e.watching import statusz, until
+from tests.e2e.watching import execute, statusz, until
 from tests.support.issuing import jwks_endpoint
 from xds.demo.cell_api import make_app
 from xds.demo.idp import AUDIENCE, IdentityProvider
@@ -62,10 +62,24 @@ async def test_without_a_token_a_request_is_the_anonymous_tenants_if_tokens_are_
                 answer = await stack.get(edge, "/manage/x", token=operators)
                 assert (answer.cell, answer.saw("x-alphaswarm-tenant")) == ("controller", told)
             assert (await stack.get(edge, "/manage/x", token=stack.idp.mint("acme"))).status == 403
+        await execute(stack, "DELETE FROM tenants WHERE id = 'globex'")
+        await until(lambda: is_refused(stack, 401), "the anonymous tenant is gone")
+        for edge in stack.clients:
+            operators = stack.idp.mint("acme", roles="operator")
+            assert (await stack.get(edge, "/manage/x", token=operators)).cell == "controller"
+            assert (await stack.get(edge, "/manage/x", token=stack.idp.mint("acme"))).status == 403
+            assert (await stack.get(edge, "/api/x", token=stack.idp.mint("acme"))).cell == stack.placements["acme"]
+            assert (await stack.get(edge, "/api/x", token=stack.idp.mint("globex"))).status == 403
+            assert (await stack.get(edge, "/static/x")).status == 404, "there is no web client, and it was asked for"
         assert json.loads((await stack.control_plane.ask("/readyz"))[1])["auth_mode"] == "optional"
         assert "AUTH_MODE=optional" in (await statusz(stack))["warnings"][0]
         assert '"server.warned"' in stack.control_plane.child.log.read_text()
         assert "alphaswarm_xds_tokens_required 0.0" in (await stack.control_plane.ask("/metrics"))[1]
+
+
+async def is_refused(stack: Stack, status: int) -> bool:
+    """Whether requests without a token are, by every Envoy."""
+    return {(await stack.get(edge, "/api/x")).status for edge in stack.clients} == {status}
 
 
 async def test_with_nobody_anonymous_an_optional_token_is_needed_all_the_same() -> None:

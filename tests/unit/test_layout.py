@@ -37,6 +37,7 @@ COVERED = {
     "xds/operations/importing.py": "tests/integration/registry/test_writing.py",
     "xds/operations/store.py": "tests/integration/registry/test_writing.py",
     "xds/publish/source.py": "tests/integration/registry/test_reading.py",
+    "xds/registry/leading.py": "tests/integration/registry/test_snapshots.py",
     "xds/registry/queries.py": "tests/integration/registry/test_reading.py",
     "xds/settingfaults.py": "tests/unit/test_settings.py",
     "xds/telemetry/status.py": "tests/unit/operations/test_status.py",

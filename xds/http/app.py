@@ -51,7 +51,9 @@ def _readyz(status: SystemStatus) -> web.Response:
         unavailable = {"status": "unavailable", "reason": redact(verdict.reason)}
         return json_answer(unavailable, HTTPStatus.SERVICE_UNAVAILABLE)
     # These keys in this order, with no space, are the cutover runbook's contract; what it did not know follows.
-    unusual = {"tenant_resolution": status.tenant_resolution} if status.tenant_resolution != "envoy" else {}
+    usual = {"tenant_resolution": "envoy", "publish_mode": "auto"}
+    told = {"tenant_resolution": status.tenant_resolution, "publish_mode": status.publish.mode}
+    unusual = {name: value for name, value in told.items() if value != usual[name]}
     return json_answer(
         {
             "status": "ok",

@@ -72,6 +72,10 @@ def _snapshot(publish: PublishStatus, now: float) -> dict[str, object]:
         "resources": _sorted(publish.resources),
         "problems": list(publish.problems),
         "error": publish.error,
+        "mode": publish.mode,
+        "held": publish.held,
+        "publishes_here": publish.leads,
+        "unrecorded": publish.is_ahead,
     }
 
 

@@ -3,6 +3,7 @@
 Pure: whoever knows a part fills it in. Must not know how the state is come by, nor how it is shown.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,6 +49,12 @@ class NodeStatus:
     types: tuple[TypeStatus, ...] = ()
 
 
+_HOLDING_MODES = {
+    "frozen": "nothing is published until 'snapshot resume'",
+    "pinned": "one snapshot is served until 'snapshot resume'",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemStatus:
     """Everything there is to say at one instant, `now`; every time is in seconds since the epoch.
@@ -73,7 +80,15 @@ class SystemStatus:
         """What works, and should not stay so."""
         mode = _LOOSE_MODES.get(self.auth_mode)
         late = (f"issuer {each.issuer}: keys not refreshed: {each.error}" for each in self.issuers if each.error)
-        return (*((mode,) if mode else ()), *late)
+        return (*((mode,) if mode else ()), *late, *self._publishing())
+
+    def _publishing(self) -> Iterator[str]:
+        if self.publish.mode in _HOLDING_MODES:
+            yield f"publishing is {self.publish.mode}: {_HOLDING_MODES[self.publish.mode]}"
+        if self.publish.held:
+            yield f"changes are held: {self.publish.held}"
+        if self.publish.is_ahead:
+            yield "what is served could not be recorded: the database can't be written"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,31 +1,53 @@
-"""Wake, read the registry, translate, check, publish; for as long as the process runs.
+"""Wake, read the registry, translate, decide, record, serve; for as long as the process runs.
 
-A registry that cannot be read, or a snapshot that does not hold together, changes nothing: what is published
-stays published, and so are keys that can't be had. Knows nothing about where wake-ups come from.
+One process at a time records; all of them serve what is recorded. A registry that cannot be read, or a snapshot that
+does not hold together, changes nothing: what is served stays served, and so are keys that can't be had.
 """
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
-from xds.errors import ChangesPruned, InconsistentSnapshot, KeysError, RegistryError
-from xds.model import CellState, Changes, Topology
+from xds.errors import Conflict, InconsistentSnapshot, KeysError, RegistryError
+from xds.model import CellState
 from xds.names import CellId, TypeUrl
+from xds.publish.deciding import Draft, counts_of, decide, draft_of, in_force, redraft
+from xds.publish.desired import Desired
 from xds.publish.feed import Feed
-from xds.publish.graces import Graces
+from xds.publish.guard import Guard
+from xds.publish.history import Candidate, Entry, History, Kind, Lead, Recorded, Unrecorded
+from xds.publish.lanes import with_lanes
+from xds.publish.live import keys_in, with_live_keys
 from xds.publish.pacer import Pacer
+from xds.publish.policy import Mode, Policy
+from xds.publish.rolling import Rolling, RolloutPlan
+from xds.publish.serving import Serving
+from xds.publish.shelf import Shelf
 from xds.publish.source import Keys, NoKeys, Registry
-from xds.snapshot import dangling
+from xds.publish.structure import options_of, structure_of
+from xds.snapshot import Content
 from xds.telemetry import Metrics, get_logger
 from xds.telemetry.status import PublishStatus
-from xds.translate import EdgeOptions, Translation, retranslate, translate, with_keys
+from xds.translate import AuthOptions, EdgeOptions, Translation
+
+_RETRY_SECONDS = 1.0
+_LOOK_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """Where snapshots are kept, what may become one, and the name under which this process makes them."""
+
+    history: History = field(default_factory=Unrecorded)
+    shelf: Shelf | None = None
+    guard: Guard = field(default_factory=Guard)
+    plan: RolloutPlan = field(default_factory=RolloutPlan)
+    replica: str = ""
 
 
 class Publisher:
-    """Turns the registry into snapshots and hands them to the feed."""
+    """Turns the registry into snapshots, records them if it may, and serves what is recorded."""
 
     def __init__(
         self,
@@ -36,18 +58,32 @@ class Publisher:
         *,
         interval: float,
         keys: Keys | None = None,
+        recording: Recording | None = None,
     ) -> None:
+        recording = recording or Recording()
         self._registry = registry
-        self._options = options
         self._keys = keys or NoKeys()
-        self._feed = feed
+        self._history = recording.history
+        self._guard = recording.guard
+        self._replica = recording.replica
         self._metrics = metrics
+        self._own = options
+        self._desired = Desired(registry, self._keys, options)
+        self._next: Desired | None = None
+        self._rolling = Rolling(recording.history, recording.plan, recording.replica)
+        self._leading_since = 0.0
+        self._serving = Serving(feed, recording.shelf)
         self._pacer = Pacer(interval)
-        self._graces = Graces(options)
         self._woken = asyncio.Event()
-        self._translation: Translation | None = None
-        self._published: Translation | None = None
-        self._number = 0
+        self._is_registry_news = True
+        self._is_history_news = True
+        self._is_history_empty = False
+        self._policy = Policy()
+        self._lead: Lead | None = None
+        self._seen: Draft | None = None
+        self._noted: tuple[str, str] | None = ("?", "")
+        self._pinned: Recorded | None = None
+        self._acted_at = 0.0
         self._log = get_logger()
         self.status = PublishStatus()
         """What is published now."""
@@ -55,144 +91,303 @@ class Publisher:
     @property
     def cells(self) -> tuple[tuple[CellId, CellState], ...]:
         """Every cell of the topology in force, and its state, sorted by id."""
-        if self._translation is None:
+        if self.published is None:
             return ()
-        return tuple(sorted((cell.id, cell.state) for cell in self._translation.topology.cells.values()))
+        return tuple(sorted((cell.id, cell.state) for cell in self.published.topology.cells.values()))
 
     @property
     def published(self) -> Translation | None:
-        """What is published now; None until there is something."""
-        return self._published
+        """What is published now, or would be if nothing were held; None until there is something."""
+        return self._desired.translation if self._serving.recorded is not None else None
 
     async def run(self) -> None:
         """Publish until cancelled."""
+        await self._serving.start()
+        self._note()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._registry.watch(self._woken.set))
-            tasks.create_task(self._keys.watch(self._woken.set))
+            tasks.create_task(self._registry.watch(self._registry_news))
+            tasks.create_task(self._keys.watch(self._registry_news))
+            tasks.create_task(self._history.watch(self._history_news))
+            tasks.create_task(self._campaign())
+            tasks.create_task(self._serving.keep())
+            tasks.create_task(self._look_around())
             while True:
                 await self._waking()
-                await asyncio.sleep(self._pacer.delay(time.monotonic()))
+                if self._is_registry_news:
+                    await asyncio.sleep(self._pacer.delay(time.monotonic()))
+                    self._pacer.started(time.monotonic())
                 self._woken.clear()
-                self._pacer.started(time.monotonic())
                 await self._turn()
 
+    def _registry_news(self) -> None:
+        self._is_registry_news = True
+        self._woken.set()
+
+    def _history_news(self) -> None:
+        self._is_history_news = True
+        self._woken.set()
+
     async def _waking(self) -> None:
-        """Wait until something may have been committed, or a grace ends."""
+        """Wait until something may have been committed or decided, or a grace ends."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._graces.seconds_left(time.time())):
+            async with asyncio.timeout(self._desired.seconds_left()):
                 await self._woken.wait()
+                return
+        self._is_registry_news = True
+
+    async def _campaign(self) -> None:
+        """Be the one that records, whenever nobody else is."""
+        while True:
+            try:
+                async with self._history.lead() as lead:
+                    self._lead, self._noted, self._acted_at = lead, ("?", ""), 0.0
+                    self._leading_since = time.monotonic()
+                    self._log.info("publisher.leads", replica=self._replica)
+                    self._registry_news()
+                    self._history_news()
+                    await lead.lost()
+                    self._log.warning("publisher.lead_lost", replica=self._replica)
+            except RegistryError as error:
+                self._log.debug("publisher.no_lead", error=str(error))
+            finally:
+                self._lead = None
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _look_around(self) -> None:
+        """Lead the rollouts, as long as it is this process that publishes."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            lead, recorded = self._lead, self._serving.recorded
+            if lead is None or recorded is None:
+                continue
+            try:
+                groups = set(recorded.content.groups) - recorded.content.apart
+                if await self._rolling.look(lead, self._policy.hold, groups) or await self._propose(lead, recorded):
+                    self._history_news()
+                    self._registry_news()
+            except (Conflict, RegistryError) as error:
+                self._log.warning("rollout.not_led", error=str(error))
+
+    async def _propose(self, lead: Lead, recorded: Recorded) -> bool:
+        """Have this process' settings rolled out, if they are not what is in force, and nothing is in the way."""
+        structure = structure_of(self._own)
+        if (
+            self._policy.hold
+            or self._rolling.running
+            or structure == in_force(recorded, self._rolling.rollout, structure)
+        ):
+            return False
+        return await self._rolling.propose(lead, structure, time.monotonic() - self._leading_since)
+
+    # One turn
 
     async def _turn(self) -> None:
         try:
             with self._metrics.publish_seconds.time():
-                await self._end_graces()
-                await self._advance()
+                if any([each.advance_alone() for each in self._followed()]) and self._lead is not None:  # noqa: C419 -- all of them
+                    await self._serve_ahead()  # what needs no database does not wait for one
+                    await self._publish()
+                await self._follow()
+                if self._is_registry_news:
+                    self._is_registry_news = False
+                    for each in self._followed():
+                        await each.advance()
+                await self._publish()
+            self.status = replace(self.status, error="")
+        except Conflict as error:
+            self._log.warning("publish.overtaken", error=str(error))
+            self._registry_news()
+            self._history_news()
         except (KeysError, RegistryError, InconsistentSnapshot) as error:
+            self._is_registry_news = self._is_history_news = True
             if str(error) != self.status.error:
                 self._log.error("publish.failed", error=str(error), revision=self.status.revision)
             self.status = replace(self.status, error=str(error))
+            await self._serve_ahead()
+            self._note()
 
-    async def _end_graces(self) -> None:
-        """Have tokens of old cells refused where their time is over, whether the registry answers or not."""
-        now, before = time.time(), self._translation
-        ended = self._graces.ended(now) if before is not None else ()
-        if before is None or not ended:
+    async def _follow(self) -> None:
+        """Take up what others recorded and decided."""
+        if not self._is_history_news:
             return
-        topology = before.topology
-        again = {tenant: topology.tenants[tenant] for tenant in ended if tenant in topology.tenants}
-        after = retranslate(before, Changes(revision=topology.revision, tenants=again), now=now)
-        self._translation = after
-        await self._publish(after)
+        self._is_history_news = False
+        self._policy = await self._history.policy()
+        await self._rolling.follow()
+        base = self._serving.recorded
+        newest = await self._history.newest() if base is None else await self._history.follow(base)
+        self._is_history_empty = newest is None
+        if newest is not None and newest is not base:
+            await self._serving.serve(newest)
+            self._log.info("snapshot.followed", snapshot=newest.entry.number, revision=newest.entry.revision)
+        self._aim()
+        await self._serving.steer(self._rolling.rollout)
+        self._note()
 
-    async def _advance(self) -> None:
-        before = await self._rekey()
-        if before is None:
-            auth = self._options.auth.with_keys(self._keys.jwks())
-            topology = await self._registry.load()
-            now = time.time()
-            after = translate(topology, replace(self._options, auth=auth), now=now)
-            self._graces.note(topology.tenants.values(), now)
-        else:
-            changes = await self._changes(before.topology)
-            # A revision alone is news: a restored registry may be the same at a lower one, and is followed from there.
-            is_news = bool(changes) or changes.revision != before.topology.revision
-            if not is_news and before is self._published:
-                self.status = replace(self.status, error="")
+    def _followed(self) -> tuple[Desired, ...]:
+        return (self._desired,) if self._next is None else (self._desired, self._next)
+
+    def _aim(self) -> None:
+        """Have what is desired be made by the structure that is in force, and by the one that is rolled out."""
+        recorded, running = self._serving.recorded, self._rolling.running
+        stable = structure_of(self._own)
+        if recorded is not None and self._policy.mode is not Mode.MANUAL:
+            stable = in_force(recorded, self._rolling.rollout, stable)
+        if self._desired.structure != stable:
+            self._desired = self._desire(stable)
+            self._is_registry_news = True
+        if running is None:
+            self._next = None
+        elif self._next is None or self._next.structure != running.structure:
+            self._next = self._desire(running.structure)
+            self._is_registry_news = True
+
+    def _desire(self, structure: str) -> Desired:
+        held = next((each for each in self._followed() if each.structure == structure), None)
+        if held is not None:
+            return held
+        recorded = self._serving.recorded
+        known = keys_in(recorded.content) if recorded is not None else {}
+        known |= {each.issuer: each.jwks for each in self._own.auth.issuers if each.jwks}
+        options = options_of(structure)
+        if options is None:
+            self._log.error("structure.unreadable", text="another version made it: this process' settings are used")
+            options = self._own
+        return Desired(self._registry, self._keys, replace(options, auth=options.auth.with_keys(known)))
+
+    async def _publish(self) -> None:
+        """Record what may be published, if it is this process that may."""
+        lead, wanted, base = self._lead, self._desired.translation, self._serving.recorded
+        if lead is None or wanted is None:
+            self._note()
+            return
+        draft = draft_of(wanted, base)
+        if self._next is not None:
+            if self._next.translation is None:
                 return
-            now = time.time()
-            after = retranslate(before, changes, now=now)
-            self._graces.note(changes.tenants.values(), now)
-        self._translation = after
-        await self._publish(after)
+            draft = replace(draft, content=with_lanes(draft.content, self._next.translation.content))
+        if base is None:
+            await self._record(lead, draft)
+            return
+        if self._is_history_empty:  # of a new database; what comes of it is guarded by what is served
+            await lead.record(base.entry, base.content, base.content.changed_since(Content(tables={})))
+            self._is_history_empty = False
+        current = await self._current(base, wanted.options.auth)
+        decision = decide(draft, base, current, self._policy, self._guard, seen=self._seen)
+        if decision.draft.content.changed_since(base.content):
+            await self._record(lead, decision.draft)
+        elif self._serving.is_ahead:
+            await self._serving.serve(base)
+        await self._hold(lead, draft, decision.held)
+        if self._acted_at != self._policy.at:
+            await lead.note_policy(self._policy)
+            self._acted_at = self._policy.at
+            self._policy = replace(self._policy, approved="")
+        self._note()
 
-    async def _rekey(self) -> Translation | None:
-        """Publish keys that have changed before the registry is read: they must not wait for one that is down."""
-        before = self._translation
-        if before is not None:
-            self._translation = with_keys(before, self._keys.jwks())
-            if self._translation is not before:
-                await self._publish(self._translation)
-        return self._translation
+    async def _current(self, base: Recorded, auth: AuthOptions) -> Draft:
+        """What is in force whatever is held: the snapshot that is pinned, or else the newest; with today's keys."""
+        policy = self._policy
+        if policy.pinned is None:
+            self._pinned = None
+            return redraft(base.entry, with_live_keys(base, auth))
+        if self._pinned is None or self._pinned.entry.number != policy.pinned:
+            self._pinned = await self._history.content(policy.pinned)
+        content = with_live_keys(self._pinned, auth)
+        entry = self._pinned.entry
+        return redraft(entry, content, kind=Kind.ROLLBACK, by=policy.by, message=policy.message)
 
-    async def _changes(self, topology: Topology) -> Changes:
-        try:
-            return await self._registry.changes_since(topology.revision)
-        except ChangesPruned:
-            self._log.warning("registry.reloaded", revision=topology.revision)
-            return topology.changes_to(await self._registry.load())
-
-    async def _publish(self, after: Translation) -> None:
-        number = self._number + 1
-        snapshots = after.snapshots(number)
-        for snapshot in snapshots.values():
-            faults = dangling(snapshot)
-            if faults:
-                type_url, ref = faults[0]
-                raise InconsistentSnapshot(
-                    f"revision {snapshot.revision}: {TypeUrl(type_url).label} names {ref.name!r} of"
-                    f" {TypeUrl(ref.type_url).label}, which is not there ({len(faults)} such); not published"
-                )
-        self._number = number
-        await self._feed.publish(snapshots)
-        before, self._published = self._published, after
-        self._note(before, after)
-
-    def _note(self, before: Translation | None, after: Translation) -> None:
-        topology = after.topology
-        counted = Counter(cell.state for cell in topology.cells.values())
-        listeners = next(iter(after.listeners.values()))
-        tables = {**after.shared, TypeUrl.LISTENER: listeners}
-        problems = after.problems
-        self.status = PublishStatus(
-            revision=topology.revision,
-            snapshot=self._number,
-            published_at=time.time(),
-            cells={state.value: counted[state] for state in CellState},
-            tenants=len(topology.tenants),
-            resources={TypeUrl(type_url).label: len(table) for type_url, table in tables.items()},
-            problems=tuple(str(problem) for problem in problems),
+    async def _record(self, lead: Lead, draft: Draft) -> None:
+        base = self._serving.recorded
+        before = base.content if base is not None else Content(tables={})
+        self._serving.check(draft)
+        change = draft.content.changed_since(before)
+        entry = Entry(
+            number=base.entry.number + 1 if base is not None else 1,
+            revision=draft.revision,
+            digest=draft.content.digest,
+            at=time.time(),
+            by=draft.by or self._replica,
+            kind=draft.kind,
+            message=draft.message,
+            counts=draft.counts,
+            upserts=len(change.upserts),
+            removed=len(change.removed),
+            structure=draft.structure,
         )
-        changed = sum(
-            len(table if base is None else table.changed_since(base) or table)
-            for type_url, table in after.shared.items()
-            for base in [before.shared[type_url] if before else None]
-            if table is not base
-        )
-        self._measure(changed, tables)
+        await lead.record(entry, draft.content, change)
+        self._is_history_empty, self._noted = False, None
+        await self._serving.serve(Recorded(entry=entry, content=draft.content))
+        self._note()
+        self._metrics.publishes.inc()
+        self._metrics.publish_changes.observe(len(change))
         self._log.info(
-            "snapshot.published", snapshot=self._number, revision=topology.revision, resources_changed=changed
+            "snapshot.published",
+            snapshot=entry.number,
+            revision=entry.revision,
+            kind=entry.kind.value,
+            resources_changed=len(change),
         )
-        if problems != (before.problems if before else ()):
+
+    async def _hold(self, lead: Lead, draft: Draft, held: Candidate | None) -> None:
+        """Tell operators what is held, if that is news."""
+        self._seen = draft if held is not None else None
+        noted = (held.digest, held.reason) if held is not None else None
+        self.status = replace(self.status, held=held.reason if held is not None else "")
+        if noted == self._noted:
+            return
+        await lead.note_candidate(held)
+        self._noted = noted
+        if held is not None:
+            self._log.warning("publish.held", reason=held.reason, revision=held.revision, resources=len(held.change))
+
+    async def _serve_ahead(self) -> None:
+        """Serve what can't be recorded now, or not yet: keys, ended graces, what was read and not held."""
+        wanted, base = self._desired.translation, self._serving.recorded
+        if base is None:
+            return
+        draft = redraft(base.entry, with_live_keys(base, self._desired.auth))
+        if wanted is not None:  # judged here too: only who leads has done so
+            draft = decide(draft_of(wanted, base), base, draft, self._policy, self._guard).draft
+        await self._serving.serve_ahead(draft.content)
+
+    def _note(self) -> None:
+        """Have status and metrics say what is in force."""
+        recorded, wanted = self._serving.recorded, self._desired.translation
+        if recorded is None:
+            return
+        entry, problems = recorded.entry, wanted.problems if wanted is not None else ()
+        revision, counts = entry.revision, entry.counts
+        if wanted is not None and wanted.content.digest == entry.digest:
+            # What has changed since may be nothing to an Envoy: a cell that is being drained, a label.
+            revision, counts = wanted.topology.revision, counts_of(wanted.topology)
+        known = self.status
+        self.status = replace(
+            known,
+            revision=revision,
+            snapshot=entry.number,
+            published_at=known.published_at if known.snapshot == entry.number else entry.at,
+            cells={state.value: counts.get(state.value, 0) for state in CellState},
+            tenants=counts.get("tenants", 0),
+            resources=self._serving.counts(),
+            problems=tuple(str(problem) for problem in problems),
+            mode=self._policy.label,
+            leads=self._lead is not None,
+            is_ahead=self._serving.is_ahead,
+        )
+        self._measure()
+        if self.status.problems != known.problems:
             for problem in problems:
                 self._log.error("translation.left_out", kind=problem.kind, id=problem.id, problem=problem.text)
 
-    def _measure(self, changed: int, tables: Iterable[str]) -> None:
+    def _measure(self) -> None:
         metrics, status = self._metrics, self.status
-        metrics.publishes.inc()
-        metrics.publish_changes.observe(changed)
         metrics.snapshot.set(status.snapshot)
         metrics.registry_revision.set(status.revision)
         metrics.tenants.set(status.tenants)
         metrics.problems.set(len(status.problems))
+        metrics.publisher.set(status.leads)
+        metrics.publish_held.set(bool(status.held))
+        metrics.publish_unrecorded.set(status.is_ahead)
+        metrics.set_publish_mode(status.mode)
         metrics.set_cells(status.cells)
-        metrics.set_resources({TypeUrl(type_url): status.resources[TypeUrl(type_url).label] for type_url in tables})
+        metrics.set_resources({TypeUrl(type_url): status.resources[TypeUrl(type_url).label] for type_url in TypeUrl})

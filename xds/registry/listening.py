@@ -27,9 +27,13 @@ _log = get_logger()
 
 
 class Listener:
-    """Watches one database for commits."""
+    """Watches one channel of a database for commits."""
 
-    def __init__(self, dsn: str, where: str, health: Health, *, timeout: float, poll_seconds: float) -> None:
+    def __init__(
+        self, dsn: str, where: str, health: Health, *, timeout: float, poll_seconds: float, channel: str = CHANNEL
+    ) -> None:
+        self._channel = channel
+        self._way = f"listener on {channel}"
         self._dsn = dsn
         self._where = where
         self._health = health
@@ -55,12 +59,13 @@ class Listener:
             try:
                 connection, lost = await self._connect(wake)
                 delay = FIRST_DELAY_SECONDS
-                self._health.succeeded("listener")
+                self._health.succeeded(self._way)
                 wake()  # what was committed while nobody listened
                 await self._until_lost(connection, lost)
             except XdsError as error:
-                self._health.failed("listener", str(error))
-                _log.warning("registry.listener_lost", error=str(error), retry_seconds=round(delay, 1))
+                self._health.failed(self._way, str(error))
+                retry = round(delay, 1)
+                _log.warning("registry.listener_lost", channel=self._channel, error=str(error), retry_seconds=retry)
             finally:
                 if connection is not None:
                     connection.terminate()
@@ -80,7 +85,7 @@ class Listener:
         connection.add_termination_listener(lambda _: lost.set())
         try:
             with translated(self._where):
-                await connection.add_listener(CHANNEL, lambda *_: wake())
+                await connection.add_listener(self._channel, lambda *_: wake())
         except BaseException:
             connection.terminate()
             raise

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from types import MappingProxyType
+from typing import NamedTuple
 
 import asyncpg
 
@@ -22,8 +23,10 @@ from xds.registry.health import Health
 from xds.registry.listening import Listener
 from xds.registry.queries import Queries
 from xds.registry.reading import LISTED_TENANTS, TENANT_COUNTS, read_all, read_cells, read_changes
+from xds.registry.rollouts import PostgresRollouts
 from xds.registry.rows import Reading
-from xds.registry.schema import SCHEMA_REVISION, VERSION_TABLE
+from xds.registry.schema import CHANNEL, SCHEMA_REVISION, SNAPSHOTS_CHANNEL, VERSION_TABLE
+from xds.registry.snapshots import Connecting, PostgresSnapshots
 from xds.registry.writing import PostgresTransaction
 from xds.telemetry import get_logger
 from xds.telemetry.status import RegistryStatus
@@ -39,18 +42,27 @@ PRUNE_BATCH = 20_000
 _log = get_logger()
 
 
+class _Listeners(NamedTuple):
+    registry: Listener
+    snapshots: Listener
+
+
 class PostgresRegistry:
     """A registry in one PostgreSQL database; made by `open`."""
 
-    def __init__(self, pool: asyncpg.Pool, listener: Listener, health: Health, where: str, timeout: float) -> None:
+    def __init__(self, pool: asyncpg.Pool, listeners: "_Listeners", health: Health, connecting: Connecting) -> None:
         self._pool = pool
-        self._listener = listener
+        self._listener = listeners.registry
         self._health = health
-        self._where = where
-        self._timeout = timeout
+        self._where = connecting.where
+        self._timeout = connecting.timeout
         self._problems: dict[str, str] = {}
         self.api_keys = ApiKeys(self._queries)
         """The API keys."""
+        self.snapshots = PostgresSnapshots(connecting, listeners.snapshots, self._queries)
+        """What was published."""
+        self.rollouts = PostgresRollouts(self._queries)
+        """What is rolled out, and to whom."""
 
     @classmethod
     @asynccontextmanager
@@ -70,9 +82,14 @@ class PostgresRegistry:
             command_timeout=timeout,
             server_settings={"application_name": "alphaswarm-xds"},
         )
-        listener = Listener(dsn, where, health, timeout=timeout, poll_seconds=poll_seconds)
+        listeners = _Listeners(
+            *(
+                Listener(dsn, where, health, timeout=timeout, poll_seconds=poll_seconds, channel=channel)
+                for channel in (CHANNEL, SNAPSHOTS_CHANNEL)
+            )
+        )
         try:
-            yield cls(pool, listener, health, where, timeout)
+            yield cls(pool, listeners, health, Connecting(dsn=dsn, where=where, timeout=timeout))
         finally:
             try:
                 async with asyncio.timeout(timeout):

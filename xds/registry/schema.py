@@ -3,7 +3,7 @@
 Knows no SQL beyond these names; the migrations under `migrations` make what they stand for.
 """
 
-SCHEMA_REVISION = "0003_api_keys"
+SCHEMA_REVISION = "0006_rollouts"
 """The newest migration: the schema that this version reads and writes."""
 
 VERSION_TABLE = "xds_alembic_version"
@@ -11,3 +11,6 @@ VERSION_TABLE = "xds_alembic_version"
 
 CHANNEL = "alphaswarm_registry"
 """The channel on which the database notifies of commits."""
+
+SNAPSHOTS_CHANNEL = "alphaswarm_snapshots"
+"""The channel on which the database notifies of snapshots and of operators' decisions about them."""

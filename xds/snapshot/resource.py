@@ -47,6 +47,11 @@ class Resource:
         """Every resource that this one names."""
         return self.needs + self.awaits
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether its version is that of its name and bytes: none of them was damaged where they were kept."""
+        return self.version == _version(self.name, self.body, self.ttl)
+
 
 def encode_resource(
     name: ResourceName,
@@ -60,6 +65,10 @@ def encode_resource(
 
     Its TTL counts as content: it is changed, or taken away, by sending the resource again ("TTL").
     """
+    return Resource(name, _version(name, body, ttl), body, needs, awaits, ttl)
+
+
+def _version(name: ResourceName, body: bytes, ttl: int | None) -> Version:
     life = b"" if ttl is None else b"\0%d" % ttl
     digest = blake2b(name.encode() + life + b"\0" + body, digest_size=_DIGEST_BYTES).digest()
-    return Resource(name, Version(urlsafe_b64encode(digest).decode()), body, needs, awaits, ttl)
+    return Version(urlsafe_b64encode(digest).decode())

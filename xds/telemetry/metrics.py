@@ -43,6 +43,9 @@ _CALLOUT = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.
 _CHANGES = (0, 1, 2, 5, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
 
 
+_PUBLISH_MODES = ("auto", "manual", "frozen", "pinned")
+
+
 class Metrics:
     """All metrics of one control plane, in a registry of their own.
 
@@ -90,6 +93,15 @@ class Metrics:
         """Resources that a publish added, changed or removed."""
         self.snapshot = self._gauge("snapshot", "Number of the snapshot in force.")
         """Number of the snapshot in force."""
+        self.publisher = self._gauge("publisher", "1 while this process is the one that records snapshots, else 0.")
+        """1 while this process is the one that records snapshots, else 0."""
+        self.publish_held = self._gauge("publish_held", "1 while changes wait for an operator's word, else 0.")
+        """1 while changes wait for an operator's word, else 0."""
+        self.publish_unrecorded = self._gauge(
+            "publish_unrecorded", "1 while something is served that could not be recorded, else 0."
+        )
+        """1 while something is served that could not be recorded, else 0."""
+        self._publish_mode = self._gauge("publish_mode", "1 for how publishing goes, else 0.", "mode")
         self.problems = self._gauge("problems", "Registry rows left out because they cannot be translated.")
         """Registry rows left out because they cannot be translated."""
         self.tenants = self._gauge("tenants", "Tenants in the published topology.")
@@ -181,6 +193,11 @@ class Metrics:
         self._states |= counts.keys()
         for state in self._states:
             self._cells.labels(state).set(counts.get(state, 0))
+
+    def set_publish_mode(self, mode: str) -> None:
+        """Set how publishing goes: auto, manual, frozen or pinned."""
+        for each in _PUBLISH_MODES:
+            self._publish_mode.labels(each).set(each == mode)
 
     def set_info(self, *, version: str, auth_mode: str, cba_mode: str) -> None:
         """Set what never changes while the process runs."""

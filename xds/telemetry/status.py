@@ -38,7 +38,9 @@ class PublishStatus:
     """The snapshot in force; `published_at`, in seconds since the epoch, is None until there is one.
 
     `cells` counts by state and `resources` by label (cds, eds …). `problems` has a line for each row that
-    was left out; `error` is why the latest publish failed, empty if it did not.
+    was left out; `error` is why the latest publish failed, empty if it did not. `mode` is one word for what operators
+    have decided (auto, manual, frozen, pinned), and `held` is why there is more than is published. `leads`: this
+    process is the one that records. `is_ahead`: it serves what could not be recorded yet.
     """
 
     revision: int = 0
@@ -49,3 +51,7 @@ class PublishStatus:
     resources: Mapping[str, int] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     error: str = ""
+    mode: str = "auto"
+    held: str = ""
+    leads: bool = False
+    is_ahead: bool = False

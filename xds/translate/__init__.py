@@ -19,7 +19,8 @@ from xds.translate.options import (
     TenantOptions,
 )
 from xds.translate.problems import Problem
-from xds.translate.translation import Translation, retranslate, translate, with_keys
+from xds.translate.reading import jwks_of
+from xds.translate.translation import Translation, retranslate, token_checks, translate, with_keys
 
 __all__ = [
     "TENANT_HEADER",
@@ -37,7 +38,9 @@ __all__ = [
     "TenantOptions",
     "Translation",
     "grace_end",
+    "jwks_of",
     "retranslate",
+    "token_checks",
     "translate",
     "with_keys",
 ]

@@ -47,7 +47,7 @@ from xds.translate.listeners import local_replies
 from xds.translate.messages import over_ads, pack, socket_address, unlimited
 from xds.translate.naming import INTERNAL_LISTENER, INTERNAL_ROUTES, cell_cluster
 from xds.translate.options import EdgeOptions, InternalOptions
-from xds.translate.refusals import RETRY_AFTER_SECONDS, direct
+from xds.translate.refusals import RETRY_AFTER_SECONDS, direct, no_trace
 
 STAT_PREFIX = "internal_http"
 
@@ -94,6 +94,7 @@ def table(cells: Iterable[bytes], options: EdgeOptions) -> bytes:
     host = VirtualHost(
         name=INTERNAL_ROUTES,
         domains=["*"],
+        routes=[no_trace()],
         retry_policy=RetryPolicy(retry_on=_RETRY_ON, num_retries=options.cluster.retries),
     )
     named = RouteMatch(prefix="/", headers=[HeaderMatcher(name=CELL_HEADER, present_match=True)])

@@ -43,6 +43,7 @@ from envoy_data_plane.google.protobuf import Struct
 
 from xds.translate.authentication import ANONYMOUS_FILTER, JWT_FILTER, TENANT_HEADER, strip_headers
 from xds.translate.callout import callout_filter, unanswered
+from xds.translate.forwarding import forget_proxies
 from xds.translate.messages import over_ads, pack, socket_address
 from xds.translate.naming import EDGE_LISTENER, TENANT_SCOPES
 from xds.translate.operators import operators_filter
@@ -50,6 +51,7 @@ from xds.translate.options import AuthMode, AuthOptions, ConnectionOptions, Edge
 from xds.translate.places import hide_tokens
 from xds.translate.privacy import privacy_filter
 from xds.translate.refusals import unknown_tenant
+from xds.translate.unwritable import unwritable_claim
 
 STAT_PREFIX = "ingress_http"
 SERVER_NAME = "alphaswarm-edge"
@@ -71,13 +73,13 @@ def edge(address: tuple[str, int], options: EdgeOptions) -> Listener:
 
 def _connection_manager(options: EdgeOptions) -> HttpConnectionManager:
     limits = options.connection
+    early = strip_headers(options.auth)
+    early.mutations = [*forget_proxies(limits.trusted_hops), *early.mutations]
     return HttpConnectionManager(
         stat_prefix=STAT_PREFIX,
         scoped_routes=_scoped_routes(),
         early_header_mutation_extensions=[
-            TypedExtensionConfig(
-                name="envoy.http.early_header_mutation.header_mutation", typed_config=pack(strip_headers(options.auth))
-            )
+            TypedExtensionConfig(name="envoy.http.early_header_mutation.header_mutation", typed_config=pack(early))
         ],
         http_filters=[
             *_token_filters(options.auth),
@@ -172,7 +174,7 @@ def local_replies(options: EdgeOptions) -> LocalReplyConfig:
         body_format_override=_json(status="%LOCAL_REPLY_BODY%"),
     )
     return LocalReplyConfig(
-        mappers=[unknown, healthy, *([unanswered()] if options.auth.callout else [])],
+        mappers=[unknown, healthy, unwritable_claim(), *([unanswered()] if options.auth.callout else [])],
         body_format=_json(status="%RESPONSE_CODE%", error="%LOCAL_REPLY_BODY%", request_id="%REQ(X-REQUEST-ID)%"),
     )
 

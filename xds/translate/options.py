@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from enum import Enum, auto
+from enum import Enum
 
 from xds.names import NodeGroup, TenantId
 
@@ -17,17 +17,17 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.-]*")
 class AuthMode(Enum):
     """What a request without a token is: refused, the anonymous tenant's; or no token is ever looked at."""
 
-    REQUIRED = auto()
-    OPTIONAL = auto()
-    OFF = auto()
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    OFF = "off"
 
 
 class CellBound(Enum):
     """What becomes of a token that is bound to another cell."""
 
-    ENFORCE = auto()
-    MONITOR = auto()
-    OFF = auto()
+    ENFORCE = "enforce"
+    MONITOR = "monitor"
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

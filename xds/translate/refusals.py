@@ -4,7 +4,8 @@ Knows nothing about who is refused, but for the words that a tenant is refused w
 """
 
 from envoy_data_plane.envoy.config.core.v3 import DataSource
-from envoy_data_plane.envoy.config.route.v3 import DirectResponseAction, Route, RouteMatch
+from envoy_data_plane.envoy.config.route.v3 import DirectResponseAction, HeaderMatcher, Route, RouteMatch
+from envoy_data_plane.envoy.type.matcher.v3 import StringMatcher
 
 from xds.translate.authentication import overwrite
 from xds.translate.options import EdgeOptions
@@ -24,6 +25,12 @@ def answer(path: str, status: int, text: str) -> Route:
     if status == 503:
         route.response_headers_to_add = [overwrite("retry-after", str(RETRY_AFTER_SECONDS))]
     return route
+
+
+def no_trace() -> Route:
+    """A route that refuses TRACE, by which a cell would tell a script what its browser sends: cookies, tokens, ours."""
+    trace = HeaderMatcher(name=":method", string_match=StringMatcher(exact="TRACE", ignore_case=True))
+    return Route(match=RouteMatch(prefix="/", headers=[trace]), direct_response=direct(405, "TRACE is not allowed"))
 
 
 def direct(status: int, text: str) -> DirectResponseAction:

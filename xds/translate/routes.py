@@ -30,7 +30,7 @@ from xds.translate.naming import (
 )
 from xds.translate.operators import manage, refused
 from xds.translate.options import EdgeOptions
-from xds.translate.refusals import UNAVAILABLE, answer, direct, suspended_tenant, unknown_tenant
+from xds.translate.refusals import UNAVAILABLE, answer, direct, no_trace, suspended_tenant, unknown_tenant
 
 _RETRY_ON = "connect-failure,refused-stream"
 _TENANTS_PATHS = ("/api", "/ws")
@@ -100,6 +100,6 @@ def _table(name: ResourceName, routes: list[Route], options: EdgeOptions) -> Rou
     else:
         rest = Route(match=everything_else, route=unlimited(CLIENT_CLUSTER, options.connection.silence_timeout))
     health = Route(match=RouteMatch(path="/healthz"), direct_response=direct(200, "ok"))
-    host = VirtualHost(name=name, domains=["*"], routes=[*routes, health, rest])
+    host = VirtualHost(name=name, domains=["*"], routes=[no_trace(), *routes, health, rest])
     host.retry_policy = RetryPolicy(retry_on=_RETRY_ON, num_retries=options.cluster.retries)
     return RouteConfiguration(name=name, virtual_hosts=[host])

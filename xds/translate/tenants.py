@@ -6,11 +6,18 @@ Knows of cells only whether they could be translated.
 from collections.abc import Container
 
 from xds.model import Tenant, TenantState, is_reserved, is_tenant_id
-from xds.names import CellId, ResourceName, TypeUrl
+from xds.names import CellId, ResourceName, TenantId, TypeUrl
 from xds.snapshot import Ref, Resource, encode_resource
 from xds.translate.cells import is_cell_id
 from xds.translate.grace import admitted_cell
-from xds.translate.naming import SUSPENDED_ROUTES, UNAVAILABLE_ROUTES, cell_routes, grace_routes, tenant_scope
+from xds.translate.naming import (
+    PUBLIC_ROUTES,
+    SUSPENDED_ROUTES,
+    UNAVAILABLE_ROUTES,
+    cell_routes,
+    grace_routes,
+    tenant_scope,
+)
 from xds.translate.options import EdgeOptions
 from xds.translate.problems import Problem
 from xds.translate.scopes import scope
@@ -34,6 +41,18 @@ class TenantTranslator:
         table = self._table(tenant)
         needs = self._needs.setdefault(table, (Ref(TypeUrl.ROUTE, table),))
         return encode_resource(name, scope(name, table, tenant.id), needs=needs)
+
+    def absent(self, tenant_id: TenantId) -> Resource | None:
+        """The scope of a tenant that the registry doesn't have: the anonymous one's alone, which is nobody's.
+
+        Every request begins as that tenant's, and with no route would end there: an operator's too, and one for what
+        is public.
+        """
+        if not self._options.auth.admits_anonymous or tenant_id != self._options.auth.public_tenant:
+            return None
+        name = tenant_scope(tenant_id)
+        needs = (Ref(TypeUrl.ROUTE, PUBLIC_ROUTES),)
+        return encode_resource(name, scope(name, PUBLIC_ROUTES, tenant_id), needs=needs)
 
     def _table(self, tenant: Tenant) -> ResourceName:
         if tenant.state is TenantState.SUSPENDED:

@@ -13,7 +13,7 @@ from envoy_data_plane.envoy.config.route.v3 import RouteConfiguration
 
 from xds.model import Changes, Tenant, Topology, is_tenant_id
 from xds.names import PUBLIC_TENANT, CellId, NodeGroup, ResourceName, TenantId, TypeUrl
-from xds.snapshot import Ref, Resource, ResourceTable, Snapshot, encode_resource
+from xds.snapshot import SHARED, Content, Ref, Resource, ResourceTable, Snapshot, encode_resource
 from xds.translate import clusters, internal, listeners, routes, scopes
 from xds.translate.authentication import check_tokens
 from xds.translate.callout import let_opaque_pass
@@ -64,16 +64,19 @@ class Translation:
         of_cells = (problem for cell in self.cells.values() for problem in cell.problems)
         return tuple(sorted([*of_cells, *self.tenant_problems.values()]))
 
+    @property
+    def content(self) -> Content:
+        """All resources, as they are recorded and served."""
+        tables: dict[NodeGroup, Mapping[str, ResourceTable]] = {SHARED: self.shared}
+        tables |= {group: {TypeUrl.LISTENER: table} for group, table in self.listeners.items()}
+        apart = self.options.grpc_group
+        if apart is None:
+            return Content(tables=tables)
+        return Content(tables={**tables, apart: self.proxyless}, apart=frozenset([apart]))
+
     def snapshots(self, number: int) -> dict[NodeGroup, Snapshot]:
         """A snapshot for each node group."""
-        tables = {group: {**self.shared, TypeUrl.LISTENER: table} for group, table in self.listeners.items()}
-        if self.options.grpc_group is not None:
-            tables[self.options.grpc_group] = dict(self.proxyless)
-        revision = self.topology.revision
-        return {
-            group: Snapshot(number=number, revision=revision, group=group, tables=held)
-            for group, held in tables.items()
-        }
+        return self.content.snapshots(number, self.topology.revision)
 
 
 def translate(topology: Topology, options: EdgeOptions, *, now: float = math.inf) -> Translation:
@@ -131,7 +134,7 @@ def with_keys(before: Translation, jwks: Mapping[str, str]) -> Translation:
     auth = before.options.auth.with_keys(jwks)
     if auth == before.options.auth:
         return before
-    extensions = before.shared[TypeUrl.EXTENSION].replace(_extensions(auth), [])
+    extensions = before.shared[TypeUrl.EXTENSION].replace(token_checks(auth), [])
     return replace(
         before,
         options=replace(before.options, auth=auth),
@@ -156,10 +159,17 @@ def _fixed(options: EdgeOptions) -> dict[TypeUrl, list[Resource]]:
             for name, address in single.items()
         ]
         + _callout_clusters(options),
-        TypeUrl.EXTENSION: _extensions(options.auth),
+        TypeUrl.EXTENSION: token_checks(options.auth),
         TypeUrl.ROUTE: tables,
-        TypeUrl.SCOPE: [scope, *map(scopes.anchor, tables)],
+        TypeUrl.SCOPE: [scope, *map(scopes.anchor, tables), *_anonymous_scope(options)],
     }
+
+
+def _anonymous_scope(options: EdgeOptions) -> list[Resource]:
+    """That of the anonymous tenant until the registry has such a tenant, if requests may be its."""
+    anonymous = options.auth.public_tenant
+    absent = TenantTranslator((), options, math.inf).absent(anonymous) if anonymous is not None else None
+    return [] if absent is None else [absent]
 
 
 def _callout_clusters(options: EdgeOptions) -> list[Resource]:
@@ -169,8 +179,8 @@ def _callout_clusters(options: EdgeOptions) -> list[Resource]:
     return [encode_resource(CALLOUT_CLUSTER, bytes(clusters.tenant_router(callout.address, options.cluster)))]
 
 
-def _extensions(auth: AuthOptions) -> list[Resource]:
-    """The config of what is in the listeners by name only."""
+def token_checks(auth: AuthOptions) -> list[Resource]:
+    """The config of the filter that checks tokens, which the listeners have by name only."""
     if auth.mode is AuthMode.OFF:
         return []
     check = TypedExtensionConfig(name=TOKEN_CHECK, typed_config=pack(let_opaque_pass(check_tokens(auth), auth.callout)))
@@ -188,7 +198,7 @@ def _listener_table(group: NodeGroup, options: EdgeOptions) -> ResourceTable:
     held = []
     if group in options.listeners:
         edge = listeners.edge(options.listeners[group], options)
-        awaits = tuple(Ref(TypeUrl.EXTENSION, each.name) for each in _extensions(options.auth))
+        awaits = tuple(Ref(TypeUrl.EXTENSION, each.name) for each in token_checks(options.auth))
         needs = tuple(Ref(TypeUrl.CLUSTER, each.name) for each in _callout_clusters(options))
         held.append(encode_resource(EDGE_LISTENER, bytes(edge), needs=needs, awaits=awaits))
     if options.internal is not None and group in options.internal.listeners:
@@ -269,7 +279,7 @@ def _put_tenants(
     change = _Change()
     left_out = {tenant_id: problem for tenant_id, problem in problems.items() if tenant_id not in changed}
     for tenant_id, tenant in changed.items():
-        outcome = translator.translate(tenant) if tenant else None
+        outcome = translator.translate(tenant) if tenant else translator.absent(tenant_id)
         if isinstance(outcome, Problem):
             left_out[tenant_id] = outcome
         elif is_tenant_id(tenant_id):

@@ -48,8 +48,10 @@ NO_ROUTE = _is(403, NO_ANSWER)
 DECLINED = _is(426)
 """What an upstream says that takes no websocket."""
 
-SUBJECT_NO_HEADER = _is(503)
-"""The subject has characters that no header may have: Envoy sends no such header, and so no such request."""
+NO_HEADERS_VALUE = _is(401)
+"""A claim has characters that no header may have."""
+
+NO_TRACE = _is(405)
 
 SEEN_BY_CELLS = frozenset({"x-alphaswarm-tenant", "x-alphaswarm-cell", "x-alphaswarm-subject"})
 SEEN_BY_THE_CONTROLLER = frozenset({"x-alphaswarm-tenant", "x-alphaswarm-subject"})
@@ -149,3 +151,6 @@ def trailed(token: Callable[[Forger], str], *trailers: tuple[str, str]) -> Make:
 
 SPOOFS: Headers = (("x-alphaswarm-tenant", "globex"), ("x-alphaswarm-cell", "cell-shared-std-eu"))
 """What a client that wants to be somebody else sends."""
+
+MADE_UP = "6.6.6.6"
+"""The address that clients say is theirs, and no upstream may see."""

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from tests.e2e.hostile.ground import CLIENT, MODERN
+from tests.e2e.hostile.ground import CLIENT, CONTROLLER, MODERN
 from tests.e2e.hostile.row import (
     BY_HTTP1,
     BY_HTTP2,
     HTTP1,
     HTTP2,
+    MADE_UP,
     MALFORMED,
     NO_TOKEN,
     PLAIN,
@@ -52,6 +53,21 @@ _STEERING = (
     ("x-envoy-decorator-operation", "evil"),
     ("x-envoy-force-trace", "true"),
     ("x-envoy-ip-tags", "evil"),
+)
+_HOSTS = tuple(
+    (name, "evil.example")
+    for name in ("x-forwarded-host", "x-forwarded-server", "x-original-host", "x-forwarded-anything", "x-real-ip")
+)
+_PATHS = tuple(
+    (name, "/manage")
+    for name in ("x-forwarded-prefix", "x-forwarded-uri", "x-original-url", "x-original-uri", "x-rewrite-url")
+)
+_PROXIES = (
+    ("forwarded", f"for={MADE_UP};host=evil.example;proto=https"),
+    ("Forwarded", "by=_proxy"),
+    ("x-forwarded-port", "443"),
+    ("x-forwarded-proto", "https"),
+    ("x-forwarded-for", f"7.7.7.7, {MADE_UP}"),
 )
 
 
@@ -189,12 +205,27 @@ TRAILERS = (
 
 ENVOYS = (
     served("Envoy's own: internal", acmes(("x-envoy-internal", "true"))),
-    served("Envoy's own: another address", acmes(("x-envoy-external-address", "6.6.6.6"))),
+    served("Envoy's own: another address", acmes(("x-envoy-external-address", MADE_UP))),
     served("Envoy's own: those that an upstream may trust", acmes(*_TRUSTED)),
     served("Envoy's own: those that steer the router", acmes(*_STEERING)),
     served("another's certificate", acmes(("x-forwarded-client-cert", "By=spiffe://a;Hash=b"))),
-    served("the address of somebody else", acmes(("x-forwarded-for", "6.6.6.6"), ("x-forwarded-proto", "https"))),
+    served("the address of somebody else", acmes(("x-forwarded-for", MADE_UP), ("x-forwarded-proto", "https"))),
     served("an informational answer", acmes(path=f"{{root}}{HINTS}"), on=PLAIN),
 )
 
-ROWS = (*SPOOFED, *BROKEN_OUT, *NAMED, *TRAILERS, *ENVOYS)
+FORWARDED = (
+    served("forwarded: another host", acmes(*_HOSTS)),
+    served("forwarded: another path", acmes(*_PATHS)),
+    served("forwarded: by proxies that there are not", acmes(*_PROXIES), on=BY_HTTP1),
+    served("forwarded: by such proxies, in HTTP/2", acmes(_PROXIES[0], *_PROXIES[2:]), on=BY_HTTP2),
+    served("forwarded: in upper case, twice", acmes(("X-FORWARDED-HOST", "a"), ("X-Forwarded-Host", "b")), on=BY_HTTP1),
+    served("forwarded: to the web client", nobodys(*_HOSTS, *_PATHS, path="/static/x"), at=CLIENT, on=PLAIN),
+    served(
+        "forwarded: to the controller",
+        bearing(lambda forger: forger.token(roles="operator"), *_HOSTS, *_PATHS, path="/manage/cells"),
+        at=CONTROLLER,
+        on=PLAIN,
+    ),
+)
+
+ROWS = (*SPOOFED, *BROKEN_OUT, *NAMED, *TRAILERS, *ENVOYS, *FORWARDED)

@@ -3,10 +3,10 @@
 from tests.e2e.hostile.ground import CONTROLLER, HOME, SUSPENDED
 from tests.e2e.hostile.row import (
     BAD_TOKEN,
+    NO_HEADERS_VALUE,
     OPERATORS_ONLY,
     PLAIN,
     SPOOFS,
-    SUBJECT_NO_HEADER,
     UNKNOWN_TENANT,
     Make,
     Row,
@@ -65,10 +65,25 @@ ROLES = (
 )
 
 SUBJECTS = (
-    refused("subject with a newline", claiming(sub="a\r\nx-alphaswarm-tenant: globex"), SUBJECT_NO_HEADER),
-    refused("subject with a line feed", claiming(sub="a\nx-alphaswarm-tenant: globex"), SUBJECT_NO_HEADER),
-    refused("subject with a request in it", claiming(sub="a\r\n\r\nGET /api/x HTTP/1.1\r\n\r\n"), SUBJECT_NO_HEADER),
-    refused("subject with a NUL", claiming(sub="a\0b"), SUBJECT_NO_HEADER),
+    refused("subject with a newline", claiming(sub="a\r\nx-alphaswarm-tenant: globex"), NO_HEADERS_VALUE),
+    refused("subject with a line feed", claiming(sub="a\nx-alphaswarm-tenant: globex"), NO_HEADERS_VALUE),
+    refused("subject with a request in it", claiming(sub="a\r\n\r\nGET /api/x HTTP/1.1\r\n\r\n"), NO_HEADERS_VALUE),
+    refused("subject with a NUL", claiming(sub="a\0b"), NO_HEADERS_VALUE),
+    refused("subject with a DEL", claiming(sub="a\x7fb"), NO_HEADERS_VALUE),
+    refused("subject that ends in a line feed", claiming(sub="user@acme\n"), NO_HEADERS_VALUE),
+    refused("subject that is a line feed", claiming(sub="\n"), NO_HEADERS_VALUE),
+    refused(
+        "operator whose subject has a line feed", _to_manage(roles="operator", sub="a\nb"), NO_HEADERS_VALUE, on=PLAIN
+    ),
+    refused(
+        "operator whose tenant has a line feed",
+        _to_manage(roles="operator", tenant_id="acme\nx-a: b"),
+        NO_HEADERS_VALUE,
+        on=PLAIN,
+    ),
+    refused(
+        "operator whose tenant has a NUL", _to_manage(roles="operator", tenant_id="a\0b"), NO_HEADERS_VALUE, on=PLAIN
+    ),
     refused("subject that is a list", claiming(sub=["user@acme"]), BAD_TOKEN),
     refused("subject that is a number", claiming(sub=1), BAD_TOKEN),
     served(

@@ -9,6 +9,7 @@ from tests.e2e.hostile.row import (
     NO_ROUTE,
     NO_SUCH_UPGRADE,
     NO_TOKEN,
+    NO_TRACE,
     OPERATORS_ONLY,
     PLAIN,
     REDIRECTED,
@@ -17,11 +18,13 @@ from tests.e2e.hostile.row import (
     UNKNOWN_ENCODING,
     Row,
     acmes,
+    bearing,
     nobodys,
     raw,
     refused,
     served,
 )
+from tests.e2e.hostile.tokens import Forger
 from tests.e2e.hostile.upstreams import DECLINES
 
 MANAGE = (
@@ -171,6 +174,11 @@ SMUGGLED = (
 
 _API = "GET /api/x HTTP/1.1"
 
+
+def _operators(forger: Forger) -> str:
+    return forger.token(roles="operator")
+
+
 ODD = (
     served(
         "upgrade to HTTP/2 in the clear",
@@ -191,6 +199,12 @@ ODD = (
     ),
     refused("CONNECT", raw("CONNECT edge.example:443 HTTP/1.1"), NO_ROUTE, on=(HTTP1,)),
     refused("CONNECT in HTTP/2", acmes(method="CONNECT"), NO_ROUTE, on=(HTTP2,)),
+    refused("TRACE", acmes(method="TRACE"), NO_TRACE, on=PLAIN),
+    refused("TRACE without a token", nobodys(*SPOOFS, method="TRACE"), NO_TOKEN, on=PLAIN),
+    refused("TRACE to the web client", nobodys(method="TRACE", path="/static/x"), NO_TRACE, on=PLAIN),
+    refused("TRACE to the controller", bearing(_operators, method="TRACE", path="/manage/cells"), NO_TRACE, on=PLAIN),
+    refused("TRACE in lower case", acmes(method="trace"), MALFORMED, on=(HTTP1,)),
+    refused("TRACE in lower case, in HTTP/2", acmes(method="trace"), NO_TRACE, on=(HTTP2,)),
     refused("HTTP/1.0", raw("GET /api/x HTTP/1.0"), TOO_OLD, on=(HTTP1,)),
     refused("HTTP/2.0 in a line", raw("GET /api/x HTTP/2.0"), TOO_OLD, on=(HTTP1,)),
     refused("unknown method", acmes(method="FROB"), MALFORMED, on=(HTTP1,)),

@@ -3,7 +3,15 @@
 from collections.abc import Iterator, Sequence
 
 from tests.e2e.hostile.ground import CLIENT, CONTROLLER
-from tests.e2e.hostile.row import SEEN_BY_CELLS, SEEN_BY_THE_CONTROLLER, SEEN_OF_ENVOYS, SERVED, TOLD_TO_CLIENTS, Row
+from tests.e2e.hostile.row import (
+    MADE_UP,
+    SEEN_BY_CELLS,
+    SEEN_BY_THE_CONTROLLER,
+    SEEN_OF_ENVOYS,
+    SERVED,
+    TOLD_TO_CLIENTS,
+    Row,
+)
 from tests.e2e.hostile.tokens import SUBJECT
 from tests.e2e.hostile.upstreams import Arrival
 from tests.e2e.hostile.wire import Reply
@@ -13,6 +21,16 @@ _SERVER = "alphaswarm-edge"
 
 SEEN_OF_OURS = {CLIENT: frozenset[str](), CONTROLLER: SEEN_BY_THE_CONTROLLER}
 """By what upstream, if it is no cell: a cell sees all of them."""
+
+SAID_BY_ENVOY = {
+    "connection": "upgrade",
+    "upgrade": "websocket",
+    "x-forwarded-proto": "http",
+}
+"""The only values of these."""
+
+NOT_OF_PROXIES = ("x-forwarded-for", "x-forwarded-proto")
+"""What Envoy itself says of where a request comes from; no proxy in front is trusted, so nobody else may."""
 
 
 def answer_faults(row: Row, reply: Reply) -> Iterator[str]:
@@ -51,9 +69,9 @@ def seen_faults(tenant: str, arrival: Arrival) -> Iterator[str]:
     for name, value in (*arrival.headers, *arrival.trailers):
         if _is_internal(name) and name.lower() not in allowed:
             yield f"{arrival.upstream} saw {name}: {value}"
-        if name.lower() == "connection" and value.lower() != "upgrade":
+        if name.lower() in SAID_BY_ENVOY and value.lower() != SAID_BY_ENVOY[name.lower()]:
             yield f"{arrival.upstream} saw {name}: {value}"
-        if name.lower() == "upgrade" and value.lower() != "websocket":
+        if (_is_of_proxies(name) and name.lower() not in NOT_OF_PROXIES) or MADE_UP in value:
             yield f"{arrival.upstream} saw {name}: {value}"
     if arrival.all("x-envoy-external-address") not in ([], ["127.0.0.1"]):
         yield f"{arrival.upstream} saw another address"
@@ -61,3 +79,8 @@ def seen_faults(tenant: str, arrival: Arrival) -> Iterator[str]:
 
 def _is_internal(name: str) -> bool:
     return name.lower().replace("_", "-").strip().startswith((_OURS, _ENVOYS))
+
+
+def _is_of_proxies(name: str) -> bool:
+    folded = name.lower().replace("_", "-").strip()
+    return folded.startswith(("x-forwarded-", "x-original-", "x-rewrite-")) or folded in ("forwarded", "x-real-ip")

@@ -53,6 +53,10 @@ EXPECTED = {
         "resources": {"cds": 3, "srds": 25},
         "problems": ["tenant ann: no such cell"],
         "error": "",
+        "mode": "auto",
+        "held": "",
+        "publishes_here": False,
+        "unrecorded": False,
     },
     "nodes": [
         {

@@ -12,6 +12,7 @@ from envoy_data_plane.envoy.extensions.transport_sockets.tls.v3 import (
 from tests.support.edge import GROUP, INTERNAL, cell, edge_options
 from xds.model import CellState
 from xds.translate.internal import cell_routes, listener, table
+from xds.translate.refusals import no_trace
 
 OPTIONS = edge_options(internal=INTERNAL)
 
@@ -41,7 +42,8 @@ def routes(*states: CellState) -> list[Route]:
     (host,) = held.virtual_hosts
     assert (held.name, host.name, host.domains) == ("internal", "internal", ["*"])
     assert host.retry_policy is not None
-    return host.routes
+    assert host.routes[0] == no_trace(), "before all else"
+    return host.routes[1:]
 
 
 def named(route: Route) -> str | None:

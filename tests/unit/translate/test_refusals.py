@@ -2,7 +2,7 @@ import pytest
 
 from tests.support.edge import edge_options
 from xds.translate import TenantOptions
-from xds.translate.refusals import answer, direct, suspended_tenant, unknown_tenant
+from xds.translate.refusals import answer, direct, no_trace, suspended_tenant, unknown_tenant
 
 
 def test_a_refusal_is_a_status_and_a_short_text() -> None:
@@ -33,3 +33,13 @@ def test_unknown_and_suspended_tenants_are_told_apart_unless_that_is_not_wanted(
 
     assert unknown_tenant(told) != suspended_tenant(told)
     assert unknown_tenant(hidden) == suspended_tenant(hidden)
+
+
+def test_trace_is_refused_whatever_its_path() -> None:
+    match = no_trace().match
+
+    assert match is not None
+    (method,) = match.headers
+    assert method.string_match is not None
+    assert (match.prefix, method.name, method.string_match.exact) == ("/", ":method", "TRACE")
+    assert no_trace().direct_response == direct(405, "TRACE is not allowed")

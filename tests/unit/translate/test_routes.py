@@ -10,6 +10,7 @@ from xds.model import CellState
 from xds.names import CellId, TenantId
 from xds.translate import AuthMode, CellBound, OperatorOptions, TenantOptions
 from xds.translate.operators import OPERATORS_FILTER
+from xds.translate.refusals import no_trace
 from xds.translate.routes import of_cell, shared
 
 OPTIONS = edge_options()
@@ -33,7 +34,8 @@ def guards(table: RouteConfiguration) -> dict[str, Route]:
 def _all(table: RouteConfiguration) -> list[Route]:
     (host,) = RouteConfiguration.parse(bytes(table)).virtual_hosts
     assert host.domains == ["*"]
-    return host.routes
+    assert host.routes[0] == no_trace(), "of every table, before all else"
+    return host.routes[1:]
 
 
 def _asks(route: Route) -> bool:

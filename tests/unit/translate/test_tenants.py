@@ -7,9 +7,9 @@ from envoy_data_plane.envoy.config.route.v3 import ScopedRouteConfiguration
 
 from tests.support.edge import SHARED, edge_options, tenant
 from xds.model import TenantState
-from xds.names import ResourceName, TypeUrl
+from xds.names import ResourceName, TenantId, TypeUrl
 from xds.snapshot import Ref, Resource
-from xds.translate import Problem, TenantOptions
+from xds.translate import AuthMode, Problem, TenantOptions
 from xds.translate.tenants import TenantTranslator
 
 OPTIONS = edge_options(tenants=TenantOptions(grace=timedelta(seconds=10)))
@@ -103,3 +103,15 @@ def test_an_id_that_could_be_another_thing_is_left_out(tenant_id: str, fault: st
 
     assert isinstance(outcome, Problem)
     assert fault in outcome.text
+
+
+def test_only_an_anonymous_tenant_has_a_scope_without_being_there() -> None:
+    optional = replace(OPTIONS.auth, mode=AuthMode.OPTIONAL, anonymous_tenant=TenantId("nobody"))
+    translator = TenantTranslator({SHARED}, replace(OPTIONS, auth=optional), now=100.0)
+    held = translator.absent(TenantId("nobody"))
+
+    assert held is not None
+    assert scope_of(held) == ("nobody", "public", ["nobody"])
+    assert held.needs == (Ref(TypeUrl.ROUTE, ResourceName("public")),)
+    assert translator.absent(TenantId("acme")) is None
+    assert TRANSLATOR.absent(TenantId("nobody")) is None, "a token is required"

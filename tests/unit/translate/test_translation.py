@@ -240,6 +240,26 @@ def test_without_its_keys_nothing_is_translated() -> None:
         translate(topology(), replace(OPTIONS, auth=auth))
 
 
+def test_an_anonymous_tenant_that_is_not_there_or_goes_has_the_public_table() -> None:
+    auth = replace(OPTIONS.auth, mode=AuthMode.OPTIONAL, anonymous_tenant=tenant().id)
+    optional = replace(OPTIONS, auth=auth)
+    nobody, acme = topology(cell()), topology(cell(), tenant(), revision=2)
+    without, placed = translate(nobody, optional), translate(acme, optional)
+
+    assert scope(without).needs == (Ref(TypeUrl.ROUTE, ResourceName("public")),)
+    assert scope(placed).needs == (Ref(TypeUrl.ROUTE, ResourceName(SHARED)),)
+    assert same(retranslate(without, nobody.changes_to(acme)), placed)
+    gone = retranslate(placed, acme.changes_to(replace(nobody, revision=Revision(3))))
+    assert contents(gone) == contents(without)
+
+
+def scope(translation: Translation) -> Resource:
+    """Acme's."""
+    held = translation.shared[TypeUrl.SCOPE].get(ACME)
+    assert held is not None
+    return held
+
+
 def test_an_endpoints_change_costs_one_assignment() -> None:
     before = translate(topology(cell(), cell("cell-b"), tenant()), OPTIONS)
     changed = cell(endpoints=(endpoint("10.0.0.9:8000"),))

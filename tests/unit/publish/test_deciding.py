@@ -1,0 +1,167 @@
+"""What becomes of what is desired."""
+
+from dataclasses import replace
+
+from tests.support.edge import GROUP, cell, edge_options, endpoint, many_tenants, tenant, topology
+from xds.model import Cell, CellState, Tenant
+from xds.names import Revision
+from xds.publish import Entry, Guard, Kind, Mode, Policy, Recorded
+from xds.publish.deciding import Draft, counts_of, decide, draft_of, redraft
+from xds.publish.structure import structure_of
+from xds.translate import translate
+
+OPTIONS = edge_options()
+GUARD = Guard()
+
+
+def draft(*things: Cell | Tenant, base: Recorded | None = None) -> Draft:
+    """What a registry of one cell and these asks for."""
+    return draft_of(translate(topology(cell(), *things), OPTIONS), base)
+
+
+def recorded(of: Draft, number: int = 1) -> Recorded:
+    """It, in force."""
+    entry = Entry(
+        number=number,
+        revision=of.revision,
+        digest=of.content.digest,
+        at=0.0,
+        by="replica-1",
+        kind=of.kind,
+        message="",
+        counts=of.counts,
+        structure=of.structure,
+    )
+    return Recorded(entry=entry, content=of.content)
+
+
+def current(base: Recorded) -> Draft:
+    """What is in force, with the keys of always."""
+    return redraft(base.entry, base.content)
+
+
+BASE = recorded(draft(tenant()))
+WANTED = draft(tenant(), tenant("b"), base=BASE)
+
+
+def test_a_change_is_published_as_it_comes() -> None:
+    decision = decide(WANTED, BASE, current(BASE), Policy(), GUARD)
+
+    assert (decision.draft, decision.held) == (WANTED, None)
+
+
+def test_what_is_frozen_pinned_or_manual_stays_and_what_comes_is_held() -> None:
+    for policy in (Policy(is_frozen=True), Policy(pinned=1), Policy(mode=Mode.MANUAL)):
+        decision = decide(WANTED, BASE, current(BASE), policy, GUARD)
+
+        assert decision.draft.content is BASE.content
+        assert decision.held is not None
+        assert (decision.held.reason, decision.held.digest) == (policy.hold, WANTED.content.digest)
+        assert [each.name for each in decision.held.change.upserts] == ["b"]
+        assert decision.held.counts["tenants"] == 2
+
+
+def test_what_is_held_differs_from_what_will_be_in_force() -> None:
+    now = recorded(WANTED, 2)
+    decision = decide(WANTED, now, current(BASE), Policy(pinned=1), GUARD)
+
+    assert decision.draft.content is BASE.content
+    assert decision.held is not None
+    assert [each.name for each in decision.held.change.upserts] == ["b"]
+
+
+def test_nothing_is_held_when_nothing_differs() -> None:
+    decision = decide(draft(tenant(), base=BASE), BASE, current(BASE), Policy(is_frozen=True), GUARD)
+
+    assert (decision.draft.content, decision.held) == (BASE.content, None)
+
+
+def test_what_the_guard_objects_to_is_held() -> None:
+    base = recorded(draft(*many_tenants(50)))
+    decision = decide(draft(base=base), base, current(base), Policy(), GUARD)
+
+    assert decision.draft.content is base.content
+    assert decision.held is not None
+    assert decision.held.reason == "guard: all 50 tenants would go"
+
+
+def test_what_an_operator_approved_of_is_published_in_his_name() -> None:
+    policy = Policy(mode=Mode.MANUAL, approved=WANTED.content.digest, by="ann", message="go")
+    decision = decide(WANTED, BASE, current(BASE), policy, GUARD)
+
+    assert decision.held is None
+    assert decision.draft == replace(WANTED, kind=Kind.OPERATOR, by="ann", message="go")
+
+
+def test_what_is_approved_is_published_though_there_is_more_by_now() -> None:
+    more = draft(tenant(), tenant("b"), tenant("c"))
+    policy = Policy(mode=Mode.MANUAL, approved=WANTED.content.digest, by="ann")
+    decision = decide(more, BASE, current(BASE), policy, GUARD, seen=WANTED)
+
+    assert decision.draft.content is WANTED.content
+
+
+def test_an_approval_of_something_else_is_none() -> None:
+    policy = Policy(mode=Mode.MANUAL, approved="0" * 32, by="ann")
+    decision = decide(WANTED, BASE, current(BASE), policy, GUARD, seen=WANTED)
+
+    assert decision.draft.content is BASE.content
+    assert decision.held is not None
+
+
+def test_an_approval_does_not_thaw_what_is_frozen_or_pinned() -> None:
+    for stops in (Policy(is_frozen=True), Policy(pinned=1)):
+        policy = replace(stops, approved=WANTED.content.digest)
+        assert decide(WANTED, BASE, current(BASE), policy, GUARD).draft.content is BASE.content
+
+
+def test_what_is_published_already_is_not_published_by_its_approval_again() -> None:
+    base = recorded(WANTED, 2)
+    policy = Policy(mode=Mode.MANUAL, approved=WANTED.content.digest, by="ann")
+    decision = decide(draft(tenant(), tenant("b"), base=base), base, current(base), policy, GUARD)
+
+    assert (decision.draft.kind, decision.held) == (Kind.CHANGE, None)
+
+
+# Drafts
+
+
+def test_a_draft_says_why_it_is_one() -> None:
+    others = translate(topology(cell(), tenant()), edge_options(client=("client", 80)))
+
+    assert draft(tenant()).kind is Kind.FIRST
+    assert draft(tenant(), base=BASE).kind is Kind.CHANGE
+    assert draft_of(others, BASE).kind is Kind.STRUCTURE
+    assert draft_of(others, BASE).structure == structure_of(others.options)
+
+
+def test_other_keys_are_a_change_and_no_structure() -> None:
+    keys = translate(topology(cell(), tenant()), edge_options(jwks="other"))
+
+    assert draft_of(keys, BASE).kind is Kind.CHANGE
+
+
+def test_a_snapshot_again_keeps_what_is_known_of_it() -> None:
+    again = redraft(BASE.entry, BASE.content, kind=Kind.ROLLBACK, by="ann", message="back")
+
+    assert (again.revision, again.structure, again.counts) == (
+        BASE.entry.revision,
+        BASE.entry.structure,
+        BASE.entry.counts,
+    )
+    assert (again.kind, again.by, again.message) == (Kind.ROLLBACK, "ann", "back")
+
+
+def test_what_is_counted_is_what_envoys_are_told_of() -> None:
+    two = (endpoint("10.0.0.1:1"), endpoint("10.0.0.2:1"))
+    of = topology(
+        cell("cell-a", endpoints=two),
+        cell("cell-b", endpoints=two, state=CellState.DRAINING),
+        cell("cell-c", endpoints=two, state=CellState.RETIRED),
+        tenant("a", "cell-a"),
+        revision=7,
+    )
+
+    assert counts_of(of) == {"tenants": 1, "cells": 2, "endpoints": 4, "active": 1, "draining": 1, "retired": 1}
+    assert draft_of(translate(of, OPTIONS), None).revision == Revision(7)
+    assert GROUP in draft_of(translate(of, OPTIONS), None).content.groups

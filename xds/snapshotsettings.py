@@ -1,0 +1,50 @@
+"""The settings of snapshots: where they are kept, and when one is held for an operator.
+
+A part of `xds.settings`, apart from it because it stands alone.
+"""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+
+class SnapshotSettings(BaseSettings):
+    """What `Settings` has of snapshots; each field's variable is its name in capitals."""
+
+    replica: str = Field(
+        default="",
+        max_length=200,
+        description="The name of this process in the history of snapshots; by default its host's and its process id.",
+    )
+    snapshot_file: str = Field(
+        default="",
+        description="Where the last snapshot is kept, to start from while the database is down; empty: nowhere.",
+    )
+    rollout_waves: str = Field(
+        default="10%,50%",
+        description="Who gets a change of settings first: N%, group=…, node=…, region=…, zone=…, label.NAME=…, several"
+        " joined by &; waves separated by commas, a last one of all follows.",
+    )
+    rollout_soak_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        description="How long all nodes of a wave must have acknowledged before the next begins.",
+    )
+    rollout_delay_seconds: float = Field(
+        default=30.0, ge=0, description="How long a new publisher waits for the fleet before it starts a rollout."
+    )
+    rollout_check: str = Field(
+        default="", description="A shell command that must succeed while a wave soaks, else the rollout is undone."
+    )
+    snapshots_kept: int = Field(
+        default=1_000, ge=1, description="This many of the newest snapshots are kept, however old they are."
+    )
+    snapshots_kept_days: float = Field(default=30, ge=0, description="All snapshots of this many days are kept, too.")
+    guard_max_removed_percent: float = Field(
+        default=20.0,
+        ge=0,
+        le=100,
+        description="A publish that removes a greater share of tenants, cells or endpoints is held for an operator.",
+    )
+    guard_min_removed: int = Field(
+        default=10, ge=1, description="Fewer than this many are never a share to hold a publish for; all of them are."
+    )
