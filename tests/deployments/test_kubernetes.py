@@ -204,11 +204,21 @@ def test_every_volume_and_service_account_is_there(manifests: Manifests) -> None
 def test_every_file_that_a_setting_names_is_of_a_secret(manifests: Manifests) -> None:
     for deployment in BASES:
         each = container(manifests, deployment)
-        files = [Path(value) for name, value in environment(manifests, each).items() if name.endswith("_FILE")]
+        given = environment(manifests, each)
+        files = [Path(value) for name, value in given.items() if re.fullmatch("XDS_TLS_.*_FILE", name)]
         mounts = {mount["mountPath"]: mount["name"] for mount in each["volumeMounts"]}
         for file in files:
             assert mounts[str(file.parent)] == "tls"
             assert file.name in GIVEN[f"{deployment}-xds-tls"]
+
+
+def test_the_last_snapshot_is_kept_where_the_router_may_write(manifests: Manifests) -> None:
+    pod = manifests.one("Deployment", "alphaswarm-tenant-router")["spec"]["template"]["spec"]
+    (each,) = pod["containers"]
+    mounts = {mount["mountPath"]: mount for mount in each["volumeMounts"] if not mount.get("readOnly")}
+    mount = mounts[str(Path(environment(manifests, each)["SNAPSHOT_FILE"]).parent)]
+
+    assert {"name": mount["name"], "emptyDir": {}} in pod["volumes"]
 
 
 def test_the_routers_settings_are_settings(manifests: Manifests) -> None:
