@@ -7,10 +7,10 @@ READY  := $(VENV)/.ready
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types layers proto lock bench golden long nightly clean
+.PHONY: help setup demo test docker-test check lint types layers proto lock bench golden long nightly clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: $(READY) ## the virtual environment with the pinned dependencies
 
@@ -54,6 +54,9 @@ long: $(READY) ## the tests that `make test` leaves out for their length
 nightly: $(READY) ## the properties, with 10,000 examples each that no run had before
 	@$(BIN)/pytest tests/properties --hypothesis-profile=nightly $(ARGS)
 
+docker-test: $(READY) ## build the images and run them, and the compose system (needs a Docker engine)
+	@$(BIN)/pytest tests/docker --docker $(ARGS)
+
 bench: $(READY) ## measure moves, first config, throughput (needs wrk)
 	@$(BIN)/python -m tests.bench.moves
 	@$(BIN)/python -m tests.bench.first_config
@@ -63,9 +66,11 @@ bench: $(READY) ## measure moves, first config, throughput (needs wrk)
 proto: $(READY) ## regenerate xds/proto from protos/
 	@PATH="$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos --python_out=. --mypy_out=. protos/xds/proto/*.proto
 
-lock: ## rewrite requirements.lock (needs uv)
+lock: ## rewrite requirements.lock, and the images' part of it (needs uv)
 	@uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-header \
 	  --python-version 3.11 --quiet --upgrade -o requirements.lock
+	@uv pip compile pyproject.toml --constraint requirements.lock --universal --generate-hashes --no-header \
+	  --no-annotate --python-version 3.11 --quiet -o build/docker/alphaswarm-tenant-router/requirements.lock
 
 clean: ## remove what set-up and the tools made
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,7 +7,8 @@ import pytest
 import structlog
 from hypothesis import settings
 
-from tests.support.postgres import PostgresServer, postgres_server
+from tests.support.containers import container_postgres, is_there, postgres_image
+from tests.support.postgres import PostgresServer, embedded_postgres
 
 # The same examples every time: a run of `make test` tells of the change, not of its luck. New ones are sought by
 # `make nightly`, which prints what it finds.
@@ -18,6 +19,24 @@ settings.load_profile("daily")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the golden files; read the diff")
+    parser.addoption("--docker", action="store_true", help="run the tests in tests/docker, on a Docker engine")
+    parser.addoption(
+        "--postgres",
+        choices=("auto", "embedded", "container"),
+        default="auto",
+        help="the tests' PostgreSQL; auto: from a container if a Docker engine answers and has the image",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Asked once, so that all workers go by one answer.
+    if config.option.postgres == "auto":
+        config.option.postgres = "container" if is_there(postgres_image()) else "embedded"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    kind = config.option.postgres
+    terminalreporter.line(f"PostgreSQL: {kind}{f' of {postgres_image()}' if kind == 'container' else ''}")
 
 
 @pytest.fixture(scope="session")
@@ -27,9 +46,10 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
+def postgres(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
     """A real PostgreSQL server."""
-    with postgres_server() as server:
+    is_container = request.config.option.postgres == "container"
+    with container_postgres() if is_container else embedded_postgres() as server:
         yield server
 
 

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests: one server a session, one fresh database a test.
+"""A real PostgreSQL for tests: one server a session, embedded or in a container, one fresh database a test.
 
 Everything here is synchronous and runs its own event loop in a thread, so that fixtures and tests of either
 kind can use it.
@@ -8,7 +8,7 @@ import asyncio
 import logging
 import tempfile
 import warnings
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
@@ -42,15 +42,11 @@ async def execute(dsn: str, *statements: str) -> None:
 
 
 class PostgresServer:
-    """The server of a test session."""
+    """The server of a test session; `url` makes the URL of a database of it."""
 
-    def __init__(self, socket_folder: Path) -> None:
-        self._socket_folder = socket_folder
+    def __init__(self, url: Callable[[str], str]) -> None:
+        self.url = url
         self._numbers = count(1)
-
-    def url(self, database: str) -> str:
-        """The URL of a database."""
-        return f"postgresql://postgres@/{database}?host={quote(str(self._socket_folder))}"
 
     def prepare(self) -> None:
         """Make the server fast and forgetful, and the template database that tests copy."""
@@ -77,7 +73,7 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
+def embedded_postgres() -> Iterator[PostgresServer]:
     """A running server in a temporary folder, stopped and deleted at the end."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about folders that it looks for when it is imported
@@ -87,7 +83,8 @@ def postgres_server() -> Iterator[PostgresServer]:
     with tempfile.TemporaryDirectory(prefix="xds-pg-") as folder:
         server = get_server(Path(folder) / "data", cleanup_mode="delete")
         try:
-            postgres = PostgresServer(Path(str(server.get_postmaster_info().socket_dir)))
+            where = quote(str(server.get_postmaster_info().socket_dir))
+            postgres = PostgresServer(lambda database: f"postgresql://postgres@/{database}?host={where}")
             postgres.prepare()
             yield postgres
         finally:

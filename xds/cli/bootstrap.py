@@ -42,6 +42,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--server", type=AddressType(), default="127.0.0.1:18000", show_default=True, help="Where this server's ADS is."
 )
 @click.option("--admin-port", type=click.IntRange(0, 65535), default=9901, show_default=True, help="On loopback only.")
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(1, 65535),
+    help="Where others get /stats/prometheus and /ready, and nothing else of it. [default: nowhere]",
+)
 @click.option("--variant", type=click.Choice(["delta", "sotw"]), default="delta", show_default=True)
 @click.option(
     "--max-connections",
@@ -78,6 +83,7 @@ def bootstrap(
     node_group: str,
     server: Address,
     admin_port: int,
+    metrics_port: int | None,
     variant: Literal["delta", "sotw"],
     max_connections: int,
     max_heap_bytes: int,
@@ -109,6 +115,7 @@ def bootstrap(
         node_group=NodeGroup(node_group),
         server=server,
         admin_port=admin_port,
+        metrics_port=metrics_port,
         variant=variant,
         max_connections=max_connections,
         max_heap_bytes=max_heap_bytes,

@@ -7,12 +7,12 @@ Knows nothing about tenants, tokens or Envoy.
 import argparse
 import asyncio
 import json
-import signal
 from collections.abc import Mapping
 
 from aiohttp import WSMsgType, web
 
 from xds.demo.ports import LOOPBACK
+from xds.demo.serving import serve
 
 _CELL = web.AppKey("cell", str)
 
@@ -67,31 +67,18 @@ def make_app(cell: str) -> web.Application:
     return app
 
 
-async def serve(cell: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    runner = web.AppRunner(make_app(cell), access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, LOOPBACK, port).start()
-        ended = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, ended.set)
-        await ended.wait()
-    finally:
-        await runner.cleanup()
-
-
 def main() -> None:
     """Read the arguments and serve."""
     parser = argparse.ArgumentParser(description="A demo cell API.")
     parser.add_argument("--name", required=True, help="the cell's id")
-    parser.add_argument("--port", required=True, type=int, help=f"the port on {LOOPBACK}")
+    parser.add_argument("--port", required=True, type=int)
+    parser.add_argument("--host", default=LOOPBACK, help=f"the address to listen at; {LOOPBACK} unless told")
     arguments = parser.parse_args()
     try:
-        asyncio.run(serve(arguments.name, arguments.port))
+        asyncio.run(serve(make_app(arguments.name), arguments.host, arguments.port))
     except OSError as error:
-        parser.exit(1, f"{arguments.name}: cannot listen on {LOOPBACK}:{arguments.port}: {error.strerror}\n")
+        where = f"{arguments.host}:{arguments.port}"
+        parser.exit(1, f"{arguments.name}: cannot listen on {where}: {error.strerror}\n")
 
 
 if __name__ == "__main__":

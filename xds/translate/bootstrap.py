@@ -9,6 +9,7 @@ from typing import Literal
 from xds.names import NodeGroup, NodeId
 from xds.translate.channel import ChannelTls, transport_socket
 from xds.translate.overload import overload_manager
+from xds.translate.scraping import admin_cluster, metrics_listener
 
 XDS_CLUSTER = "alphaswarm-xds"
 
@@ -24,6 +25,9 @@ class BootstrapOptions:
     node_group: NodeGroup
     server: tuple[str, int]
     admin_port: int = 9901
+    metrics_port: int | None = None
+    """Where metrics and readiness can be had from other machines; None: nowhere."""
+
     variant: Literal["delta", "sotw"] = "delta"
     region: str = ""
     zone: str = ""
@@ -55,10 +59,19 @@ def bootstrap(options: BootstrapOptions) -> dict[str, object]:
             "cds_config": _over_ads(),
             "lds_config": _over_ads(),
         },
-        "static_resources": {"clusters": [_xds_cluster(options)]},
+        "static_resources": _static_resources(options),
         "overload_manager": overload_manager(
             max_connections=options.max_connections, max_heap_bytes=options.max_heap_bytes
         ),
+    }
+
+
+def _static_resources(options: BootstrapOptions) -> dict[str, object]:
+    if options.metrics_port is None:
+        return {"clusters": [_xds_cluster(options)]}
+    return {
+        "listeners": [metrics_listener(options.metrics_port)],
+        "clusters": [_xds_cluster(options), admin_cluster(options.admin_port)],
     }
 
 

@@ -63,3 +63,7 @@ def test_the_clients_of_one_envoy_and_its_memory_are_limited() -> None:
 
     assert heap["typed_config"]["max_heap_size_bytes"] == 2 * 1024**3
     assert connections["typed_config"]["max_active_downstream_connections"] == 7
+
+
+def test_nobody_else_is_told_anything_unless_asked_for() -> None:
+    assert "listeners" not in made()["static_resources"]

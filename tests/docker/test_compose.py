@@ -1,0 +1,95 @@
+"""The compose system on a Docker engine: `up --wait` means that requests are answered, and nothing stays behind."""
+
+import json
+import os
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import HTTPError
+
+import pytest
+
+FILE = Path(__file__).parents[2] / "deployments/docker-compose/compose.yaml"
+PROJECT = "alphaswarm-docker-test"
+HOME, OTHER = "cell-shared-std-local", "cell-shared-std-eu"
+
+
+def compose(*arguments: str, timeout: float = 300) -> str:
+    # Any free port: another system may run on this machine.
+    ports = {"IDP_PORT": "0", "ROUTER_PORTS": "0", "EDGE_PORTS": "0"}
+    ended = subprocess.run(
+        ["docker", "compose", "--project-name", PROJECT, "--file", str(FILE), *arguments],
+        env={**os.environ, **ports},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    return ended.stdout.strip()
+
+
+def get(url: str, token: str = "") -> tuple[int, str]:
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except HTTPError as refusal:
+        return refusal.code, refusal.read().decode()
+
+
+def url(service: str, port: int, index: int = 1) -> str:
+    return "http://" + compose("port", "--index", str(index), service, str(port))
+
+
+@pytest.fixture(scope="module")
+def token() -> Iterator[str]:
+    """A token of the tenant acme, of a system with two Envoys that is up."""
+    compose("down", "--volumes")
+    try:
+        compose("up", "--build", "--wait", "--scale", "edge=2", timeout=900)
+        _, answer = get(url("idp", 8000) + "/token?tenant=acme")
+        yield str(json.loads(answer)["access_token"])
+    finally:
+        compose("down", "--volumes")
+
+
+def test_once_it_is_up_every_envoy_answers_at_once(token: str) -> None:
+    for index in (1, 2):
+        edge = url("edge", 10000, index)
+        assert get(f"{edge}/api/x")[0] == 401
+        status, answer = get(f"{edge}/api/x", token)
+        assert (status, json.loads(answer)["cell"]) == (200, HOME)
+
+
+def test_both_replicas_are_ready_and_have_all_envoys_between_them(token: str) -> None:
+    nodes = set()
+    for index in (1, 2):
+        router = url("tenant-router", 8080, index)
+        assert json.loads(get(f"{router}/readyz")[1]) == {
+            "status": "ok",
+            "cells": 3,
+            "auth_mode": "required",
+            "cba_mode": "enforce",
+        }
+        nodes |= {node["node_id"] for node in json.loads(get(f"{router}/statusz")[1])["nodes"]}
+    assert len(nodes) == 2
+
+
+def test_a_move_by_plain_sql_is_followed(token: str) -> None:
+    move = f"UPDATE tenants SET cell_id = '{OTHER}' WHERE id = 'acme'"
+    compose("exec", "--no-TTY", "postgres", "psql", "--username", "xds", "alphaswarm", "--command", move)
+
+    edge, deadline = url("edge", 10000), time.monotonic() + 10
+    while json.loads(get(f"{edge}/api/x", token)[1])["cell"] != OTHER:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_up_again_changes_nothing(token: str) -> None:
+    before = compose("ps", "--quiet", "edge", "tenant-router")
+    compose("up", "--wait", "--scale", "edge=2")
+
+    assert compose("ps", "--quiet", "edge", "tenant-router") == before
