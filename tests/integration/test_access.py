@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from tests.support.signing import secret_lines, write_key
 from xds.access import Access, Credentials, own_issuer
-from xds.app import edge_options, issuer_options
+from xds.configured import edge_options, issuer_options
 from xds.demo.idp import IdentityProvider
 from xds.errors import SettingsError
 from xds.http import HttpServer

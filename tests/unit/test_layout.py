@@ -32,6 +32,7 @@ def _tested_modules() -> list[str]:
 
 
 COVERED = {
+    "xds/app.py": "tests/integration/cli/test_serve.py",
     "xds/callout/verdicts.py": "tests/unit/callout/test_introspection.py",
     "xds/cli/canaryoptions.py": "tests/integration/cli/test_canary.py",
     "xds/cli/canarystate.py": "tests/integration/cli/test_canary.py",

@@ -103,7 +103,7 @@ async def _rehearse(
 
 def _tell(context: click.Context, intent: Intent, rehearsal: Rehearsal) -> NoReturn:
     # Here and not above: what translates takes a second to import.
-    from xds.app import edge_options  # noqa: PLC0415
+    from xds.configured import edge_options  # noqa: PLC0415
     from xds.operations.forecasting import forecast  # noqa: PLC0415
     from xds.translate import IssuerOptions  # noqa: PLC0415
 

@@ -22,7 +22,7 @@ from tests.integration.server.ads import (
     until,
 )
 from tests.support.edge import cell, tenant
-from xds.app import server_options
+from xds.configured import server_options
 from xds.errors import LocalFailure
 from xds.model import UpstreamProtocol
 from xds.names import TypeUrl

@@ -1,12 +1,12 @@
-"""The composition root: settings become what the translation wants, and only whole ones."""
+"""Settings become what each part wants, and only whole ones."""
 
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from xds.app import edge_options, issuer_options, token_resolver
 from xds.callout import Expected, Resolver
+from xds.configured import edge_options, issuer_options, token_resolver
 from xds.errors import SettingsError
 from xds.names import NodeGroup
 from xds.settings import Settings
