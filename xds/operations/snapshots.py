@@ -235,6 +235,6 @@ async def _decide(store: SnapshotStore, was: Policy, now: Policy, word: Word) ->
         raise RequestError("snapshots: who decides must be said, got nothing")
     if now == was:
         return Decided(was=was, now=was)
-    now = replace(now, by=word.by, message=word.message, at=time.time())
+    now = replace(now, by=word.by, message=word.message, at=round(time.time(), 6))  # as exact as a database's
     await store.decide(was, now)
     return Decided(was=was, now=now)

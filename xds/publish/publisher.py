@@ -136,6 +136,7 @@ class Publisher:
                     self._history_news()
                     await lead.lost()
                     self._log.warning("publisher.lead_lost", replica=self._replica)
+                    self._history_news()  # who leads now has it
             except RegistryError as error:
                 self._log.debug("publisher.no_lead", error=str(error))
             finally:
