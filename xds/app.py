@@ -17,14 +17,15 @@ from pathlib import Path
 from xds import __version__
 from xds.access import Access, Credentials, own_issuer
 from xds.callout import Endpoint, Expected, Introspector, Resolver, TokenFile
-from xds.errors import SettingsError, XdsError
+from xds.errors import RequestError, SettingsError, XdsError
 from xds.http import HttpServer
 from xds.identities import Access as ChannelAccess
 from xds.names import NodeGroup, TenantId
+from xds.operations.fleet import Replica
 from xds.operations.status import SystemStatus
-from xds.publish import Feed, Guard, Publisher, Recording, Shelf
+from xds.publish import Feed, Guard, Publisher, Recording, RolloutPlan, Shelf, Waves
 from xds.registry import PostgresRegistry
-from xds.server import AdsServer, Authorization, Certificates, Fleet, ServerOptions, Surroundings, Tls
+from xds.server import AdsServer, Authorization, Certificates, Fleet, Reporter, ServerOptions, Surroundings, Tls
 from xds.session import Limits
 from xds.settings import Settings
 from xds.settingvalues import CbaMode, TenantResolution
@@ -178,9 +179,28 @@ def recording(settings: Settings, registry: PostgresRegistry) -> Recording:
     return Recording(
         history=registry.snapshots,
         shelf=Shelf(Path(file)) if file else None,
+        plan=RolloutPlan(
+            waves=rollout_waves(settings.rollout_waves),
+            soak=settings.rollout_soak_seconds,
+            delay=settings.rollout_delay_seconds,
+            check=settings.rollout_check,
+        ),
         guard=Guard(max_removed_percent=settings.guard_max_removed_percent, min_removed=settings.guard_min_removed),
-        replica=settings.replica or f"{socket.gethostname()}/{os.getpid()}",
+        replica=replica_name(settings),
     )
+
+
+def replica_name(settings: Settings) -> str:
+    """What this process is called in the history and among the replicas."""
+    return settings.replica or f"{socket.gethostname()}/{os.getpid()}"
+
+
+def rollout_waves(text: str) -> Waves:
+    """The waves of the settings; raises `SettingsError`."""
+    try:
+        return Waves(text)
+    except RequestError as error:
+        raise SettingsError((f"ROLLOUT_WAVES: {error}",)) from None
 
 
 def tls(settings: Settings) -> Tls | None:
@@ -276,6 +296,7 @@ class _ControlPlane:
             tls=tls(settings),
         )
         self._is_plain = around.tls is None
+        self._reporter = Reporter(self._fleet, registry.rollouts, self._describe)
         self._resolver = resolver
         authorization = Authorization(resolver.resolve) if resolver else None
         self._ads = AdsServer(settings.xds_listen, around, server_options(settings), authorization)
@@ -299,6 +320,7 @@ class _ControlPlane:
                     tasks.create_task(self._publisher.run()),
                     tasks.create_task(self._announce()),
                     tasks.create_task(self._prune()),
+                    tasks.create_task(self._reporter.run()),
                 ]
                 if self._resolver:
                     running.append(tasks.create_task(self._resolver.watch()))
@@ -324,11 +346,23 @@ class _ControlPlane:
             await asyncio.sleep(_PRUNE_SECONDS)
             try:
                 await self._registry.prune(_CHANGE_LOG_SECONDS)
+                await self._registry.rollouts.forget(replica_name(self._settings))
                 await self._registry.snapshots.prune(
                     keep=self._settings.snapshots_kept, keep_seconds=self._settings.snapshots_kept_days * _DAY
                 )
             except XdsError as error:  # a snapshot that is pinned at that very moment can't be forgotten, say
                 self._log.warning("registry.not_pruned", error=str(error))
+
+    def _describe(self) -> Replica:
+        publish = self._publisher.status
+        return Replica(
+            name=replica_name(self._settings),
+            version=__version__,
+            started_at=self._life.started_at,
+            seen_at=time.time(),
+            snapshot=publish.snapshot,
+            publishes=publish.leads,
+        )
 
     def _status(self) -> SystemStatus:
         registry = self._registry.status

@@ -19,6 +19,22 @@ class SnapshotSettings(BaseSettings):
         default="",
         description="Where the last snapshot is kept, to start from while the database is down; empty: nowhere.",
     )
+    rollout_waves: str = Field(
+        default="10%,50%",
+        description="Who gets a change of settings first: N%, group=…, node=…, region=…, zone=…, label.NAME=…, several"
+        " joined by &; waves separated by commas, a last one of all follows.",
+    )
+    rollout_soak_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        description="How long all nodes of a wave must have acknowledged before the next begins.",
+    )
+    rollout_delay_seconds: float = Field(
+        default=30.0, ge=0, description="How long a new publisher waits for the fleet before it starts a rollout."
+    )
+    rollout_check: str = Field(
+        default="", description="A shell command that must succeed while a wave soaks, else the rollout is undone."
+    )
     snapshots_kept: int = Field(
         default=1_000, ge=1, description="This many of the newest snapshots are kept, however old they are."
     )

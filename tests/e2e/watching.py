@@ -49,6 +49,15 @@ async def execute(stack: Stack, *statements: str) -> None:
         await connection.close()
 
 
+async def fetch(stack: Stack, query: str) -> list[tuple[Any, ...]]:
+    """What plain SQL from outside gives."""
+    connection = await asyncpg.connect(stack.postgres.dsn)
+    try:
+        return [tuple(row) for row in await connection.fetch(query)]
+    finally:
+        await connection.close()
+
+
 async def is_answered(stack: Stack, tenant: str, status: int, cell: str = "", path: str = "/api/x") -> bool:
     """Whether every Envoy answers the tenant's request so."""
     token = stack.idp.mint(tenant)

@@ -20,6 +20,7 @@ COMMANDS = {
     "cells": "List and change cells and their endpoints.",
     "tenants": "List, add, move, suspend and import tenants.",
     "snapshot": "See what was published, compare, roll back, pin, freeze, resume.",
+    "rollout": "See, start, watch and abort the rollout of changed settings.",
     "keys": "Make, list and revoke API keys.",
     "settings": "Print every setting: its variable, default and meaning.",
 }

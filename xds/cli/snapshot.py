@@ -145,7 +145,7 @@ def publish_command(
             what = f"{held.upserts} changed and {held.removed} gone resources, held by: {held.reason}"
             _confirm(f"Publish {what}?")
             digest = held.digest
-    word = _word(by, message)
+    word = word_of(by, message)
     _decide(context, lambda store: operations.publish_held(store, word, digest=digest), waits=waits, as_json=as_json)
 
 
@@ -164,7 +164,7 @@ def rollback_command(
     if not yes:
         differences = run(context, lambda registry: _since(registry, number))
         _confirm(f"Serve snapshot {number} again ({len(differences)} resources differ) until 'snapshot resume'?")
-    word = _word(by, message)
+    word = word_of(by, message)
     _decide(context, lambda store: operations.roll_back(store, number, word), waits=waits, as_json=as_json)
 
 
@@ -181,7 +181,7 @@ async def _since(registry: PostgresRegistry, number: int) -> tuple[Difference, .
 @click.pass_context
 def pin_command(context: click.Context, *, message: str, by: str, waits: bool, as_json: bool) -> None:
     """Keep serving the snapshot in force until `resume`, whatever the registry says."""
-    word = _word(by, message)
+    word = word_of(by, message)
     _decide(context, lambda store: operations.pin(store, word), waits=waits, as_json=as_json)
 
 
@@ -193,7 +193,7 @@ def pin_command(context: click.Context, *, message: str, by: str, waits: bool, a
 @click.pass_context
 def freeze_command(context: click.Context, *, message: str, by: str, waits: bool, as_json: bool) -> None:
     """Publish nothing until `resume`; changes are held, and can be seen by `diff`."""
-    word = _word(by, message)
+    word = word_of(by, message)
     _decide(context, lambda store: operations.freeze(store, word), waits=waits, as_json=as_json)
 
 
@@ -205,7 +205,7 @@ def freeze_command(context: click.Context, *, message: str, by: str, waits: bool
 @click.pass_context
 def resume_command(context: click.Context, *, message: str, by: str, waits: bool, as_json: bool) -> None:
     """Undo rollback, pin and freeze."""
-    word = _word(by, message)
+    word = word_of(by, message)
     _decide(context, lambda store: operations.resume(store, word), waits=waits, as_json=as_json)
 
 
@@ -218,7 +218,7 @@ def resume_command(context: click.Context, *, message: str, by: str, waits: bool
 @click.pass_context
 def mode_command(context: click.Context, *, mode: Mode, message: str, by: str, waits: bool, as_json: bool) -> None:
     """Publish changes as they come (auto), or when an operator says so (manual)."""
-    word = _word(by, message)
+    word = word_of(by, message)
     _decide(context, lambda store: operations.set_mode(store, mode, word), waits=waits, as_json=as_json)
 
 
@@ -227,7 +227,8 @@ def _confirm(question: str) -> None:
         raise click.ClickException("not confirmed: nothing was changed")
 
 
-def _word(by: str, message: str) -> Word:
+def word_of(by: str, message: str) -> Word:
+    """Who decides, and why; without a name, whoever runs the command."""
     return Word(by=by or f"{getpass.getuser()}@{socket.gethostname()}", message=message)
 
 
@@ -276,7 +277,7 @@ def _entry_row(entry: Entry) -> tuple[object, ...]:
     counts = entry.counts
     return (
         entry.number,
-        _time(entry.at),
+        to_time(entry.at),
         entry.by,
         entry.kind,
         entry.revision,
@@ -291,7 +292,7 @@ def _entry_row(entry: Entry) -> tuple[object, ...]:
 def _entry_to_json(entry: Entry) -> dict[str, object]:
     return {
         "number": entry.number,
-        "at": _time(entry.at),
+        "at": to_time(entry.at),
         "by": entry.by,
         "kind": entry.kind,
         "message": entry.message,
@@ -310,7 +311,7 @@ def _policy_to_json(policy: Policy) -> dict[str, object]:
         "pinned": policy.pinned,
         "by": policy.by,
         "message": policy.message,
-        "at": _time(policy.at),
+        "at": to_time(policy.at),
     }
 
 
@@ -324,7 +325,7 @@ def _held_to_json(held: Held | None) -> dict[str, object] | None:
         "counts": dict(held.counts),
         "changed": held.upserts,
         "gone": held.removed,
-        "at": _time(held.at),
+        "at": to_time(held.at),
     }
 
 
@@ -356,5 +357,6 @@ def _difference_to_json(each: Difference, *, with_content: bool) -> dict[str, ob
     return shown
 
 
-def _time(seconds: float) -> str:
+def to_time(seconds: float) -> str:
+    """An instant as JSON has it."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

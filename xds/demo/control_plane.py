@@ -40,10 +40,18 @@ class ControlPlane:
         self.server = f"{LOOPBACK}:{xds_port}"
         self.url = f"http://{LOOPBACK}:{http_port}"
         self._environment = clean_environment(settings)
+        self.settings = dict(settings)
+        """The variables that it was given."""
+        self._ports = (xds_port, http_port)
         self._logs = logs
         self.child = Child(
             name, [*_PROGRAM, "serve"], log=logs / f"{name.replace(' ', '-')}.log", environment=self._environment
         )
+
+    def with_settings(self, **settings: str) -> "ControlPlane":
+        """Another one in its place, with these variables besides; the one that stands there must be stopped first."""
+        xds_port, http_port = self._ports
+        return ControlPlane({**self.settings, **settings}, xds_port=xds_port, http_port=http_port, logs=self._logs)
 
     def begin(self) -> None:
         """Start it without waiting."""

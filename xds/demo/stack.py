@@ -157,7 +157,7 @@ class Stack:
     async def _start_edge(self) -> None:
         """The control plane and the Envoys, whose bootstraps are printed while it starts."""
         with self.parts.starting("control plane"):
-            self._exits.push_async_callback(self.control_plane.stop)
+            self._exits.push_async_callback(self._stop_control_plane)
             self.control_plane.begin()
             bootstraps = {
                 edge: await self.control_plane.bootstrap(
@@ -180,6 +180,9 @@ class Stack:
         for edge, process in self.envoys.items():
             await process.ready()
             self.parts.done(f"Envoy {edge}")
+
+    async def _stop_control_plane(self) -> None:
+        await self.control_plane.stop()  # the one that is there by then
 
     async def _close_operator(self) -> None:
         if self._operator is not None and not self._operator.is_closed():

@@ -9,8 +9,11 @@ from xds.publish.history import Candidate, Entry, History, Kind, Lead, Recorded,
 from xds.publish.pacer import Pacer
 from xds.publish.policy import Mode, Policy
 from xds.publish.publisher import Publisher, Recording
+from xds.publish.rolling import RolloutPlan
+from xds.publish.rollout import Rollout, RolloutState
 from xds.publish.shelf import Shelf
 from xds.publish.source import Keys, Registry
+from xds.publish.waves import Waves
 
 __all__ = [
     "Candidate",
@@ -28,7 +31,11 @@ __all__ = [
     "Recorded",
     "Recording",
     "Registry",
+    "Rollout",
+    "RolloutPlan",
+    "RolloutState",
     "Shelf",
     "Slot",
     "Unrecorded",
+    "Waves",
 ]

@@ -8,6 +8,7 @@ from xds.names import Revision
 from xds.publish.guard import Guard
 from xds.publish.history import Candidate, Entry, Kind, Recorded
 from xds.publish.policy import Policy
+from xds.publish.rollout import Rollout, RolloutState
 from xds.publish.structure import structure_of
 from xds.snapshot import Content
 from xds.translate import Translation
@@ -46,6 +47,20 @@ def draft_of(translation: Translation, base: Recorded | None) -> Draft:
         counts=counts_of(translation.topology),
         kind=Kind.CHANGE if is_same else first_or_new,
     )
+
+
+def in_force(recorded: Recorded, rollout: Rollout | None, own: str) -> str:
+    """The structure that all nodes have, or are to have now; `own` is that of the publisher's settings.
+
+    That of the newest snapshot, unless a rollout has ended since. After a rollback it is the publisher's own: what
+    was rolled back to is served as it was, and what follows it is an operator's word.
+    """
+    entry = recorded.entry
+    if entry.kind is Kind.ROLLBACK:
+        return own
+    if rollout is not None and rollout.state is RolloutState.DONE and (rollout.ended_at or 0.0) > entry.at:
+        return rollout.structure
+    return entry.structure
 
 
 def redraft(entry: Entry, content: Content, *, kind: Kind = Kind.CHANGE, by: str = "", message: str = "") -> Draft:

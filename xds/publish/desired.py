@@ -11,6 +11,7 @@ from xds.errors import ChangesPruned, KeysError
 from xds.model import Changes, Topology
 from xds.publish.graces import Graces
 from xds.publish.source import Keys, Registry
+from xds.publish.structure import structure_of
 from xds.telemetry import get_logger
 from xds.translate import AuthOptions, EdgeOptions, Translation, retranslate, translate, with_keys
 
@@ -22,6 +23,7 @@ class Desired:
         self._registry = registry
         self._keys = keys
         self._options = options
+        self._structure = structure_of(options)
         self._graces = Graces(options)
         self._log = get_logger()
         self.translation: Translation | None = None
@@ -35,6 +37,11 @@ class Desired:
         with suppress(KeysError):
             return self._options.auth.with_keys(self._keys.jwks())
         return self._options.auth
+
+    @property
+    def structure(self) -> str:
+        """What it is made by, beside the registry and the keys."""
+        return self._structure
 
     def seconds_left(self) -> float | None:
         """How long until a grace ends; None if none will."""

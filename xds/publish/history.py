@@ -4,7 +4,7 @@ Owned here, by its consumer; `xds.registry` fulfils it, and `Unrecorded` for a p
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,7 +12,9 @@ from typing import Protocol
 
 from xds.errors import NotFound
 from xds.names import Revision
+from xds.publish.fleetview import FleetNode
 from xds.publish.policy import Policy
+from xds.publish.rollout import Rollout
 from xds.snapshot import Content, ContentChange
 
 
@@ -92,6 +94,14 @@ class Lead(Protocol):
         """Have operators see that this decision was acted on; what it approved of is approved no longer."""
         ...
 
+    async def propose(self, rollout: Rollout) -> None:
+        """Write down a rollout: as it is if its structure is new, else for an operator to start."""
+        ...
+
+    async def advance_rollout(self, was: Rollout, now: Rollout) -> None:
+        """Have the rollout go on or end; raises `Conflict` if an operator was faster."""
+        ...
+
     async def lost(self) -> None:
         """Wait until the right is lost."""
         ...
@@ -123,6 +133,14 @@ class History(Protocol):
         """What operators have decided."""
         ...
 
+    async def rollout(self) -> Rollout | None:
+        """The newest rollout."""
+        ...
+
+    async def nodes(self) -> Sequence[FleetNode]:
+        """The nodes that are, or lately were, connected to any replica."""
+        ...
+
     async def watch(self, wake: Callable[[], None]) -> None:
         """Call `wake` whenever another snapshot or policy may be in force; runs until cancelled."""
         ...
@@ -145,6 +163,12 @@ class Unrecorded:
     async def note_policy(self, policy: Policy) -> None:
         """Nobody sees it."""
 
+    async def propose(self, rollout: Rollout) -> None:
+        """There is nobody to roll out to in waves."""
+
+    async def advance_rollout(self, was: Rollout, now: Rollout) -> None:
+        """There is none."""
+
     async def lost(self) -> None:
         """It never is."""
         await asyncio.Event().wait()
@@ -164,6 +188,14 @@ class Unrecorded:
     async def policy(self) -> Policy:
         """As it is by default."""
         return Policy()
+
+    async def rollout(self) -> Rollout | None:
+        """None."""
+        return None
+
+    async def nodes(self) -> Sequence[FleetNode]:
+        """None that is known of."""
+        return ()
 
     async def watch(self, wake: Callable[[], None]) -> None:  # noqa: ARG002 -- the protocol's
         """Never calls `wake`."""

@@ -9,7 +9,7 @@ from xds.names import TypeUrl
 from xds.publish.history import Recorded
 from xds.publish.structure import options_of
 from xds.snapshot import SHARED, Content, ContentChange, Place, Resource
-from xds.translate import AuthOptions, token_checks
+from xds.translate import AuthOptions, jwks_of, token_checks
 
 
 def with_live_keys(recorded: Recorded, auth: AuthOptions) -> Content:
@@ -20,6 +20,14 @@ def with_live_keys(recorded: Recorded, auth: AuthOptions) -> Content:
     keys = tuple((each.issuer, each.jwks) for each in auth.issuers)
     checks = {Place(SHARED, TypeUrl.EXTENSION, each.name): each for each in _checks(recorded.entry.structure, keys)}
     return recorded.content.apply(ContentChange(upserts=checks)) if checks else recorded.content
+
+
+def keys_in(content: Content) -> dict[str, str]:
+    """Each issuer's JWKS as a content has it: for an issuer that the settings no longer know."""
+    held = content.tables.get(SHARED, {}).get(TypeUrl.EXTENSION)
+    return (
+        {issuer: jwks for check in held.values() for issuer, jwks in jwks_of(check).items()} if held is not None else {}
+    )
 
 
 @lru_cache(maxsize=4)

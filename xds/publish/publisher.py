@@ -12,23 +12,27 @@ from dataclasses import dataclass, field, replace
 from xds.errors import Conflict, InconsistentSnapshot, KeysError, RegistryError
 from xds.model import CellState
 from xds.names import CellId, TypeUrl
-from xds.publish.deciding import Draft, counts_of, decide, draft_of, redraft
+from xds.publish.deciding import Draft, counts_of, decide, draft_of, in_force, redraft
 from xds.publish.desired import Desired
 from xds.publish.feed import Feed
 from xds.publish.guard import Guard
 from xds.publish.history import Candidate, Entry, History, Kind, Lead, Recorded, Unrecorded
-from xds.publish.live import with_live_keys
+from xds.publish.lanes import with_lanes
+from xds.publish.live import keys_in, with_live_keys
 from xds.publish.pacer import Pacer
-from xds.publish.policy import Policy
+from xds.publish.policy import Mode, Policy
+from xds.publish.rolling import Rolling, RolloutPlan
 from xds.publish.serving import Serving
 from xds.publish.shelf import Shelf
 from xds.publish.source import Keys, NoKeys, Registry
+from xds.publish.structure import options_of, structure_of
 from xds.snapshot import Content
 from xds.telemetry import Metrics, get_logger
 from xds.telemetry.status import PublishStatus
 from xds.translate import AuthOptions, EdgeOptions, Translation
 
 _RETRY_SECONDS = 1.0
+_LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,7 @@ class Recording:
     history: History = field(default_factory=Unrecorded)
     shelf: Shelf | None = None
     guard: Guard = field(default_factory=Guard)
+    plan: RolloutPlan = field(default_factory=RolloutPlan)
     replica: str = ""
 
 
@@ -62,7 +67,11 @@ class Publisher:
         self._guard = recording.guard
         self._replica = recording.replica
         self._metrics = metrics
+        self._own = options
         self._desired = Desired(registry, self._keys, options)
+        self._next: Desired | None = None
+        self._rolling = Rolling(recording.history, recording.plan, recording.replica)
+        self._leading_since = 0.0
         self._serving = Serving(feed, recording.shelf)
         self._pacer = Pacer(interval)
         self._woken = asyncio.Event()
@@ -101,6 +110,7 @@ class Publisher:
             tasks.create_task(self._history.watch(self._history_news))
             tasks.create_task(self._campaign())
             tasks.create_task(self._serving.keep())
+            tasks.create_task(self._look_around())
             while True:
                 await self._waking()
                 if self._is_registry_news:
@@ -131,6 +141,7 @@ class Publisher:
             try:
                 async with self._history.lead() as lead:
                     self._lead, self._noted, self._acted_at = lead, ("?", ""), 0.0
+                    self._leading_since = time.monotonic()
                     self._log.info("publisher.leads", replica=self._replica)
                     self._registry_news()
                     self._history_news()
@@ -143,18 +154,42 @@ class Publisher:
                 self._lead = None
             await asyncio.sleep(_RETRY_SECONDS)
 
+    async def _look_around(self) -> None:
+        """Lead the rollouts, as long as it is this process that publishes."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            lead, recorded = self._lead, self._serving.recorded
+            if lead is None or recorded is None:
+                continue
+            try:
+                groups = set(recorded.content.groups) - recorded.content.apart
+                if await self._rolling.look(lead, self._policy.hold, groups) or await self._propose(lead, recorded):
+                    self._history_news()
+                    self._registry_news()
+            except (Conflict, RegistryError) as error:
+                self._log.warning("rollout.not_led", error=str(error))
+
+    async def _propose(self, lead: Lead, recorded: Recorded) -> bool:
+        """Have this process' settings rolled out, if they are not what is in force, and nothing is in the way."""
+        structure = structure_of(self._own)
+        is_in_the_way = bool(self._policy.hold or self._rolling.running)
+        if is_in_the_way or structure == in_force(recorded, self._rolling.rollout, structure):
+            return False
+        return await self._rolling.propose(lead, structure, time.monotonic() - self._leading_since)
+
     # One turn
 
     async def _turn(self) -> None:
         try:
             with self._metrics.publish_seconds.time():
-                if self._desired.advance_alone() and self._lead is not None:
+                if any([each.advance_alone() for each in self._followed()]) and self._lead is not None:  # noqa: C419 -- all of them
                     await self._serve_ahead()  # what needs no database does not wait for one
                     await self._publish()
                 await self._follow()
                 if self._is_registry_news:
                     self._is_registry_news = False
-                    await self._desired.advance()
+                    for each in self._followed():
+                        await each.advance()
                 await self._publish()
             self.status = replace(self.status, error="")
         except Conflict as error:
@@ -175,13 +210,47 @@ class Publisher:
             return
         self._is_history_news = False
         self._policy = await self._history.policy()
+        await self._rolling.follow()
         base = self._serving.recorded
         newest = await self._history.newest() if base is None else await self._history.follow(base)
         self._is_history_empty = newest is None
         if newest is not None and newest is not base:
             await self._serving.serve(newest)
             self._log.info("snapshot.followed", snapshot=newest.entry.number, revision=newest.entry.revision)
+        self._aim()
+        await self._serving.steer(self._rolling.rollout)
         self._note()
+
+    def _followed(self) -> tuple[Desired, ...]:
+        return (self._desired,) if self._next is None else (self._desired, self._next)
+
+    def _aim(self) -> None:
+        """Have what is desired be made by the structure that is in force, and by the one that is rolled out."""
+        recorded, running = self._serving.recorded, self._rolling.running
+        stable = structure_of(self._own)
+        if recorded is not None and self._policy.mode is not Mode.MANUAL:
+            stable = in_force(recorded, self._rolling.rollout, stable)
+        if self._desired.structure != stable:
+            self._desired = self._desire(stable)
+            self._is_registry_news = True
+        if running is None:
+            self._next = None
+        elif self._next is None or self._next.structure != running.structure:
+            self._next = self._desire(running.structure)
+            self._is_registry_news = True
+
+    def _desire(self, structure: str) -> Desired:
+        held = next((each for each in self._followed() if each.structure == structure), None)
+        if held is not None:
+            return held
+        recorded = self._serving.recorded
+        known = keys_in(recorded.content) if recorded is not None else {}
+        known |= {each.issuer: each.jwks for each in self._own.auth.issuers if each.jwks}
+        options = options_of(structure)
+        if options is None:
+            self._log.error("structure.unreadable", text="another version made it: this process' settings are used")
+            options = self._own
+        return Desired(self._registry, self._keys, replace(options, auth=options.auth.with_keys(known)))
 
     async def _publish(self) -> None:
         """Record what may be published, if it is this process that may."""
@@ -189,7 +258,9 @@ class Publisher:
         if lead is None or wanted is None:
             self._note()
             return
-        draft = draft_of(wanted, base)
+        draft = self._draft(wanted, base)
+        if draft is None:
+            return
         if base is None:
             await self._record(lead, draft)
             return
@@ -208,6 +279,14 @@ class Publisher:
             self._acted_at = self._policy.at
             self._policy = replace(self._policy, approved="")
         self._note()
+
+    def _draft(self, wanted: Translation, base: Recorded | None) -> Draft | None:
+        """What is asked for, with the lane of what is rolled out; None until that is translated too."""
+        draft = draft_of(wanted, base)
+        if self._next is None:
+            return draft
+        after = self._next.translation
+        return replace(draft, content=with_lanes(draft.content, after.content)) if after is not None else None
 
     async def _current(self, base: Recorded, auth: AuthOptions) -> Draft:
         """What is in force whatever is held: the snapshot that is pinned, or else the newest; with today's keys."""
@@ -270,10 +349,11 @@ class Publisher:
         wanted, base = self._desired.translation, self._serving.recorded
         if base is None:
             return
-        draft = redraft(base.entry, with_live_keys(base, self._desired.auth))
-        if wanted is not None:  # judged here too: only who leads has done so
-            draft = decide(draft_of(wanted, base), base, draft, self._policy, self._guard).draft
-        await self._serving.serve_ahead(draft.content)
+        current = redraft(base.entry, with_live_keys(base, self._desired.auth))
+        draft = self._draft(wanted, base) if wanted is not None else None
+        if draft is not None:  # judged here too: only who leads has done so
+            current = decide(draft, base, current, self._policy, self._guard).draft
+        await self._serving.serve_ahead(current.content)
 
     def _note(self) -> None:
         """Have status and metrics say what is in force."""

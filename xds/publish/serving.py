@@ -10,6 +10,7 @@ from xds.names import TypeUrl
 from xds.publish.deciding import Draft
 from xds.publish.feed import Feed
 from xds.publish.history import Recorded
+from xds.publish.rollout import Rollout
 from xds.publish.shelf import Shelf
 from xds.snapshot import SHARED, Content, dangling
 from xds.telemetry import get_logger
@@ -52,6 +53,10 @@ class Serving:
     async def _serve(self, recorded: Recorded) -> None:
         self.recorded, self._ahead = recorded, None
         await self._feed.publish(recorded.content.snapshots(recorded.entry.number, recorded.entry.revision))
+
+    async def steer(self, rollout: Rollout | None) -> None:
+        """Have this rollout decide which structure a node is served."""
+        await self._feed.steer(rollout)
 
     async def serve_ahead(self, content: Content) -> None:
         """Serve this, though it is not recorded, unless it is what is served."""

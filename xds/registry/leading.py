@@ -16,8 +16,11 @@ import asyncpg
 from xds.errors import Conflict, XdsError
 from xds.publish.history import Candidate, Entry
 from xds.publish.policy import Policy
+from xds.publish.rollout import Rollout
 from xds.registry.faults import translated
 from xds.registry.queries import Queries
+from xds.registry.rolloutrows import IS_KNOWN
+from xds.registry.rollouts import exchange, propose
 from xds.registry.snapshotrows import RESOURCE_COLUMNS
 from xds.snapshot import Content, ContentChange, Place, flatten
 
@@ -116,6 +119,18 @@ class PostgresLead:
             (*_flat_place(place), None, None) for place in islice(sorted(change.removed), CANDIDATE_ROWS)
         ]
         await self._queries.copy("snapshot_candidate_resources", RESOURCE_COLUMNS[:5], [*rows, *gone])
+
+    async def propose(self, rollout: Rollout) -> None:
+        """Write down a new rollout, unless its structure was ever published or proposed, and it runs by itself."""
+        async with self._busy, self._queries.writing():
+            row = await self._queries.fetch_row(IS_KNOWN, rollout.structure)
+            is_known = row is not None and bool(row["known"])
+            await propose(self._queries, rollout.pending() if is_known else rollout)
+
+    async def advance_rollout(self, was: Rollout, now: Rollout) -> None:
+        """Have the rollout go on or end; raises `Conflict` if an operator was faster."""
+        async with self._busy:
+            await exchange(self._queries, was, now)
 
     async def note_policy(self, policy: Policy) -> None:
         """Have operators see that this decision was acted on; what it approved of is approved no longer."""

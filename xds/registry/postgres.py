@@ -23,6 +23,7 @@ from xds.registry.health import Health
 from xds.registry.listening import Listener
 from xds.registry.queries import Queries
 from xds.registry.reading import LISTED_TENANTS, TENANT_COUNTS, read_all, read_cells, read_changes
+from xds.registry.rollouts import PostgresRollouts
 from xds.registry.rows import Reading
 from xds.registry.schema import CHANNEL, SCHEMA_REVISION, SNAPSHOTS_CHANNEL, VERSION_TABLE
 from xds.registry.snapshots import Connecting, PostgresSnapshots
@@ -60,6 +61,8 @@ class PostgresRegistry:
         """The API keys."""
         self.snapshots = PostgresSnapshots(connecting, listeners.snapshots, self._queries)
         """What was published."""
+        self.rollouts = PostgresRollouts(self._queries)
+        """What is rolled out, and to whom."""
 
     @classmethod
     @asynccontextmanager

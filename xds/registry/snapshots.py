@@ -12,13 +12,16 @@ import asyncpg
 
 from xds.errors import Conflict, NotFound
 from xds.operations.snapshots import Held
+from xds.publish.fleetview import FleetNode
 from xds.publish.history import Entry, Recorded
 from xds.publish.policy import Policy
+from xds.publish.rollout import Rollout
 from xds.registry import snapshotrows as sql
 from xds.registry.faults import translated_connecting
 from xds.registry.leading import KEEPALIVE, PostgresLead
 from xds.registry.listening import Listener
 from xds.registry.queries import Queries
+from xds.registry.rollouts import PostgresRollouts
 from xds.registry.rows import Row
 from xds.snapshot import ContentChange, gather, place_of, unflatten
 
@@ -44,6 +47,7 @@ class PostgresSnapshots:
         self._connecting = connecting
         self._listener = listener
         self._queries = queries
+        self._rollouts = PostgresRollouts(queries)
 
     @asynccontextmanager
     async def lead(self) -> AsyncIterator[PostgresLead]:
@@ -72,6 +76,14 @@ class PostgresSnapshots:
         async with self._queries() as queries:
             row = await queries.fetch_row(sql.POLICY)
         return sql.to_policy(row) if row is not None else Policy()
+
+    async def rollout(self) -> Rollout | None:
+        """The newest rollout."""
+        return await self._rollouts.rollout()
+
+    async def nodes(self) -> Sequence[FleetNode]:
+        """The nodes that are, or lately were, connected to any replica."""
+        return (await self._rollouts.view()).nodes
 
     async def newest(self) -> Recorded | None:
         """The snapshot in force, with all of its content; None before the first."""

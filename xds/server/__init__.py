@@ -5,8 +5,9 @@ Decodes requests, drives a session a stream, writes what the session says. Knows
 
 from xds.server.extauthz import Authorization
 from xds.server.fleet import Fleet
+from xds.server.reporting import Reporter
 from xds.server.service import AdsServer, ServerOptions
 from xds.server.stream import Surroundings
 from xds.server.tls import Certificates, Tls
 
-__all__ = ["AdsServer", "Authorization", "Certificates", "Fleet", "ServerOptions", "Surroundings", "Tls"]
+__all__ = ["AdsServer", "Authorization", "Certificates", "Fleet", "Reporter", "ServerOptions", "Surroundings", "Tls"]

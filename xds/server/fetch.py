@@ -31,9 +31,11 @@ def fetch(service: Service, data: bytes, context: Any, around: Surroundings) -> 
     asked = settle(SotwRequest(type_url=request.type_url, names=request.names), service.type_url)
     if isinstance(asked, Violated):
         return status.violated(asked.reason)
-    slot = choose(around.feed, node.group)
+    slot = choose(around.feed, node)
     return (
-        slot if isinstance(slot, Ending) else _answer(asked, around.last_good[node.group].settle(slot.snapshot), around)
+        slot
+        if isinstance(slot, Ending)
+        else _answer(asked, around.last_good[slot.snapshot.group].settle(slot.snapshot), around)
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from xds.names import ResourceName, TypeUrl
+from xds.names import NodeGroup, ResourceName, TypeUrl
 from xds.operations.resolving import EnvoyStanding
 from xds.operations.status import NodeStatus, TypeStatus
 from xds.server.variants import Session
@@ -68,11 +68,12 @@ class TypeRecord:
 
 @dataclass(slots=True, eq=False)
 class StreamRecord:
-    """One open stream."""
+    """One open stream; `lane` is the group whose content it is served."""
 
     node: Node
     variant: Variant
     peer: str
+    lane: NodeGroup
     session: Session | None = None
     connected_at: float = field(default_factory=time.time)
     types: dict[str, TypeRecord] = field(default_factory=dict)

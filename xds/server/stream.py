@@ -102,15 +102,16 @@ class Stream:
             ending = self._ending or status.CLOSED
             self._refuse(ending)
             return ending
-        self._last_good = self._around.last_good[self._node.group]
+        self._last_good = self._around.last_good[slot.snapshot.group]
         self._session = self._variant.session(
             self._settled(slot), self._around.limits, self._around.frames, self._node.features
         )
-        record = StreamRecord(self._node, self._variant.name, self._context.peer(), self._session)
+        record = StreamRecord(self._node, self._variant.name, self._context.peer(), slot.snapshot.group, self._session)
+        self._record = record
         self._journal = Journal(record, self._around.metrics, self._log)
         self._slot = slot
         with self._around.fleet.member(record), self._around.feed.subscription(self._node.group, self._wake.set):
-            await self._converse(first, self._node.group)
+            await self._converse(first, self._node)
         return self._ending or status.CLOSED
 
     def _refuse(self, ending: Ending) -> None:
@@ -125,20 +126,20 @@ class Stream:
         if self._node is None or self._ending:
             return None
         refusal = refuse_node(self._around.tls, self._context, self._node)
-        slot = refusal or choose(self._around.feed, self._node.group)
+        slot = refusal or choose(self._around.feed, self._node)
         if isinstance(slot, Ending):
             self.end(slot)
             return None
         return slot
 
-    async def _converse(self, first: Request, group: NodeGroup) -> None:
+    async def _converse(self, first: Request, node: Node) -> None:
         self._journal.opened()
         reason: EndReason = "failed"
         try:
             self._receive(first)
             async with asyncio.TaskGroup() as tasks:
                 reader = tasks.create_task(self._read_all())
-                await self._write_all(group)
+                await self._write_all(node)
                 reader.cancel()
             reason = self._ending.reason if self._ending else status.CLOSED.reason
         except asyncio.CancelledError:
@@ -201,14 +202,16 @@ class Stream:
 
     # Writing
 
-    async def _write_all(self, group: NodeGroup) -> None:
+    async def _write_all(self, node: Node) -> None:
         # Left to grpc it goes with the first response, and if that is given up, again with the status: an error.
         await self._sent(self._context.send_initial_metadata(()))
         while self._ending is None:
             await self._wait()
-            slot = self._around.feed.latest(group)
+            slot = self._around.feed.slot(node)
             if slot is not None and (slot is not self._slot or self._is_cautious):
                 self._slot = slot
+                self._last_good = self._around.last_good[slot.snapshot.group]
+                self._record.lane = slot.snapshot.group
                 self._perform(self._session.publish(self._settled(slot), self._now()))
             while self._outbox and self._ending is None:
                 await self._write(self._outbox.popleft())
@@ -258,9 +261,9 @@ class Stream:
         return asyncio.get_running_loop().time()
 
 
-def choose(feed: Feed, group: NodeGroup) -> Slot | Ending:
-    """The newest snapshot of a node group, or why there is none."""
-    slot = feed.latest(group)
+def choose(feed: Feed, node: Node) -> Slot | Ending:
+    """The newest snapshot for a node, or why there is none."""
+    slot = feed.slot(node)
     if slot is None:
-        return status.unknown_group(group, feed.groups) if feed.groups else status.NOT_READY
+        return status.unknown_group(node.group, feed.groups) if feed.groups else status.NOT_READY
     return slot

@@ -66,4 +66,11 @@ def _node(message: pb.DeltaDiscoveryRequest | pb.DiscoveryRequest) -> Node | Non
         group=NodeGroup(node.cluster),
         user_agent=agent,
         features=frozenset(node.client_features),
+        region=node.locality.region,
+        zone=node.locality.zone,
+        labels={
+            name: value.string_value
+            for name, value in node.metadata.fields.items()
+            if value.WhichOneof("kind") == "string_value"
+        },
     )

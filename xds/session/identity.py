@@ -3,7 +3,8 @@
 Knows nothing about certificates.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from xds.names import NodeGroup, NodeId
 from xds.session.outputs import Violated
@@ -15,12 +16,19 @@ WRAPPER_FEATURE = "xds.config.supports-resource-in-sotw"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """The node of a stream; its group is the `cluster` that it gives, `features` what it says that it can do."""
+    """The node of a stream.
+
+    Its group is the `cluster` that it gives, `features` what it says that it can do, `labels` the texts of its
+    metadata.
+    """
 
     id: NodeId
     group: NodeGroup
     user_agent: str = ""
     features: frozenset[str] = frozenset()
+    region: str = ""
+    zone: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def identify(claimed: Node | None, known: Node | None) -> Node | Violated:

@@ -48,6 +48,11 @@ class Standing:
         return bool(self._state.rejected)
 
     @property
+    def is_current(self) -> bool:
+        """Whether the client holds, by its own word, all that it asked for."""
+        return self._state.is_current
+
+    @property
     def table(self) -> ResourceTable:
         """What the client is to hold, as far as it asks for it."""
         return self._state.target

@@ -67,10 +67,15 @@ class Content:
                 number=number,
                 revision=revision,
                 group=group,
-                tables={**({} if group in self.apart else shared), **self.tables[group]},
+                tables={**({} if group in self.apart else shared), **self._under(group), **self.tables[group]},
             )
             for group in self.groups
         }
+
+    def _under(self, group: NodeGroup) -> Mapping[str, ResourceTable]:
+        """What a group that is another one's variant (`group~variant`) has of it."""
+        base, tilde, _ = group.partition("~")
+        return self.tables.get(NodeGroup(base), {}) if tilde else {}
 
     def get(self, place: Place) -> Resource | None:
         """The resource at a place, if there is one."""

@@ -19,6 +19,7 @@ from xds.translate.options import (
     TenantOptions,
 )
 from xds.translate.problems import Problem
+from xds.translate.reading import jwks_of
 from xds.translate.translation import Translation, retranslate, token_checks, translate, with_keys
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "TenantOptions",
     "Translation",
     "grace_end",
+    "jwks_of",
     "retranslate",
     "token_checks",
     "translate",

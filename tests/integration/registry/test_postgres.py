@@ -114,7 +114,7 @@ async def test_the_schema_of_this_version_is_accepted(registry: PostgresRegistry
 
 async def test_a_database_without_our_schema_says_what_to_run(empty_database_url: str) -> None:
     async with PostgresRegistry.open(empty_database_url) as registry:
-        with pytest.raises(RegistryMismatch, match=r"is at no revision, this version needs 0004_snapshots: run 'alph"):
+        with pytest.raises(RegistryMismatch, match=r"is at no revision, this version needs 0006_rollouts: run 'alph"):
             await registry.check_schema()
         with pytest.raises(RegistryMismatch, match="run 'alphaswarm-xds migrate'"):
             await registry.load()
@@ -122,5 +122,5 @@ async def test_a_database_without_our_schema_says_what_to_run(empty_database_url
 
 async def test_a_newer_schema_is_a_mismatch(registry: PostgresRegistry, sql: asyncpg.Connection) -> None:
     await sql.execute("UPDATE xds_alembic_version SET version_num = '0099_future'")
-    with pytest.raises(RegistryMismatch, match=r"is at 0099_future, this version needs 0004_snapshots"):
+    with pytest.raises(RegistryMismatch, match=r"is at 0099_future, this version needs 0006_rollouts"):
         await registry.check_schema()

@@ -10,7 +10,7 @@ from xds.translate.naming import cell_cluster
 
 
 def record(node_id: str) -> StreamRecord:
-    return StreamRecord(Node(id=NodeId(node_id), group=GROUP), "delta", "ipv4:127.0.0.1:1", connected_at=5.0)
+    return StreamRecord(Node(id=NodeId(node_id), group=GROUP), "delta", "ipv4:127.0.0.1:1", GROUP, connected_at=5.0)
 
 
 def of_clusters(plane: ControlPlane) -> TypeStatus:

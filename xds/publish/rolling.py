@@ -1,0 +1,100 @@
+"""A rollout under way, as the process that publishes leads it and all processes follow it.
+
+Knows when to look at the fleet; what follows from it is `xds.publish.rollout`'s.
+"""
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from xds.names import NodeGroup, NodeId
+from xds.publish.checking import check
+from xds.publish.history import History, Lead
+from xds.publish.rollout import Rollout, RolloutState, judge
+from xds.publish.waves import Waves
+from xds.telemetry import get_logger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutPlan:
+    """How a change of structure is rolled out unless an operator says otherwise; times are in seconds.
+
+    `delay` is how long a publisher waits, after it has become one, for the fleet to come back to it. `check` is a
+    command that says, by its exit status, whether a wave may go on; empty for none.
+    """
+
+    waves: Waves = field(default_factory=lambda: Waves("10%,50%"))
+    soak: float = 30.0
+    delay: float = 30.0
+    check: str = ""
+
+
+class Rolling:
+    """The newest rollout, and what the publisher does about it."""
+
+    def __init__(self, history: History, plan: RolloutPlan, replica: str) -> None:
+        self._history = history
+        self._plan = plan
+        self._replica = replica
+        self._away: dict[NodeId, float] = {}
+        self._log = get_logger()
+        self.rollout: Rollout | None = None
+        """The newest one that is known here."""
+
+    @property
+    def running(self) -> Rollout | None:
+        """The one that runs, if one does."""
+        is_running = self.rollout is not None and self.rollout.state is RolloutState.RUNNING
+        return self.rollout if is_running else None
+
+    async def follow(self) -> bool:
+        """Take up what was decided elsewhere; whether it is news."""
+        was, self.rollout = self.rollout, await self._history.rollout()
+        return was != self.rollout
+
+    async def propose(self, lead: Lead, structure: str, leading_for: float) -> bool:
+        """Have a structure that is not in force rolled out, unless that was tried; whether it was proposed now."""
+        newest = self.rollout
+        is_known = newest is not None and newest.structure == structure and newest.state is not RolloutState.DONE
+        if is_known or leading_for < self._plan.delay:
+            return False
+        draft = Rollout(id=0, structure=structure, waves=self._plan.waves, soak_seconds=self._plan.soak)
+        await lead.propose(draft.started(time.time(), by=self._replica))
+        await self.follow()
+        self._note()
+        return True
+
+    async def look(self, lead: Lead, hold: str, groups: Collection[NodeGroup]) -> bool:
+        """Look at the nodes of these groups and go on, stop or finish; whether anything changed."""
+        was = self.running
+        if was is None:
+            return False
+        now = was.stopped(f"publishing is held: {hold}") if hold else await self._judge(was, groups)
+        if now is was:
+            return False
+        await lead.advance_rollout(was, now)
+        await self.follow()
+        if (was.state, was.wave) != (now.state, now.wave):
+            self._note()
+        return True
+
+    async def _judge(self, was: Rollout, groups: Collection[NodeGroup]) -> Rollout:
+        nodes = [node for node in await self._history.nodes() if node.group in groups]
+        now = judge(was, nodes, self._away, time.time())
+        if self._plan.check and now.state is not RolloutState.STOPPED and (was.settled_at or now.settled_at):
+            fault = await check(self._plan.check)
+            return was.stopped(fault) if fault else now
+        return now
+
+    def _note(self) -> None:
+        rollout = self.rollout
+        if rollout is None:
+            return
+        note = self._log.error if rollout.state is RolloutState.STOPPED else self._log.info
+        note(
+            f"rollout.{rollout.state}",
+            rollout=rollout.id,
+            wave=rollout.waves.names[rollout.wave],
+            nodes=len(rollout.nodes),
+            reason=rollout.reason,
+        )
