@@ -177,10 +177,10 @@ async def ask(registry: PostgresRegistry, count: int, figures: dict[str, float])
 async def roll_back(dsn: str, count: int, figures: dict[str, float]) -> None:
     """An operator's word, to two replicas that serve it: the oldest snapshot, and back."""
     begun = time.perf_counter()
-    async with replica(dsn, name="one") as one:
+    async with replica(dsn, name="one", poll_seconds=5, timeout=300) as one:
         await one.until(lambda: one.status.leads and one.status.snapshot == count, seconds=_PATIENCE)
         figures["cold start of the publisher: until it leads"] = round((time.perf_counter() - begun) * 1000, 1)
-        async with replica(dsn, name="two") as two:
+        async with replica(dsn, name="two", poll_seconds=5, timeout=300) as two:
             await two.until(
                 lambda: two.status.snapshot == count and two.publisher.published is not None, seconds=_PATIENCE
             )

@@ -80,10 +80,11 @@ async def replica(
     keys: MemoryKeys | None = None,
     options: EdgeOptions | None = None,
     poll_seconds: float = 600.0,
+    timeout: float = 10.0,
 ) -> AsyncIterator[Replica]:
     """Run a replica for as long as the context; its poll is too slow to help any test."""
     feed, known = Feed(), keys or MemoryKeys(JWKS)
-    async with PostgresRegistry.open(url, timeout=10, poll_seconds=poll_seconds) as registry:
+    async with PostgresRegistry.open(url, timeout=timeout, poll_seconds=poll_seconds) as registry:
         publisher = Publisher(
             registry,
             options or edge_options(jwks=""),

@@ -11,7 +11,7 @@ from tests.support.builders import CDS, RDS, SRDS, cluster, item
 from tests.support.edge import GROUP, cell, edge_options, tenant, topology
 from tests.support.translations import EMPTY, GRPC, NOW, OPTIONS, full, shuffled
 from xds.model import Topology
-from xds.names import NodeGroup, ResourceName, Revision
+from xds.names import NodeGroup, ResourceName, Revision, TypeUrl
 from xds.snapshot import SHARED, Content, ContentChange, Place, Resource, ResourceTable
 from xds.translate import retranslate, translate
 
@@ -40,7 +40,7 @@ def contents() -> st.SearchStrategy[Content]:
         st.sampled_from((SHARED, GROUP, OTHER)), st.sampled_from((CDS, RDS, SRDS)), st.sampled_from("abcd")
     )
 
-    def build(versions: Mapping[tuple[NodeGroup, str, str], int]) -> Content:
+    def build(versions: dict[tuple[NodeGroup, TypeUrl, str], int]) -> Content:
         tables: dict[NodeGroup, dict[str, ResourceTable]] = {}
         for (group, kind, name), version in versions.items():
             held = tables.setdefault(group, {})
