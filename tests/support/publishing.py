@@ -52,14 +52,14 @@ class Replica:
         tables = {type_url.label: self.snapshot.table(type_url) for type_url in TypeUrl}
         return {(label, each.name): each.body for label, table in tables.items() for each in table.values()}
 
-    async def until(self, holds: Callable[[], bool], what: str = "") -> None:
+    async def until(self, holds: Callable[[], bool], what: str = "", *, seconds: float = SECONDS) -> None:
         """Wait until something holds."""
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(seconds):
                 while not holds():  # noqa: ASYNC110 -- much of it has no event
                     await asyncio.sleep(0.01)
         except TimeoutError:
-            raise AssertionError(f"not within {SECONDS} s: {what or holds}; {self.status}") from None
+            raise AssertionError(f"not within {seconds} s: {what or holds}; {self.status}") from None
 
     async def serves(self, number: int, *tenants: str) -> Snapshot:
         """Wait until it serves that snapshot and no later one, of these tenants if any are named."""
@@ -80,10 +80,11 @@ async def replica(
     keys: MemoryKeys | None = None,
     options: EdgeOptions | None = None,
     poll_seconds: float = 600.0,
+    timeout: float = 10.0,
 ) -> AsyncIterator[Replica]:
     """Run a replica for as long as the context; its poll is too slow to help any test."""
     feed, known = Feed(), keys or MemoryKeys(JWKS)
-    async with PostgresRegistry.open(url, timeout=10, poll_seconds=poll_seconds) as registry:
+    async with PostgresRegistry.open(url, timeout=timeout, poll_seconds=poll_seconds) as registry:
         publisher = Publisher(
             registry,
             options or edge_options(jwks=""),

@@ -11,6 +11,7 @@ import click
 
 from xds.cli.output import as_json_option, print_json, print_list, print_table, say
 from xds.cli.registry import run
+from xds.errors import Conflict
 from xds.operations import snapshots as operations
 from xds.operations.snapshots import Decided, Difference, Held, SnapshotStore, Word
 from xds.publish.history import Entry
@@ -19,6 +20,8 @@ from xds.registry import PostgresRegistry
 
 ACT_SECONDS = 10.0
 """How long to wait for the publisher."""
+
+_NUMBER = click.IntRange(min=1)
 
 _message_option = click.option("--message", "-m", default="", help="Why; it is kept with the snapshot.")
 _by_option = click.option("--by", default="", help="Who decides. Default: your user name and host.")
@@ -35,7 +38,7 @@ def snapshot() -> None:
 
 @snapshot.command("list")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
-@click.option("--before", type=int, default=None, metavar="NUMBER", help="Only older ones.")
+@click.option("--before", type=_NUMBER, default=None, metavar="NUMBER", help="Only older ones.")
 @as_json_option
 @click.pass_context
 def list_command(context: click.Context, *, limit: int, before: int | None, as_json: bool) -> None:
@@ -49,7 +52,7 @@ def list_command(context: click.Context, *, limit: int, before: int | None, as_j
 
 
 @snapshot.command("show")
-@click.argument("number", type=int, required=False)
+@click.argument("number", type=_NUMBER, required=False)
 @click.option("--type", "kind", default=None, help="Only resources of this type: cds, eds, lds, ecds, rds or srds.")
 @click.option("--name", default=None, help="Only the resource of this name; with its content.")
 @as_json_option
@@ -80,8 +83,8 @@ def show_command(
 
 
 @snapshot.command("diff")
-@click.argument("older", type=int, required=False)
-@click.argument("newer", type=int, required=False)
+@click.argument("older", type=_NUMBER, required=False)
+@click.argument("newer", type=_NUMBER, required=False)
 @click.option("--content", "with_content", is_flag=True, help="Show what stood there, and what stands there now.")
 @as_json_option
 @click.pass_context
@@ -140,14 +143,14 @@ def publish_command(
         held = run(context, lambda registry: registry.snapshots.held())
         if held is not None:
             what = f"{held.upserts} changed and {held.removed} gone resources, held by: {held.reason}"
-            click.confirm(f"Publish {what}?", abort=True, err=True)
+            _confirm(f"Publish {what}?")
             digest = held.digest
     word = word_of(by, message)
     _decide(context, lambda store: operations.publish_held(store, word, digest=digest), waits=waits, as_json=as_json)
 
 
 @snapshot.command("rollback")
-@click.argument("number", type=int)
+@click.argument("number", type=_NUMBER)
 @_message_option
 @_by_option
 @_wait_option
@@ -160,11 +163,7 @@ def rollback_command(
     """Serve a snapshot of before, byte for byte but for the keys of today, and nothing else until `resume`."""
     if not yes:
         differences = run(context, lambda registry: _since(registry, number))
-        click.confirm(
-            f"Serve snapshot {number} again ({len(differences)} resources differ) until 'snapshot resume'?",
-            abort=True,
-            err=True,
-        )
+        _confirm(f"Serve snapshot {number} again ({len(differences)} resources differ) until 'snapshot resume'?")
     word = word_of(by, message)
     _decide(context, lambda store: operations.roll_back(store, number, word), waits=waits, as_json=as_json)
 
@@ -223,6 +222,11 @@ def mode_command(context: click.Context, *, mode: Mode, message: str, by: str, w
     _decide(context, lambda store: operations.set_mode(store, mode, word), waits=waits, as_json=as_json)
 
 
+def _confirm(question: str) -> None:
+    if not click.confirm(question, err=True):
+        raise click.ClickException("not confirmed: nothing was changed")
+
+
 def word_of(by: str, message: str) -> Word:
     """Who decides, and why; without a name, whoever runs the command."""
     return Word(by=by or f"{getpass.getuser()}@{socket.gethostname()}", message=message)
@@ -239,7 +243,10 @@ def _decide(
         store = registry.snapshots
         decided = await operation(store)
         acted = await _is_acted_on(store) if waits else False
-        entries = await store.entries(None, 1)
+        entries = await store.entries(None, 20)
+        approved = decided.now.approved
+        if acted and approved and all(each.digest != approved for each in entries):
+            raise Conflict("snapshots: what is held is no longer what you approved of: look at it again")
         return decided, acted, entries[0] if entries else None
 
     decided, acted, entry = run(context, act)

@@ -31,9 +31,12 @@ class ControlPlane:
         xds_port: Where `settings` has it serve ADS.
         http_port: Where `settings` has it serve HTTP.
         logs: The folder for their logs.
+        name: What messages call the process, and its log's name, with dashes.
     """
 
-    def __init__(self, settings: Mapping[str, str], *, xds_port: int, http_port: int, logs: Path) -> None:
+    def __init__(
+        self, settings: Mapping[str, str], *, xds_port: int, http_port: int, logs: Path, name: str = "control plane"
+    ) -> None:
         self.server = f"{LOOPBACK}:{xds_port}"
         self.url = f"http://{LOOPBACK}:{http_port}"
         self._environment = clean_environment(settings)
@@ -42,7 +45,7 @@ class ControlPlane:
         self._ports = (xds_port, http_port)
         self._logs = logs
         self.child = Child(
-            "control plane", [*_PROGRAM, "serve"], log=logs / "control-plane.log", environment=self._environment
+            name, [*_PROGRAM, "serve"], log=logs / f"{name.replace(' ', '-')}.log", environment=self._environment
         )
 
     def with_settings(self, **settings: str) -> "ControlPlane":

@@ -21,7 +21,7 @@ from xds.demo.control_plane import ControlPlane
 from xds.demo.envoy import EnvoyProcess
 from xds.demo.idp import IdentityProvider
 from xds.demo.plan import Plan, Ports, node_id
-from xds.demo.ports import LOOPBACK
+from xds.demo.ports import LOOPBACK, free_port
 from xds.demo.postgres import Postgres
 from xds.demo.processes import Child
 from xds.demo.progress import Observer, Parts
@@ -44,6 +44,7 @@ class Stack:
         self._exits = AsyncExitStack()
         self._keeps_logs = False
         self._operator: asyncpg.Connection | None = None
+        self._replicas: list[ControlPlane] = []
 
     async def __aenter__(self) -> Self:
         self.folder = Path(tempfile.mkdtemp(prefix="axds-"))
@@ -80,10 +81,22 @@ class Stack:
         self.placements[tenant] = cell
         return commit
 
+    def replica(self, name: str) -> ControlPlane:
+        """A further control plane on the same registry, on ports of its own: not started, ended with the stack."""
+        xds_port, http_port = free_port(), free_port()
+        own = {"XDS_LISTEN": f"{LOOPBACK}:{xds_port}", "HTTP_LISTEN": f"{LOOPBACK}:{http_port}", "REPLICA": name}
+        made = ControlPlane(
+            {**self._settings, **own}, xds_port=xds_port, http_port=http_port, logs=self.folder, name=name
+        )
+        self._exits.push_async_callback(made.stop)
+        self._replicas.append(made)
+        return made
+
     def children(self) -> list[Child]:
         """Every process of it."""
         envoys = (process.child for process in self.envoys.values())
-        return [self.postgres.child, self.control_plane.child, *envoys, *self.cells.values()]
+        planes = (plane.child for plane in (self.control_plane, *self._replicas))
+        return [self.postgres.child, *planes, *envoys, *self.cells.values()]
 
     def tenants_of(self, cell: str) -> list[str]:
         """Who lives in `cell`, as far as this stack placed and moved them."""
@@ -121,7 +134,7 @@ class Stack:
             self.cells[cell].start()
 
     async def _fill_registry(self) -> None:
-        settings = {
+        self._settings = {
             "DATABASE_URL": self.postgres.dsn,
             "XDS_LISTEN": f"{LOOPBACK}:{self.ports.xds}",
             "HTTP_LISTEN": f"{LOOPBACK}:{self.ports.http}",
@@ -134,7 +147,7 @@ class Stack:
             **self.plan.environment,
         }
         self.control_plane = ControlPlane(
-            settings, xds_port=self.ports.xds, http_port=self.ports.http, logs=self.folder
+            self._settings, xds_port=self.ports.xds, http_port=self.ports.http, logs=self.folder
         )
         with self.parts.starting("registry: migrated and seeded"):
             await self.control_plane.run("migrate")

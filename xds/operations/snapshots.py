@@ -106,6 +106,12 @@ class SnapshotStore(Protocol):
         """A snapshot as it was; raises `NotFound`."""
         ...
 
+    async def resources(
+        self, number: int, kind: str | None, name: str | None
+    ) -> tuple[Entry, Sequence[tuple[Place, Resource]]]:
+        """A snapshot's resources of a type's label and a name, None: of any; raises `NotFound`."""
+        ...
+
     async def change(self, older: int, newer: int) -> tuple[ContentChange, ContentChange]:
         """What leads from one snapshot to a newer one, and what leads back; raises `NotFound`."""
         ...
@@ -140,13 +146,9 @@ async def show(store: SnapshotStore, number: int, *, kind: str | None = None, na
     kinds = [type_url.label for type_url in TypeUrl]
     if kind is not None and kind not in kinds:
         raise RequestError(f"type: expected one of {', '.join(kinds)}, got {kind!r}")
-    recorded = await store.content(number)
-    wanted = (
-        ShownResource(place=place, resource=resource)
-        for place, resource in recorded.content.items()
-        if kind in (None, place.kind) and name in (None, place.name)
-    )
-    return Shown(entry=recorded.entry, resources=tuple(sorted(wanted, key=lambda each: each.place)))
+    entry, held = await store.resources(number, kind, name)
+    wanted = (ShownResource(place=place, resource=resource) for place, resource in held)
+    return Shown(entry=entry, resources=tuple(sorted(wanted, key=lambda each: each.place)))
 
 
 async def held_differences(store: SnapshotStore, held: Held) -> tuple[Difference, ...]:
@@ -235,6 +237,6 @@ async def _decide(store: SnapshotStore, was: Policy, now: Policy, word: Word) ->
         raise RequestError("snapshots: who decides must be said, got nothing")
     if now == was:
         return Decided(was=was, now=was)
-    now = replace(now, by=word.by, message=word.message, at=time.time())
+    now = replace(now, by=word.by, message=word.message, at=round(time.time(), 6))  # as exact as a database's
     await store.decide(was, now)
     return Decided(was=was, now=now)

@@ -147,6 +147,7 @@ class Publisher:
                     self._history_news()
                     await lead.lost()
                     self._log.warning("publisher.lead_lost", replica=self._replica)
+                    self._history_news()  # who leads now has it
             except RegistryError as error:
                 self._log.debug("publisher.no_lead", error=str(error))
             finally:
@@ -171,11 +172,8 @@ class Publisher:
     async def _propose(self, lead: Lead, recorded: Recorded) -> bool:
         """Have this process' settings rolled out, if they are not what is in force, and nothing is in the way."""
         structure = structure_of(self._own)
-        if (
-            self._policy.hold
-            or self._rolling.running
-            or structure == in_force(recorded, self._rolling.rollout, structure)
-        ):
+        is_in_the_way = bool(self._policy.hold or self._rolling.running)
+        if is_in_the_way or structure == in_force(recorded, self._rolling.rollout, structure):
             return False
         return await self._rolling.propose(lead, structure, time.monotonic() - self._leading_since)
 
@@ -260,11 +258,9 @@ class Publisher:
         if lead is None or wanted is None:
             self._note()
             return
-        draft = draft_of(wanted, base)
-        if self._next is not None:
-            if self._next.translation is None:
-                return
-            draft = replace(draft, content=with_lanes(draft.content, self._next.translation.content))
+        draft = self._draft(wanted, base)
+        if draft is None:
+            return
         if base is None:
             await self._record(lead, draft)
             return
@@ -283,6 +279,14 @@ class Publisher:
             self._acted_at = self._policy.at
             self._policy = replace(self._policy, approved="")
         self._note()
+
+    def _draft(self, wanted: Translation, base: Recorded | None) -> Draft | None:
+        """What is asked for, with the lane of what is rolled out; None until that is translated too."""
+        draft = draft_of(wanted, base)
+        if self._next is None:
+            return draft
+        after = self._next.translation
+        return replace(draft, content=with_lanes(draft.content, after.content)) if after is not None else None
 
     async def _current(self, base: Recorded, auth: AuthOptions) -> Draft:
         """What is in force whatever is held: the snapshot that is pinned, or else the newest; with today's keys."""
@@ -345,10 +349,11 @@ class Publisher:
         wanted, base = self._desired.translation, self._serving.recorded
         if base is None:
             return
-        draft = redraft(base.entry, with_live_keys(base, self._desired.auth))
-        if wanted is not None:  # judged here too: only who leads has done so
-            draft = decide(draft_of(wanted, base), base, draft, self._policy, self._guard).draft
-        await self._serving.serve_ahead(draft.content)
+        current = redraft(base.entry, with_live_keys(base, self._desired.auth))
+        draft = self._draft(wanted, base) if wanted is not None else None
+        if draft is not None:  # judged here too: only who leads has done so
+            current = decide(draft, base, current, self._policy, self._guard).draft
+        await self._serving.serve_ahead(current.content)
 
     def _note(self) -> None:
         """Have status and metrics say what is in force."""

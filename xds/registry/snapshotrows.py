@@ -28,6 +28,10 @@ AT = f"""
 SELECT {_RESOURCES} FROM snapshot_resources
  WHERE valid_from <= $1 AND (valid_to IS NULL OR valid_to > $1)
  ORDER BY node_group, kind, name COLLATE "C" """  # noqa: S608
+SOME = f"""
+SELECT {_RESOURCES} FROM snapshot_resources
+ WHERE valid_from <= $1 AND (valid_to IS NULL OR valid_to > $1)
+   AND ($2::text IS NULL OR kind = $2) AND ($3::text IS NULL OR name = $3)"""  # noqa: S608
 # What differs between two snapshots of which $1 is the older: found by its ends, so in time that the change takes.
 GAINED = f"""
 SELECT {_RESOURCES} FROM snapshot_resources

@@ -23,7 +23,7 @@ from xds.registry.listening import Listener
 from xds.registry.queries import Queries
 from xds.registry.rollouts import PostgresRollouts
 from xds.registry.rows import Row
-from xds.snapshot import ContentChange, gather, place_of, unflatten
+from xds.snapshot import ContentChange, Place, Resource, gather, place_of, unflatten
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +111,15 @@ class PostgresSnapshots:
         async with self._queries() as queries, queries.snapshot():
             row = await _entry(queries, number)
             return _gathered(row, await queries.fetch(sql.AT, number))
+
+    async def resources(
+        self, number: int, kind: str | None, name: str | None
+    ) -> tuple[Entry, Sequence[tuple[Place, Resource]]]:
+        """A snapshot's resources of a type's label and a name, None: of any; raises `NotFound`."""
+        async with self._queries() as queries, queries.snapshot():
+            row = await _entry(queries, number)
+            rows = await queries.fetch(sql.SOME, number, kind, name)
+        return sql.to_entry(row), [unflatten(flat) for flat in sql.to_flats(rows)]
 
     async def change(self, older: int, newer: int) -> tuple[ContentChange, ContentChange]:
         """What leads from one snapshot to a newer one, and what leads back; raises `NotFound`."""

@@ -422,9 +422,10 @@ async def test_a_process_starts_from_disk_while_the_database_is_down(
         bodies = dict(one.bodies())
         await one.until(lambda: _kept(path) == 2)
     shut(postgres, database)
-    async with replica(database_url, name="again", shelf=Shelf(path), poll_seconds=0.2) as again:
+    async with replica(database_url, name="again", shelf=Shelf(path)) as again:
         await again.until(lambda: again.status.snapshot == 2)
         assert again.bodies() == bodies
+        again.keys.change(JWKS)  # has it try the database
         await again.until(lambda: bool(again.status.error))
         assert again.status.snapshot == 2
         assert (again.status.tenants, again.status.cells["active"]) == (2, 2)
