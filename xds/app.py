@@ -21,9 +21,10 @@ from xds.errors import RequestError, SettingsError, XdsError
 from xds.http import HttpServer
 from xds.identities import Access as ChannelAccess
 from xds.names import NodeGroup, TenantId
+from xds.operations.emergency import record_displacements
 from xds.operations.fleet import Replica
 from xds.operations.status import SystemStatus
-from xds.publish import Feed, Guard, Publisher, Recording, RolloutPlan, Shelf, Waves
+from xds.publish import Emergency, Feed, Guard, Publisher, Recording, RolloutPlan, Shelf, Waves
 from xds.registry import PostgresRegistry
 from xds.server import AdsServer, Authorization, Certificates, Fleet, Reporter, ServerOptions, Surroundings, Tls
 from xds.session import Limits
@@ -186,6 +187,8 @@ def recording(settings: Settings, registry: PostgresRegistry) -> Recording:
             check=settings.rollout_check,
         ),
         guard=Guard(max_removed_percent=settings.guard_max_removed_percent, min_removed=settings.guard_min_removed),
+        emergency=Emergency(Path(f"{file}.moves") if file else None),
+        settle=lambda moves: record_displacements(registry, moves),
         replica=replica_name(settings),
     )
 

@@ -3,6 +3,7 @@
 Knows nothing about gRPC or SQL.
 """
 
+from xds.publish.emergency import Displacement, Emergency
 from xds.publish.feed import Feed, Slot
 from xds.publish.guard import Guard
 from xds.publish.history import Candidate, Entry, History, Kind, Lead, Recorded, Unrecorded
@@ -17,6 +18,8 @@ from xds.publish.waves import Waves
 
 __all__ = [
     "Candidate",
+    "Displacement",
+    "Emergency",
     "Entry",
     "Feed",
     "Guard",
