@@ -13,7 +13,8 @@ from xds.callout import Endpoint, Expected, Introspector, Resolver, TokenFile
 from xds.errors import RequestError, SettingsError
 from xds.identities import Access as ChannelAccess
 from xds.names import CellId, NodeGroup, TenantId
-from xds.publish import Guard, Recording, RolloutPlan, Shelf, Waves
+from xds.operations.emergency import record_displacements
+from xds.publish import Emergency, Guard, Recording, RolloutPlan, Shelf, Waves
 from xds.registry import PostgresRegistry
 from xds.server import Certificates, ServerOptions, Tls
 from xds.settings import Settings
@@ -189,6 +190,8 @@ def recording(settings: Settings, registry: PostgresRegistry) -> Recording:
             check=settings.rollout_check,
         ),
         guard=Guard(max_removed_percent=settings.guard_max_removed_percent, min_removed=settings.guard_min_removed),
+        emergency=Emergency(Path(f"{file}.moves") if file else None),
+        settle=lambda moves: record_displacements(registry, moves),
         replica=replica_name(settings),
     )
 

@@ -3,12 +3,14 @@
 Knows nothing about gRPC or SQL.
 """
 
+from xds.publish.emergency import Displacement, Emergency
 from xds.publish.feed import Feed, Slot
 from xds.publish.guard import Guard
 from xds.publish.history import Candidate, Entry, History, Kind, Lead, Recorded, Unrecorded
 from xds.publish.pacer import Pacer
 from xds.publish.policy import Mode, Policy
-from xds.publish.publisher import Publisher, Recording
+from xds.publish.publisher import Publisher
+from xds.publish.recording import Recording
 from xds.publish.rolling import RolloutPlan
 from xds.publish.rollout import Rollout, RolloutState
 from xds.publish.shelf import Shelf
@@ -17,6 +19,8 @@ from xds.publish.waves import Waves
 
 __all__ = [
     "Candidate",
+    "Displacement",
+    "Emergency",
     "Entry",
     "Feed",
     "Guard",

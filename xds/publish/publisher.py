@@ -7,25 +7,23 @@ does not hold together, changes nothing: what is served stays served, and so are
 import asyncio
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from xds.errors import Conflict, InconsistentSnapshot, KeysError, RegistryError
 from xds.model import CellState
 from xds.names import CellId, TypeUrl
 from xds.publish.deciding import Draft, counts_of, decide, draft_of, in_force, redraft
-from xds.publish.desired import Desired
 from xds.publish.feed import Feed
-from xds.publish.guard import Guard
-from xds.publish.history import Candidate, Entry, History, Kind, Lead, Recorded, Unrecorded
+from xds.publish.history import Candidate, Entry, Kind, Lead, Recorded
 from xds.publish.lanes import with_lanes
-from xds.publish.live import keys_in, with_live_keys
+from xds.publish.live import with_live_keys
 from xds.publish.pacer import Pacer
-from xds.publish.policy import Mode, Policy
-from xds.publish.rolling import Rolling, RolloutPlan
+from xds.publish.policy import Policy
+from xds.publish.recording import Recording
+from xds.publish.rolling import Rolling
 from xds.publish.serving import Serving
-from xds.publish.shelf import Shelf
 from xds.publish.source import Keys, NoKeys, Registry
-from xds.publish.structure import options_of, structure_of
+from xds.publish.structures import Structures
 from xds.snapshot import Content
 from xds.telemetry import Metrics, get_logger
 from xds.telemetry.status import PublishStatus
@@ -33,17 +31,6 @@ from xds.translate import AuthOptions, EdgeOptions, Translation
 
 _RETRY_SECONDS = 1.0
 _LOOK_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recording:
-    """Where snapshots are kept, what may become one, and the name under which this process makes them."""
-
-    history: History = field(default_factory=Unrecorded)
-    shelf: Shelf | None = None
-    guard: Guard = field(default_factory=Guard)
-    plan: RolloutPlan = field(default_factory=RolloutPlan)
-    replica: str = ""
 
 
 class Publisher:
@@ -65,11 +52,11 @@ class Publisher:
         self._keys = keys or NoKeys()
         self._history = recording.history
         self._guard = recording.guard
+        self._emergency = recording.emergency
+        self._settle = recording.settle
         self._replica = recording.replica
         self._metrics = metrics
-        self._own = options
-        self._desired = Desired(registry, self._keys, options)
-        self._next: Desired | None = None
+        self._structures = Structures(registry, self._keys, options)
         self._rolling = Rolling(recording.history, recording.plan, recording.replica)
         self._leading_since = 0.0
         self._serving = Serving(feed, recording.shelf)
@@ -98,11 +85,13 @@ class Publisher:
     @property
     def published(self) -> Translation | None:
         """What is published now, or would be if nothing were held; None until there is something."""
-        return self._desired.translation if self._serving.recorded is not None else None
+        return self._structures.desired.translation if self._serving.recorded is not None else None
 
     async def run(self) -> None:
         """Publish until cancelled."""
         await self._serving.start()
+        self._emergency.load()
+        await self._serve_ahead()
         self._note()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._registry.watch(self._registry_news))
@@ -130,7 +119,7 @@ class Publisher:
     async def _waking(self) -> None:
         """Wait until something may have been committed or decided, or a grace ends."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._desired.seconds_left()):
+            async with asyncio.timeout(self._structures.desired.seconds_left()):
                 await self._woken.wait()
                 return
         self._is_registry_news = True
@@ -171,24 +160,52 @@ class Publisher:
 
     async def _propose(self, lead: Lead, recorded: Recorded) -> bool:
         """Have this process' settings rolled out, if they are not what is in force, and nothing is in the way."""
-        structure = structure_of(self._own)
+        structure = self._structures.own
         is_in_the_way = bool(self._policy.hold or self._rolling.running)
         if is_in_the_way or structure == in_force(recorded, self._rolling.rollout, structure):
             return False
         return await self._rolling.propose(lead, structure, time.monotonic() - self._leading_since)
+
+    async def evacuate(self, was: CellId, now: CellId, *, by: str, message: str = "") -> int:
+        """Lead whoever lives in one cell to another at once, while the registry can't be asked; how many tenants.
+
+        It is this process alone that does so, until the registry is back and knows. Raises `Conflict` as long as the
+        registry answers, and `RequestError` for what makes no sense.
+        """
+        recorded = self._serving.recorded
+        if recorded is None:
+            raise Conflict("nothing is served yet: there is nobody to move")
+        if not self.status.error:
+            raise Conflict("the registry answers: 'cells evacuate' moves them there, and everywhere")
+        served = self._emergency.applied(recorded.content)
+        moved = self._emergency.evacuate(served, was, now, by=by, message=message)
+        self._log.warning("emergency.evacuated", cell=was, to=now, tenants=moved, by=by, message=message)
+        await self._serve_ahead()
+        self._note()
+        return moved
+
+    async def _settle_emergency(self) -> None:
+        """Have the registry know what was moved while it was down, before it is believed again."""
+        moves = self._emergency.moves
+        if moves and self._settle is not None:
+            await self._settle(moves)
+            self._emergency.settled()
+            self._is_registry_news = True
+            self._log.warning("emergency.recorded", tenants=len(moves))
 
     # One turn
 
     async def _turn(self) -> None:
         try:
             with self._metrics.publish_seconds.time():
-                if any([each.advance_alone() for each in self._followed()]) and self._lead is not None:  # noqa: C419 -- all of them
+                if any([each.advance_alone() for each in self._structures.followed]) and self._lead is not None:  # noqa: C419 -- all of them
                     await self._serve_ahead()  # what needs no database does not wait for one
                     await self._publish()
+                await self._settle_emergency()
                 await self._follow()
                 if self._is_registry_news:
                     self._is_registry_news = False
-                    for each in self._followed():
+                    for each in self._structures.followed:
                         await each.advance()
                 await self._publish()
             self.status = replace(self.status, error="")
@@ -217,44 +234,14 @@ class Publisher:
         if newest is not None and newest is not base:
             await self._serving.serve(newest)
             self._log.info("snapshot.followed", snapshot=newest.entry.number, revision=newest.entry.revision)
-        self._aim()
+        if self._structures.aim(self._serving.recorded, self._policy, self._rolling.rollout):
+            self._is_registry_news = True
         await self._serving.steer(self._rolling.rollout)
         self._note()
 
-    def _followed(self) -> tuple[Desired, ...]:
-        return (self._desired,) if self._next is None else (self._desired, self._next)
-
-    def _aim(self) -> None:
-        """Have what is desired be made by the structure that is in force, and by the one that is rolled out."""
-        recorded, running = self._serving.recorded, self._rolling.running
-        stable = structure_of(self._own)
-        if recorded is not None and self._policy.mode is not Mode.MANUAL:
-            stable = in_force(recorded, self._rolling.rollout, stable)
-        if self._desired.structure != stable:
-            self._desired = self._desire(stable)
-            self._is_registry_news = True
-        if running is None:
-            self._next = None
-        elif self._next is None or self._next.structure != running.structure:
-            self._next = self._desire(running.structure)
-            self._is_registry_news = True
-
-    def _desire(self, structure: str) -> Desired:
-        held = next((each for each in self._followed() if each.structure == structure), None)
-        if held is not None:
-            return held
-        recorded = self._serving.recorded
-        known = keys_in(recorded.content) if recorded is not None else {}
-        known |= {each.issuer: each.jwks for each in self._own.auth.issuers if each.jwks}
-        options = options_of(structure)
-        if options is None:
-            self._log.error("structure.unreadable", text="another version made it: this process' settings are used")
-            options = self._own
-        return Desired(self._registry, self._keys, replace(options, auth=options.auth.with_keys(known)))
-
     async def _publish(self) -> None:
         """Record what may be published, if it is this process that may."""
-        lead, wanted, base = self._lead, self._desired.translation, self._serving.recorded
+        lead, wanted, base = self._lead, self._structures.desired.translation, self._serving.recorded
         if lead is None or wanted is None:
             self._note()
             return
@@ -283,9 +270,9 @@ class Publisher:
     def _draft(self, wanted: Translation, base: Recorded | None) -> Draft | None:
         """What is asked for, with the lane of what is rolled out; None until that is translated too."""
         draft = draft_of(wanted, base)
-        if self._next is None:
+        if self._structures.next is None:
             return draft
-        after = self._next.translation
+        after = self._structures.next.translation
         return replace(draft, content=with_lanes(draft.content, after.content)) if after is not None else None
 
     async def _current(self, base: Recorded, auth: AuthOptions) -> Draft:
@@ -346,18 +333,18 @@ class Publisher:
 
     async def _serve_ahead(self) -> None:
         """Serve what can't be recorded now, or not yet: keys, ended graces, what was read and not held."""
-        wanted, base = self._desired.translation, self._serving.recorded
+        wanted, base = self._structures.desired.translation, self._serving.recorded
         if base is None:
             return
-        current = redraft(base.entry, with_live_keys(base, self._desired.auth))
+        current = redraft(base.entry, with_live_keys(base, self._structures.desired.auth))
         draft = self._draft(wanted, base) if wanted is not None else None
         if draft is not None:  # judged here too: only who leads has done so
             current = decide(draft, base, current, self._policy, self._guard).draft
-        await self._serving.serve_ahead(current.content)
+        await self._serving.serve_ahead(self._emergency.applied(current.content))
 
     def _note(self) -> None:
         """Have status and metrics say what is in force."""
-        recorded, wanted = self._serving.recorded, self._desired.translation
+        recorded, wanted = self._serving.recorded, self._structures.desired.translation
         if recorded is None:
             return
         entry, problems = recorded.entry, wanted.problems if wanted is not None else ()

@@ -5,6 +5,7 @@ Pure. What cannot be translated is a `Problem` in the result; the rest is transl
 
 from xds.translate.authentication import TENANT_HEADER
 from xds.translate.canary import CanaryOptions
+from xds.translate.displacing import displaced, takes_tenants, tenants_in
 from xds.translate.grace import grace_end
 from xds.translate.options import (
     AuthMode,
@@ -41,9 +42,12 @@ __all__ = [
     "Problem",
     "TenantOptions",
     "Translation",
+    "displaced",
     "grace_end",
     "jwks_of",
     "retranslate",
+    "takes_tenants",
+    "tenants_in",
     "token_checks",
     "translate",
     "with_keys",
