@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import asyncpg
 
 from tests.support.edge import GROUP, JWKS, edge_options
 from tests.unit.publish.memory import MemoryKeys
 from xds.names import TypeUrl
-from xds.publish import Feed, Guard, Publisher, Recording, Shelf
+from xds.operations.emergency import record_displacements
+from xds.publish import Emergency, Feed, Guard, Publisher, Recording, Shelf
 from xds.registry import PostgresRegistry
 from xds.snapshot import Snapshot
 from xds.telemetry import Metrics
@@ -79,6 +81,7 @@ async def replica(
     shelf: Shelf | None = None,
     keys: MemoryKeys | None = None,
     options: EdgeOptions | None = None,
+    moves: Path | None = None,
     poll_seconds: float = 600.0,
     timeout: float = 10.0,
 ) -> AsyncIterator[Replica]:
@@ -92,7 +95,14 @@ async def replica(
             Metrics(),
             interval=0.01,
             keys=known,
-            recording=Recording(history=registry.snapshots, shelf=shelf, guard=guard or Guard(), replica=name),
+            recording=Recording(
+                history=registry.snapshots,
+                shelf=shelf,
+                guard=guard or Guard(),
+                emergency=Emergency(moves),
+                settle=lambda displaced: record_displacements(registry, displaced),
+                replica=name,
+            ),
         )
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(publisher.run())

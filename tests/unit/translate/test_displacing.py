@@ -1,0 +1,40 @@
+"""Tenants of a content led elsewhere without a registry: the same scopes as the registry's word would have made."""
+
+from dataclasses import replace
+
+from tests.support.edge import cell, edge_options, tenant, topology
+from xds.model import CellState, TenantState
+from xds.names import CellId, TenantId
+from xds.translate import displaced, takes_tenants, tenants_in, translate
+
+A, B = CellId("cell-a"), CellId("cell-b")
+OPTIONS = edge_options()
+
+
+def content(*things: object, at: CellId = A):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    """What is served of two cells and these tenants."""
+    return translate(topology(cell(A), cell(B), tenant("acme", at), tenant("b", B), *things), OPTIONS).content  # type: ignore[arg-type]
+
+
+def test_a_content_says_who_lives_where() -> None:
+    assert (tenants_in(content(), A), tenants_in(content(), B)) == (("acme",), ("b",))
+    assert tenants_in(content(), CellId("cell-x")) == ()
+
+
+def test_who_is_led_elsewhere_has_the_scope_that_the_registry_would_have_given() -> None:
+    moved = content().apply(displaced(content(), {TenantId("acme"): B}))
+
+    assert moved.digest == content(at=B).digest
+
+
+def test_who_is_not_there_or_is_suspended_is_not_led_anywhere() -> None:
+    held = content(replace(tenant("gone", A), state=TenantState.SUSPENDED))
+
+    assert "gone" not in tenants_in(held, A)
+    assert displaced(held, {TenantId("nobody"): B}).upserts == {}
+
+
+def test_only_a_cell_that_takes_traffic_takes_tenants() -> None:
+    held = content(cell("cell-c", state=CellState.PROVISIONING))
+
+    assert [takes_tenants(held, CellId(each)) for each in ("cell-a", "cell-c", "cell-x")] == [True, False, False]
