@@ -24,7 +24,7 @@ from xds.names import NodeGroup, TenantId
 from xds.operations.status import SystemStatus
 from xds.publish import Feed, Guard, Publisher, Recording, Shelf
 from xds.registry import PostgresRegistry
-from xds.server import AdsServer, Authorization, Certificates, Fleet, ServerOptions, Surroundings, Tls
+from xds.server import AdsServer, Authorization, Certificates, ControlService, Fleet, ServerOptions, Surroundings, Tls
 from xds.session import Limits
 from xds.settings import Settings
 from xds.settingvalues import CbaMode, TenantResolution
@@ -278,9 +278,12 @@ class _ControlPlane:
         self._is_plain = around.tls is None
         self._resolver = resolver
         authorization = Authorization(resolver.resolve) if resolver else None
-        self._ads = AdsServer(settings.xds_listen, around, server_options(settings), authorization)
         access = Access(settings, credentials, registry, self._publisher, self._fleet)
-        self._http = HttpServer(access.build_app(self._status, self._metrics), settings.http_listen)
+        control = access.build_control(self._status)
+        operators = access.operators(around.tls.access if around.tls else None)
+        service = ControlService(control, operators)
+        self._ads = AdsServer(settings.xds_listen, around, server_options(settings), authorization, service)
+        self._http = HttpServer(access.build_app(self._status, self._metrics, control), settings.http_listen)
         self._metrics.set_info(version=__version__, auth_mode=settings.auth_mode, cba_mode=settings.cba_mode.value)
 
     async def run(self) -> None:

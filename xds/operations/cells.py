@@ -80,6 +80,14 @@ async def list_cells(store: Store, *, state: CellState | None = None) -> tuple[C
     )
 
 
+async def get_cell(store: Store, cell_id: CellId) -> CellListing:
+    """A cell; raises `NotFound`."""
+    found = await store.find_cell(cell_id)
+    if found is None:
+        raise NotFound(f"cell {cell_id}: no such cell")
+    return CellListing(*found)
+
+
 async def add_cell(store: Store, cell: Cell) -> Cell:
     """Add `cell` and return it as it was stored.
 

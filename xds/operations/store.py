@@ -88,8 +88,16 @@ class Store(Protocol):
         """Every cell and how many tenants live in it, by id."""
         ...
 
+    async def find_cell(self, cell: CellId) -> tuple[Cell, int] | None:
+        """A cell and how many tenants live in it."""
+        ...
+
+    async def find_tenant(self, tenant: TenantId) -> Tenant | None:
+        """A tenant."""
+        ...
+
     async def list_tenants(
-        self, *, cell: CellId | None, state: TenantState | None, limit: int | None
+        self, *, cell: CellId | None, state: TenantState | None, limit: int | None, after: TenantId | None = None
     ) -> Sequence[Tenant]:
-        """The tenants in `cell` and `state` (None: any), by id, at most `limit`."""
+        """The tenants in `cell` and `state` (None: any), by id, those after `after`, at most `limit`."""
         ...

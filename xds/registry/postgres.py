@@ -22,7 +22,7 @@ from xds.registry.faults import mismatch, translated, translated_connecting
 from xds.registry.health import Health
 from xds.registry.listening import Listener
 from xds.registry.queries import Queries
-from xds.registry.reading import LISTED_TENANTS, TENANT_COUNTS, read_all, read_cells, read_changes
+from xds.registry.reading import LISTED_TENANTS, SOME_TENANTS, TENANT_COUNTS, read_all, read_cells, read_changes
 from xds.registry.rows import Reading
 from xds.registry.schema import CHANNEL, SCHEMA_REVISION, SNAPSHOTS_CHANNEL, VERSION_TABLE
 from xds.registry.snapshots import Connecting, PostgresSnapshots
@@ -169,13 +169,30 @@ class PostgresRegistry:
         self._report(reading.problems)
         return [(cell, counts.get(cell.id, 0)) for _, cell in sorted(reading.cells.items())]
 
-    async def list_tenants(
-        self, *, cell: CellId | None, state: TenantState | None, limit: int | None
-    ) -> Sequence[Tenant]:
-        """The tenants in `cell` and `state` (None: any), by id, at most `limit`."""
+    async def find_cell(self, cell: CellId) -> tuple[Cell, int] | None:
+        """A cell and how many tenants live in it."""
+        reading = Reading()
+        async with self._queries() as queries, queries.snapshot():
+            await read_cells(queries, reading, [cell])
+            count = await queries.fetch_count("SELECT count(*) FROM tenants WHERE cell_id = $1", cell)
+        self._report(reading.problems)
+        return (reading.cells[cell], count) if cell in reading.cells else None
+
+    async def find_tenant(self, tenant: TenantId) -> Tenant | None:
+        """A tenant."""
         reading = Reading()
         async with self._queries() as queries:
-            reading.add_tenants(await queries.fetch(LISTED_TENANTS, cell, state, limit))
+            reading.add_tenants(await queries.fetch(SOME_TENANTS, [tenant]))
+        self._report(reading.problems)
+        return reading.tenants.get(tenant)
+
+    async def list_tenants(
+        self, *, cell: CellId | None, state: TenantState | None, limit: int | None, after: TenantId | None = None
+    ) -> Sequence[Tenant]:
+        """The tenants in `cell` and `state` (None: any), by id, those after `after`, at most `limit`."""
+        reading = Reading()
+        async with self._queries() as queries:
+            reading.add_tenants(await queries.fetch(LISTED_TENANTS, cell, state, limit, after))
         self._report(reading.problems)
         return list(reading.tenants.values())
 

@@ -30,6 +30,7 @@ TENANT_COUNTS = "SELECT cell_id, count(*) AS tenants FROM tenants GROUP BY cell_
 LISTED_TENANTS = f"""
 SELECT {TENANT_COLUMNS} FROM tenants
  WHERE ($1::text IS NULL OR cell_id = $1) AND ($2::text IS NULL OR state = $2)
+   AND ($4::text IS NULL OR id COLLATE "C" > $4)
  ORDER BY id COLLATE "C" LIMIT $3"""
 
 
