@@ -23,7 +23,10 @@ ANY = "*"
 
 def etag_of(thing: Cell | Tenant | Policy) -> str:
     """Equal for equal things, and for no others."""
-    text = json.dumps(dataclasses.asdict(thing), sort_keys=True, separators=(",", ":"))
+    fields = dataclasses.asdict(thing)
+    if isinstance(thing, Policy):
+        fields["at"] = round(thing.at * 1_000_000)  # what PostgreSQL keeps of it
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
 
 

@@ -43,7 +43,13 @@ class ManageFace:
             return web.Response(text=document, content_type="application/json")
 
         described = web.get(OPENAPI_PATH, describe)
-        return [described, *(web.route(each.method, each.path, self._handler(each)) for each in OPERATIONS)]
+        return [described, *map(self._route, OPERATIONS)]
+
+    def _route(self, operation: Operation[Any, Any]) -> web.RouteDef:
+        handler = self._handler(operation)
+        if operation.method == "GET":
+            return web.get(operation.path, handler)  # and HEAD
+        return web.route(operation.method, operation.path, handler)
 
     def _handler(self, operation: Operation[Any, Any]) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.Response:

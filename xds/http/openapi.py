@@ -71,7 +71,12 @@ def _operation(each: Operation[Any, Any], components: Mapping[str, Document]) ->
     required = set(schema.get("required", ()))
     apart = {*each.path_fields, "etag"}
     parameters = [_parameter(name, "path", fields[name], is_required=True) for name in each.path_fields]
-    document: Document = {"operationId": each.name, "summary": each.summary, "tags": [each.path.split("/")[2]]}
+    document: Document = {
+        "operationId": each.name,
+        "summary": each.summary,
+        "description": f"Needs the role {each.role}.",
+        "tags": [each.path.split("/")[2]],
+    }
     if each.method == "GET":
         parameters += [
             _parameter(name, "query", field, is_required=name in required)

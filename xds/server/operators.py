@@ -38,7 +38,7 @@ class Operators:
             if not _is_local(context):
                 return status.forbidden("in plain text, operators are served on loopback only")
             if self.mode is not HttpAuth.TOKEN and not token:
-                return f"from {context.peer()}"
+                return f"from {_host(context.peer()) or 'this machine'}"
         else:
             sans = sans_of(context)
             refusal = self.access.refuse_operator(sans)
@@ -79,11 +79,16 @@ def _is_local(context: Any) -> bool:  # noqa: ANN401
     """Whether this very machine calls, and not a proxy on it for another."""
     if any(key in _FORWARDED for key, _ in context.invocation_metadata() or ()):
         return False
-    kind, _, where = unquote(context.peer()).partition(":")
-    host = where.rpartition(":")[0].strip("[]").partition("%")[0]
+    peer: str = context.peer()
     try:
-        address = ip_address(host)
+        address = ip_address(_host(peer))
     except ValueError:
-        return kind == "unix"
+        return peer.startswith("unix:")
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return (mapped or address).is_loopback
+
+
+def _host(peer: str) -> str:
+    """The address in a peer's name, `ipv4:127.0.0.1:4711` or `ipv6:%5B::1%5D:4711`; empty for a Unix socket's."""
+    kind, _, where = unquote(peer).partition(":")
+    return where.rpartition(":")[0].strip("[]").partition("%")[0] if kind in ("ipv4", "ipv6") else ""
