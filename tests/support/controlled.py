@@ -144,15 +144,17 @@ async def controlled(
         service = ControlService(control, access.operators(tls.access if tls else None))
         ads = AdsServer(Address("127.0.0.1", 0), around, control_service=service)
         xds = await ads.start()
-        async with (
-            HttpServer(access.build_app(status, metrics, control), Address("127.0.0.1", 0)) as server,
-            aiohttp.ClientSession(f"http://{server.address}", timeout=aiohttp.ClientTimeout(total=10)) as session,
-        ):
-            made = Controlled(registry, publisher, fleet, f"http://{server.address}", str(xds), session, token)
-            await made.published()
-            yield made
-        await ads.stop(0)
-        running.cancel()
+        try:
+            async with (
+                HttpServer(access.build_app(status, metrics, control), Address("127.0.0.1", 0)) as server,
+                aiohttp.ClientSession(f"http://{server.address}", timeout=aiohttp.ClientTimeout(total=10)) as session,
+            ):
+                made = Controlled(registry, publisher, fleet, f"http://{server.address}", str(xds), session, token)
+                await made.published()
+                yield made
+        finally:
+            await ads.stop(0)
+            running.cancel()
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from xds.control.operation import Parts
 from xds.control.paging import cut
 from xds.control.preconditions import etag_of, expecting_cell
 from xds.control.shapes import Answer, Cursor, Etag, Id, Limit, Next, Request, Text
-from xds.errors import RegistryUnavailable
+from xds.errors import RegistryError
 from xds.model import Cell, CellState, Endpoint, Tenancy, UpstreamProtocol
 from xds.names import CellId
 from xds.operations import DEFAULT_PORT, CellListing
@@ -117,7 +117,7 @@ async def list_cells(parts: Parts, request: ListCells, _by: str) -> CellPage:
     try:
         listings = await operations.list_cells(parts.registry, state=request.state)
         views = [_view(listing) for listing in listings]
-    except RegistryUnavailable:
+    except RegistryError:
         topology = parts.topology()
         if topology is None:
             raise
