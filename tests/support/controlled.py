@@ -2,19 +2,23 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import grpc
+from jsonschema import Draft202012Validator
 
 from xds.access import Access, Credentials
 from xds.app import edge_options, issuer_options
+from xds.control import OPERATIONS
 from xds.demo.idp import IdentityProvider
 from xds.http import HttpServer
+from xds.http.openapi import to_openapi
 from xds.model import Cell, Tenant
 from xds.names import CellId, TenantId
 from xds.operations import add_cell, add_tenant
@@ -30,6 +34,7 @@ from xds.tokens import read_issuers
 from xds.tokens.keeping import Keys
 
 IDP = IdentityProvider()
+DOCUMENT = to_openapi(OPERATIONS)
 A, B = CellId("cell-a"), CellId("cell-b")
 ACME = TenantId("acme")
 READER = IDP.mint("acme", roles=["read"], sub="rita")
@@ -61,7 +66,7 @@ class Controlled:
     xds: str
     session: aiohttp.ClientSession
     token: str = ""
-    answered: list[Answered] = field(default_factory=list)
+    control_service: ControlService | None = None
 
     async def ask(self, method: str, path: str, body: object = None, **headers: str) -> Answered:
         """Ask; an underscore in a header's name stands for a dash."""
@@ -71,6 +76,7 @@ class Controlled:
         async with self.session.request(method, path, json=body, headers=sent) as answer:
             text = await answer.text()
             told = json.loads(text) if text and "json" in answer.content_type else text
+            _assert_documented(method, path, answer.status, told)
             return Answered(answer.status, told, answer.headers)
 
     async def get(self, path: str) -> Any:
@@ -92,6 +98,16 @@ class Controlled:
         """Wait until what is committed is published."""
         newest = (await self.registry.load()).revision
         await self.until(lambda: self.publisher.status.revision >= newest)
+
+
+def _assert_documented(method: str, path: str, status: int, body: object) -> None:
+    """What was answered is what the OpenAPI document says."""
+    asked = path.partition("?")[0]
+    for operation in OPERATIONS:
+        if operation.method == method and re.fullmatch(re.sub(r"{\w+}", "[^/]+", operation.path), asked):
+            told = DOCUMENT["paths"][operation.path][method.lower()]["responses"][str(status)]
+            (content,) = told["content"].values()
+            Draft202012Validator({**content["schema"], "components": DOCUMENT["components"]}).validate(body)
 
 
 def _settings(folder: Path, values: dict[str, object]) -> Settings:
@@ -149,7 +165,9 @@ async def controlled(
                 HttpServer(access.build_app(status, metrics, control), Address("127.0.0.1", 0)) as server,
                 aiohttp.ClientSession(f"http://{server.address}", timeout=aiohttp.ClientTimeout(total=10)) as session,
             ):
-                made = Controlled(registry, publisher, fleet, f"http://{server.address}", str(xds), session, token)
+                made = Controlled(
+                    registry, publisher, fleet, f"http://{server.address}", str(xds), session, token, service
+                )
                 await made.published()
                 yield made
         finally:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from typing import cast
 
+from xds.control.shapes import to_time
 from xds.errors import Stale
 from xds.model import Cell, Tenant
 from xds.names import CellId, TenantId
@@ -25,7 +26,7 @@ def etag_of(thing: Cell | Tenant | Policy) -> str:
     """Equal for equal things, and for no others."""
     fields = dataclasses.asdict(thing)
     if isinstance(thing, Policy):
-        fields["at"] = round(thing.at * 1_000_000)  # what PostgreSQL keeps of it
+        fields["at"] = to_time(thing.at).isoformat()  # what PostgreSQL keeps of it
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
 

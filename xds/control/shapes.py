@@ -45,7 +45,8 @@ Etag = Annotated[
 ]
 Limit = Annotated[int, Field(ge=1, le=1000, description="How many at most.")]
 Cursor = Annotated[
-    str | None, Field(max_length=1000, description="Where to go on: `next` of the page before.", min_length=1)
+    str | None,
+    Field(pattern=r"^[A-Za-z0-9_-]{1,1000}$", description="Where to go on: `next` of the page before."),
 ]
 Next = Annotated[str | None, Field(description="The cursor of the next page; not there on the last one.")]
 Message = Annotated[Text, Field(description="Why; it is kept.")]

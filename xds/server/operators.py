@@ -53,7 +53,7 @@ class Operators:
             return status.unauthenticated("an operator's token is required, in the metadata authorization: Bearer …")
         outcome = self.verifier.verify(token, self.clock())
         if isinstance(outcome, Refused):
-            return status.unauthenticated(outcome.reason)
+            return status.unauthenticated(outcome.reason.value)
         if not self.roles.has(outcome, role):
             return status.forbidden(f"the token lacks the role to {role}")
         return subject_of(outcome)
