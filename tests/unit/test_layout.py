@@ -34,6 +34,8 @@ def _tested_modules() -> list[str]:
 COVERED = {
     "xds/callout/verdicts.py": "tests/unit/callout/test_introspection.py",
     "xds/cli/output.py": "tests/integration/cli/test_cells.py",
+    "xds/control/fleet.py": "tests/integration/server/test_control.py",
+    "xds/control/watching.py": "tests/integration/server/test_control.py",
     "xds/operations/importing.py": "tests/integration/registry/test_writing.py",
     "xds/operations/store.py": "tests/integration/registry/test_writing.py",
     "xds/publish/source.py": "tests/integration/registry/test_reading.py",

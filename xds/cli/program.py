@@ -20,6 +20,7 @@ COMMANDS = {
     "cells": "List and change cells and their endpoints.",
     "tenants": "List, add, move, suspend and import tenants.",
     "snapshot": "See what was published, compare, roll back, pin, freeze, resume.",
+    "fleet": "See the Envoys that are connected to a running server.",
     "keys": "Make, list and revoke API keys.",
     "settings": "Print every setting: its variable, default and meaning.",
 }
