@@ -12,7 +12,7 @@ from google.protobuf import descriptor_pool, json_format, message_factory
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from tests.integration.server.ads import Client
-from tests.support.controlled import ACME, READER, B, Controlled, controlled, plain_channel
+from tests.support.controlled import ACME, IDP, READER, B, Controlled, controlled, plain_channel
 from xds.control import OPERATIONS
 from xds.operations import move_tenant
 from xds.server.control import NAME, WATCHES
@@ -196,3 +196,17 @@ async def test_a_watch_does_not_hold_up_the_end(database_url: str, tmp_path: Pat
         plane.control_service.drain()
         async with asyncio.timeout(SECONDS):
             assert [event async for event in events] == []
+
+
+async def test_a_watch_ends_with_its_token(database_url: str, tmp_path: Path) -> None:
+    async with controlled(database_url, tmp_path, http_auth="token", auth_clock_skew_seconds=1) as plane:
+        short = IDP.mint("acme", roles=["read"], expires_in=1)
+        async with reflected(plane, short) as client, plain_channel(plane.xds) as channel:
+            events = aiter(client.watch("WatchFleet"))
+            await anext(events)
+            await asyncio.sleep(2.5)
+            await Client(channel, "delta").open(cluster="alphaswarm-edge")
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await anext(events)
+            assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+            assert refused.value.details() == "the token has expired"
