@@ -204,7 +204,7 @@ async def test_a_watch_ends_with_its_token(database_url: str, tmp_path: Path) ->
         async with reflected(plane, short) as client, plain_channel(plane.xds) as channel:
             events = aiter(client.watch("WatchFleet"))
             await anext(events)
-            await asyncio.sleep(2.5)
+            await asyncio.sleep(3.2)  # expiry, skew, and whole seconds
             await Client(channel, "delta").open(cluster="alphaswarm-edge")
             with pytest.raises(grpc.aio.AioRpcError) as refused:
                 await anext(events)
