@@ -65,6 +65,11 @@ bench: $(READY) ## measure moves, first config, throughput (needs wrk)
 
 proto: $(READY) ## regenerate xds/proto from protos/
 	@PATH="$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos --python_out=. --mypy_out=. protos/xds/proto/*.proto
+	@rm -rf xds/proto/typed $(VENV)/betterproto2 && mkdir xds/proto/typed && $(PYTHON) -m venv $(VENV)/betterproto2
+	@$(VENV)/betterproto2/bin/pip install --quiet --disable-pip-version-check --require-hashes -r protos/compiler.txt
+	@PATH="$(VENV)/betterproto2/bin:$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos \
+	  --python_betterproto2_out=xds/proto/typed \
+	  --python_betterproto2_opt=google_protobuf_descriptors,client_generation=none protos/xds/control/v1/*.proto
 
 lock: ## rewrite requirements.lock, and the images' part of it (needs uv)
 	@uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-header \

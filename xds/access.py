@@ -10,8 +10,10 @@ from pathlib import Path
 
 from aiohttp import web
 
+from xds.control import Control, Parts
 from xds.errors import KeysUnavailable, SettingsError
-from xds.http import Gate, RateLimiter, ResolveFace, TokenFace, TokenLimits, build_app
+from xds.http import Gate, ManageFace, RateLimiter, ResolveFace, TokenFace, TokenLimits, build_app
+from xds.identities import Access as ChannelAccess
 from xds.names import CellId, TenantId
 from xds.operations.exchanging import Denied, Granted, exchange
 from xds.operations.operators import RoleNames
@@ -20,7 +22,7 @@ from xds.operations.status import SystemStatus
 from xds.operations.validating import Validation, validate
 from xds.publish import Publisher
 from xds.registry import PostgresRegistry
-from xds.server import Fleet
+from xds.server import Fleet, Operators
 from xds.settings import Settings
 from xds.telemetry import Metrics
 from xds.tokens import Issuer, Signer, SigningKey, TrustedIssuer, Verifier, read_signing_key
@@ -135,8 +137,8 @@ class Access:
         self._operators.trust(idps)
         self._everybody.trust((*idps, *self._ours))
 
-    def build_app(self, status: Callable[[], SystemStatus], metrics: Metrics) -> web.Application:
-        """The HTTP side."""
+    def build_app(self, status: Callable[[], SystemStatus], metrics: Metrics, control: Control) -> web.Application:
+        """The HTTP side; `control` performs what is asked of /manage."""
         tokens = TokenFace(
             validate=self._validate,
             limits=self._limits(),
@@ -145,17 +147,42 @@ class Access:
             jwks="" if self._signer is None else self._signer.jwks,
         )
         resolving = ResolveFace(by_tenant=self._resolve, by_token=self._resolve_token)
-        return build_app(status, metrics, gate=self._gate(), routes=[*tokens.routes(), *resolving.routes()])
+        gate = self._gate()
+        managing = ManageFace(control=control, caller=gate.caller)
+        routes = [*tokens.routes(), *resolving.routes(), *managing.routes()]
+        return build_app(status, metrics, gate=gate, routes=routes)
+
+    def build_control(self, status: Callable[[], SystemStatus]) -> Control:
+        """What performs operators' requests."""
+        published = self._publisher
+        return Control(
+            Parts(
+                registry=self._registry,
+                snapshots=self._registry.snapshots,
+                status=status,
+                topology=lambda: published.published.topology if published.published is not None else None,
+            )
+        )
+
+    def operators(self, channel: ChannelAccess | None) -> Operators:
+        """Who is an operator by gRPC; `channel` is what certificates are good for, None in plain text."""
+        return Operators(
+            access=channel, mode=self._settings.http_auth, verifier=self._operators, roles=self._role_names()
+        )
 
     def _gate(self) -> Gate:
         settings = self._settings
         return Gate(
             mode=settings.http_auth,
             verifier=self._operators,
-            roles=RoleNames(
-                claim=settings.auth_operator_claim, read=settings.auth_read_role, operate=settings.auth_operate_role
-            ),
+            roles=self._role_names(),
             is_metrics_open=settings.metrics_public,
+        )
+
+    def _role_names(self) -> RoleNames:
+        settings = self._settings
+        return RoleNames(
+            claim=settings.auth_operator_claim, read=settings.auth_read_role, operate=settings.auth_operate_role
         )
 
     def _limits(self) -> TokenLimits:

@@ -29,7 +29,7 @@ from xds.operations.overriding import end_expired
 from xds.operations.status import SystemStatus
 from xds.publish import Feed, Publisher
 from xds.registry import PostgresRegistry
-from xds.server import AdsServer, Authorization, Fleet, Reporter, Surroundings
+from xds.server import AdsServer, Authorization, ControlService, Fleet, Reporter, Surroundings
 from xds.session import Limits
 from xds.settings import Settings
 from xds.snapshot import Frames
@@ -127,9 +127,12 @@ class _ControlPlane:
         self._reporter = Reporter(self._fleet, registry.rollouts, self._describe)
         self._resolver = resolver
         authorization = Authorization(resolver.resolve) if resolver else None
-        self._ads = AdsServer(settings.xds_listen, around, server_options(settings), authorization)
         access = Access(settings, credentials, registry, self._publisher, self._fleet)
-        self._http = HttpServer(access.build_app(self._status, self._metrics), settings.http_listen)
+        control = access.build_control(self._status)
+        operators = access.operators(around.tls.access if around.tls else None)
+        service = ControlService(control, operators)
+        self._ads = AdsServer(settings.xds_listen, around, server_options(settings), authorization, service)
+        self._http = HttpServer(access.build_app(self._status, self._metrics, control), settings.http_listen)
         self._metrics.set_info(version=__version__, auth_mode=settings.auth_mode, cba_mode=settings.cba_mode.value)
 
     async def run(self) -> None:

@@ -5,6 +5,7 @@
     ├── RequestError          the caller of an operation: bad input, nothing was changed
     │   ├── NotFound          … it names something that does not exist
     │   └── Conflict          … the registry's present state forbids it
+    │       └── Stale         … what it would change is not what its caller has seen
     ├── RegistryError         the dependency
     │   ├── RegistryUnavailable   cannot be reached now; retried, the last snapshot stays in force
     │   ├── ChangesPruned         its change log cannot tell what happened since a revision; load anew
@@ -46,6 +47,10 @@ class NotFound(RequestError):
 
 class Conflict(RequestError):
     """An operation is refused by the present state of the registry."""
+
+
+class Stale(Conflict):
+    """An operation is about to change what somebody else has changed since its caller looked."""
 
 
 class RegistryError(XdsError):

@@ -81,8 +81,8 @@ class Settings(SnapshotSettings, CanarySettings, PlacementSettings):
     )
     xds_operator_identities: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
-        description="SANs, * for any text, separated by commas, whose certificates may ask for client status and"
-        " reflection. Unset: none.",
+        description="SANs, * for any text, separated by commas, whose certificates are operators': client status,"
+        " reflection and the control service. Unset: none.",
     )
     xds_allow_plaintext: bool = Field(
         default=False, description="yes: Envoys may be served in plain text on other addresses than loopback."
@@ -104,7 +104,7 @@ class Settings(SnapshotSettings, CanarySettings, PlacementSettings):
     )
     http_listen: Annotated[Address, NoDecode] = Field(
         default=Address("0.0.0.0", 8080),  # noqa: S104 -- a server listens
-        description="Where /readyz, /statusz, /metrics, /resolve, /token, /validate and /manage/cells are served.",
+        description="Where /readyz, /statusz, /metrics, /resolve, /token, /validate and /manage are served.",
     )
     shutdown_seconds: float = Field(
         default=5,

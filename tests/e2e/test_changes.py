@@ -117,7 +117,7 @@ async def is_counted(stack: Stack, cell: str, state: str) -> bool:
     """Whether /statusz and /manage/cells show the cell in that state. The request's answer may be no sign of it."""
     shown = await statusz(stack)
     listed = json.loads((await stack.control_plane.ask("/manage/cells"))[1])["data"]
-    return shown["snapshot"]["cells"][state] >= 1 and {"id": cell, "state": state} in listed
+    return shown["snapshot"]["cells"][state] >= 1 and (cell, state) in {(each["id"], each["state"]) for each in listed}
 
 
 async def has_no_cluster(stack: Stack, cluster: str) -> bool:

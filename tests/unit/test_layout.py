@@ -39,6 +39,8 @@ COVERED = {
     "xds/cli/asking.py": "tests/integration/cli/test_explaining.py",
     "xds/cli/feeding.py": "tests/integration/cli/test_tenants.py",
     "xds/cli/output.py": "tests/integration/cli/test_cells.py",
+    "xds/control/fleet.py": "tests/integration/server/test_control.py",
+    "xds/control/watching.py": "tests/integration/server/test_control.py",
     "xds/http/asking.py": "tests/integration/cli/test_explaining.py",
     "xds/model/override.py": "tests/integration/registry/test_overrides.py",
     "xds/operations/auditing.py": "tests/integration/registry/test_auditing.py",

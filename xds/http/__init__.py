@@ -7,8 +7,19 @@ from xds.http.app import build_app
 from xds.http.asking import Servers
 from xds.http.gate import Gate
 from xds.http.limiter import RateLimiter
+from xds.http.manage import ManageFace
 from xds.http.resolve import ResolveFace
 from xds.http.server import HttpServer
 from xds.http.tokens import TokenFace, TokenLimits
 
-__all__ = ["Gate", "HttpServer", "RateLimiter", "ResolveFace", "Servers", "TokenFace", "TokenLimits", "build_app"]
+__all__ = [
+    "Gate",
+    "HttpServer",
+    "ManageFace",
+    "RateLimiter",
+    "ResolveFace",
+    "Servers",
+    "TokenFace",
+    "TokenLimits",
+    "build_app",
+]

@@ -34,7 +34,6 @@ def build_app(
         "/readyz": lambda: _readyz(status()),
         "/statusz": lambda: json_answer(redact(to_statusz(status())), indent=2),
         "/metrics": lambda: _metrics(status(), metrics),
-        "/manage/cells": lambda: _cells(status()),
     }
     app.add_routes([web.get(path, _handler(answer)) for path, answer in answers.items()])
     return app
@@ -68,10 +67,6 @@ def _readyz(status: SystemStatus) -> web.Response:
             **unusual,
         }
     )
-
-
-def _cells(status: SystemStatus) -> web.Response:
-    return json_answer({"data": [{"id": cell, "state": state} for cell, state in sorted(status.cells)]})
 
 
 def _handler(answer: Callable[[], web.Response]) -> Handler:

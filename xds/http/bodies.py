@@ -31,17 +31,36 @@ class BadBody(Exception):
 
 async def read_fields(request: web.Request) -> Mapping[str, object]:
     """The fields; none where there is no body. Raises `BadBody`, which quotes nothing of it."""
-    try:
-        async with asyncio.timeout(_SECONDS):
-            data = await request.read()
-    except TimeoutError:
-        raise BadBody(HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive in time") from None
+    data = await _read(request)
     if not data:
         return {}
     if request.content_type not in ("application/json", _FORM):
         raise BadBody(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "expected JSON or a form")
+    return _parse(data, request.content_type)
+
+
+async def read_object(request: web.Request) -> Mapping[str, object]:
+    """The members of a JSON object, and nothing else: raises `BadBody`, even where there is no body.
+
+    A page in a browser on this machine, which needs no token, could send a form, or text, wherever it likes. To send
+    JSON to another origin it must ask first, and is not answered.
+    """
+    if request.content_type != "application/json":
+        raise BadBody(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "expected a JSON object, as application/json")
+    return _parse(await _read(request), request.content_type)
+
+
+async def _read(request: web.Request) -> bytes:
     try:
-        fields = dict(parse_qsl(data.decode())) if request.content_type == _FORM else json.loads(data)
+        async with asyncio.timeout(_SECONDS):
+            return await request.read()
+    except TimeoutError:
+        raise BadBody(HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive in time") from None
+
+
+def _parse(data: bytes, content_type: str) -> Mapping[str, object]:
+    try:
+        fields = dict(parse_qsl(data.decode())) if content_type == _FORM else json.loads(data)
     except (ValueError, RecursionError):
         raise BadBody(HTTPStatus.BAD_REQUEST, "the body is not what its Content-Type says") from None
     if not isinstance(fields, dict):

@@ -12,7 +12,7 @@ from ipaddress import IPv6Address, ip_address
 from aiohttp import web
 
 from xds.http.answers import problem
-from xds.operations.operators import Role, RoleNames
+from xds.operations.operators import Role, RoleNames, subject_of
 from xds.settings import Address, HttpAuth
 from xds.tokens import Refused, Verifier
 
@@ -42,6 +42,11 @@ class Gate:
         if self.mode is HttpAuth.LOOPBACK and is_local(request):
             return None
         return self._check(bearer(request), Role.READ if request.method in ("GET", "HEAD") else _role_of(path))
+
+    def caller(self, request: web.Request) -> str:
+        """Who asks, of a request that is let through: the token's subject, or from where, if none was needed."""
+        outcome = self.verifier.verify(bearer(request), self.clock())
+        return f"from {request.remote}" if isinstance(outcome, Refused) else subject_of(outcome)
 
     def _check(self, token: str, role: Role) -> web.Response | None:
         if not token:

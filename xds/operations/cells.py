@@ -98,6 +98,15 @@ async def list_cells(store: Store, *, state: CellState | None = None) -> tuple[C
     )
 
 
+async def get_cell(store: Store, cell_id: CellId) -> CellListing:
+    """A cell; raises `NotFound`."""
+    found = await store.find_cell(cell_id)
+    if found is None:
+        raise NotFound(f"cell {cell_id}: no such cell")
+    cell, fill = found
+    return CellListing(cell, fill.tenants, fill.capacity)
+
+
 async def add_cell(store: Transactions, cell: Cell, *, capacity: int | None = None, by: Author = UNNAMED) -> Cell:
     """Add `cell` and return it as it was stored.
 

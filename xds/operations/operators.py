@@ -8,6 +8,8 @@ from enum import StrEnum
 
 from xds.tokens import Verified, find_claim
 
+_LONGEST_NAME = 200
+
 
 class Role(StrEnum):
     """What can be allowed."""
@@ -30,3 +32,10 @@ class RoleNames:
         named = value.split() if isinstance(value, str) else value if isinstance(value, list) else ()
         enough = (self.operate,) if role is Role.OPERATE else (self.read, self.operate)
         return any(name in named for name in enough)
+
+
+def subject_of(token: Verified) -> str:
+    """Whose token it is, for the record; one that does not say is its issuer's."""
+    subject = token.claims.get("sub")
+    text = subject if isinstance(subject, str) and subject else f"a token of {token.issuer}"
+    return "".join(each if each.isprintable() else "?" for each in text)[:_LONGEST_NAME]

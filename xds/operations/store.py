@@ -171,10 +171,18 @@ class Store(Transactions, AuditStore, Protocol):
         """Every cell and how full it is, by id."""
         ...
 
+    async def find_cell(self, cell: CellId) -> tuple[Cell, Fill] | None:
+        """A cell and how full it is."""
+        ...
+
+    async def find_tenant(self, tenant: TenantId) -> Tenant | None:
+        """A tenant."""
+        ...
+
     async def list_tenants(
-        self, *, cell: CellId | None, state: TenantState | None, limit: int | None
+        self, *, cell: CellId | None, state: TenantState | None, limit: int | None, after: TenantId | None = None
     ) -> Sequence[Tenant]:
-        """The tenants in `cell` and `state` (None: any), by id, at most `limit`."""
+        """The tenants in `cell` and `state` (None: any), by id, those after `after`, at most `limit`."""
         ...
 
     async def list_overrides(self, *, cell: CellId | None) -> Sequence[Override]:

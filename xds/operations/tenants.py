@@ -49,11 +49,24 @@ class TenantStateChange:
         return self.was is not self.now
 
 
+async def get_tenant(store: Store, tenant: TenantId) -> Tenant:
+    """A tenant; raises `NotFound`."""
+    found = await store.find_tenant(tenant)
+    if found is None:
+        raise NotFound(f"tenant {tenant}: no such tenant")
+    return found
+
+
 async def list_tenants(
-    store: Store, *, cell: CellId | None = None, state: TenantState | None = None, limit: int | None = None
+    store: Store,
+    *,
+    cell: CellId | None = None,
+    state: TenantState | None = None,
+    limit: int | None = None,
+    after: TenantId | None = None,
 ) -> tuple[Tenant, ...]:
-    """The tenants that are placed in `cell`, in `state`, by id, at most `limit`."""
-    return tuple(await store.list_tenants(cell=cell, state=state, limit=limit))
+    """The tenants that are placed in `cell`, in `state`, by id, those after `after`, at most `limit`."""
+    return tuple(await store.list_tenants(cell=cell, state=state, limit=limit, after=after))
 
 
 async def add_tenant(store: Transactions, tenant: Tenant, *, by: Author = UNNAMED) -> Tenant:

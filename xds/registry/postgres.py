@@ -25,7 +25,7 @@ from xds.registry.health import Health
 from xds.registry.listening import Listener
 from xds.registry.overrides import list_overrides
 from xds.registry.queries import Queries
-from xds.registry.reading import LISTED_TENANTS, read_all, read_cells, read_changes, read_fills
+from xds.registry.reading import LISTED_TENANTS, SOME_TENANTS, read_all, read_cells, read_changes, read_fills
 from xds.registry.rehearsing import Rehearsal
 from xds.registry.rollouts import PostgresRollouts
 from xds.registry.rows import Reading
@@ -203,13 +203,30 @@ class PostgresRegistry:
         self._report(reading.problems)
         return [(cell, fills[cell.id]) for _, cell in sorted(reading.cells.items())]
 
-    async def list_tenants(
-        self, *, cell: CellId | None, state: TenantState | None, limit: int | None
-    ) -> Sequence[Tenant]:
-        """The tenants in `cell` and `state` (None: any), by id, at most `limit`."""
+    async def find_cell(self, cell: CellId) -> tuple[Cell, Fill] | None:
+        """A cell and how full it is."""
+        reading = Reading()
+        async with self._queries() as queries, queries.snapshot():
+            await read_cells(queries, reading, [cell])
+            fills = await read_fills(queries, [cell])
+        self._report(reading.problems)
+        return (reading.cells[cell], fills[cell]) if cell in reading.cells else None
+
+    async def find_tenant(self, tenant: TenantId) -> Tenant | None:
+        """A tenant."""
         reading = Reading()
         async with self._queries() as queries:
-            reading.add_tenants(await queries.fetch(LISTED_TENANTS, cell, state, limit))
+            reading.add_tenants(await queries.fetch(SOME_TENANTS, [tenant]))
+        self._report(reading.problems)
+        return reading.tenants.get(tenant)
+
+    async def list_tenants(
+        self, *, cell: CellId | None, state: TenantState | None, limit: int | None, after: TenantId | None = None
+    ) -> Sequence[Tenant]:
+        """The tenants in `cell` and `state` (None: any), by id, those after `after`, at most `limit`."""
+        reading = Reading()
+        async with self._queries() as queries:
+            reading.add_tenants(await queries.fetch(LISTED_TENANTS, cell, state, limit, after))
         self._report(reading.problems)
         return list(reading.tenants.values())
 

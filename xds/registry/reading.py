@@ -47,6 +47,7 @@ SELECT cells.id, capacity, coalesce(placed.tenants, 0) + coalesce(kept.tenants, 
 LISTED_TENANTS = f"""
 SELECT {TENANT_COLUMNS} FROM tenants
  WHERE ($1::text IS NULL OR cell_id = $1) AND ($2::text IS NULL OR state = $2)
+   AND ($4::text IS NULL OR id COLLATE "C" > $4)
  ORDER BY id COLLATE "C" LIMIT $3"""
 
 

@@ -1,7 +1,6 @@
-"""What the client of a call may do, by its certificate.
+"""Which node the client of a call may be, by its certificate; and the guard of what only operators may ask.
 
-Reads the certificate's names from gRPC and asks `xds.identities`. On a channel in plain text nothing is asked:
-whoever reaches it is trusted.
+Asks `xds.identities`. On a channel in plain text nothing is asked: whoever reaches it is trusted.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -9,8 +8,9 @@ from typing import Any
 
 import grpc
 
-from xds.identities import Access
+from xds.operations.operators import Role
 from xds.server import status
+from xds.server.operators import Operators, sans_of
 from xds.server.status import Ending
 from xds.server.tls import Tls
 from xds.session import Node
@@ -19,15 +19,15 @@ from xds.telemetry import get_logger
 
 def refuse_node(tls: Tls | None, context: Any, node: Node) -> Ending | None:  # noqa: ANN401 -- grpc has no types
     """How the call is to end because its client may not be this node; None if it may."""
-    refusal = tls.access.refuse_node(_sans(context), node.id, node.group) if tls else None
+    refusal = tls.access.refuse_node(sans_of(context), node.id, node.group) if tls else None
     return status.forbidden(refusal) if refusal else None
 
 
 class OperatorsOnly(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types
     """Has every service but those in `open_to_all` answer operators only."""
 
-    def __init__(self, access: Access, open_to_all: Iterable[str]) -> None:
-        self._access = access
+    def __init__(self, operators: Operators, open_to_all: Iterable[str]) -> None:
+        self._operators = operators
         self._open = frozenset(open_to_all)
         self._log = get_logger()
 
@@ -57,14 +57,7 @@ class OperatorsOnly(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc h
         return handler._replace(stream_stream=converse)
 
     async def _check(self, context: Any, method: str) -> None:  # noqa: ANN401
-        refusal = self._access.refuse_operator(_sans(context))
-        if refusal:
-            self._log.warning("call.refused", method=method, peer=context.peer(), text=refusal)
-            await context.abort(grpc.StatusCode.PERMISSION_DENIED, refusal)
-
-
-def _sans(context: Any) -> tuple[str, ...]:  # noqa: ANN401
-    """The URI and DNS names in the client's certificate, which gRPC has verified."""
-    proven = context.auth_context()
-    names = (name for kind in ("peer_uri", "peer_dns") for name in proven.get(kind, ()))
-    return tuple(name.decode(errors="backslashreplace") for name in names)
+        refusal = self._operators.admit(context, Role.READ)
+        if isinstance(refusal, Ending):
+            self._log.warning("call.refused", method=method, peer=context.peer(), text=refusal.text)
+            await context.abort(refusal.code, refusal.text)

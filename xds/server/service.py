@@ -14,12 +14,14 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from xds.errors import LocalFailure
-from xds.server import clientstatus, extauthz, status
+from xds.server import clientstatus, control, extauthz, status
 from xds.server.admission import TokenBucket, age_of_end
 from xds.server.authorisation import OperatorsOnly
 from xds.server.clientstatus import ClientStatus
+from xds.server.control import ControlService
 from xds.server.extauthz import Authorization
 from xds.server.fetch import fetch
+from xds.server.operators import Operators
 from xds.server.services import SERVICES, Kind, Service
 from xds.server.status import Ending
 from xds.server.stream import Stream, Surroundings
@@ -71,7 +73,7 @@ class ServerOptions:
 class AdsServer:
     """Serves every discovery service, client status, gRPC health and reflection, from `start` to `stop`.
 
-    And `authorization`, if there is one.
+    And `authorization` and `control`, if there are such.
     """
 
     def __init__(
@@ -80,17 +82,19 @@ class AdsServer:
         around: Surroundings,
         options: ServerOptions | None = None,
         authorization: Authorization | None = None,
+        control_service: ControlService | None = None,
     ) -> None:
         self._listen = listen
         self._around = around
         self._options = options or ServerOptions()
         self._authorization = authorization
-        asked = (extauthz.NAME,) if authorization else ()
+        self._control = control_service
+        asked = ((extauthz.NAME,) if authorization else ()) + ((control.NAME,) if control_service else ())
         self._names = (*_NAMES, *asked)
-        # Who may be which node, the discovery services ask themselves; health tells nothing, and a callout only what
-        # whoever has the token may know.
+        # Who may be which node, the discovery services ask themselves, as the control service asks who is an operator;
+        # health tells nothing, and a callout only what whoever has the token may know.
         is_open = (*_DISCOVERY, *asked, health.SERVICE_NAME)
-        guards = (OperatorsOnly(around.tls.access, is_open),) if around.tls else ()
+        guards = (OperatorsOnly(self._operators(), is_open),) if around.tls else ()
         self._server = grpc.aio.server(interceptors=guards, options=self._options.channel_arguments())
         self._bucket = TokenBucket(
             self._options.streams_per_second, self._options.stream_burst, self._options.admission_seconds
@@ -111,6 +115,8 @@ class AdsServer:
         )
         if self._authorization:
             self._server.add_generic_rpc_handlers((self._authorization.handlers(),))
+        if self._control:
+            self._server.add_generic_rpc_handlers((self._control.handlers(),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
@@ -118,6 +124,10 @@ class AdsServer:
         port = self._bind()
         await self._server.start()
         return Address(self._listen.host, port)
+
+    def _operators(self) -> Operators:
+        tls = self._around.tls
+        return self._control.operators if self._control else Operators(access=tls.access if tls else None)
 
     def _bind(self) -> int:
         where, tls = str(self._listen), self._around.tls
@@ -142,6 +152,8 @@ class AdsServer:
         The ends are spread over `seconds`, so that a fleet doesn't come back all at once.
         """
         self._is_draining = True
+        if self._control:
+            self._control.drain()
         await self.set_serving(serving=False)
         loop = asyncio.get_running_loop()
         streams = list(self._streams)

@@ -1,10 +1,19 @@
-"""Why a stream ends, and the gRPC status that says so to its client. The only such table."""
+"""Why a stream or call ends, and the gRPC status that says so to its client. The only such tables."""
 
 from dataclasses import dataclass
 
 import grpc
 
+from xds.errors import Conflict, NotFound, RegistryError, RequestError, Stale, XdsError
 from xds.telemetry import EndReason
+
+_CODES: tuple[tuple[type[XdsError], grpc.StatusCode], ...] = (
+    (NotFound, grpc.StatusCode.NOT_FOUND),
+    (Stale, grpc.StatusCode.ABORTED),
+    (Conflict, grpc.StatusCode.FAILED_PRECONDITION),
+    (RequestError, grpc.StatusCode.INVALID_ARGUMENT),
+    (RegistryError, grpc.StatusCode.UNAVAILABLE),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,16 @@ def violated(text: str) -> Ending:
 def forbidden(text: str) -> Ending:
     """The client's certificate is not good for what it asks."""
     return Ending("refused", grpc.StatusCode.PERMISSION_DENIED, text)
+
+
+def unauthenticated(text: str) -> Ending:
+    """The client has not proven who it is."""
+    return Ending("refused", grpc.StatusCode.UNAUTHENTICATED, text)
+
+
+def code_of(error: XdsError) -> grpc.StatusCode:
+    """What an operation's failure is to its caller."""
+    return next((code for kind, code in _CODES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
 
 
 def unknown_group(group: str, known: tuple[str, ...]) -> Ending:

@@ -12,11 +12,15 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Timer
 from typing import Any
+from urllib.request import urlopen
 
+import grpc
 import pytest
 
 from xds.demo.authority import Authority, put
 from xds.demo.idp import IdentityProvider
+from xds.proto.typed.alphaswarm.xds.control.v1 import Publishing
+from xds.server.control import NAME as CONTROL
 
 BASE = {"PATH": os.environ["PATH"], "XDS_LISTEN": "127.0.0.1:0", "HTTP_LISTEN": "127.0.0.1:0", "LOG_FORMAT": "json"}
 NOWHERE = "postgresql://xds:s3cret@127.0.0.1:1/none"
@@ -205,3 +209,14 @@ def test_plain_text_is_served_there_by_the_operators_word(auth: dict[str, str]) 
     with serving(DATABASE_URL=NOWHERE, **auth, XDS_LISTEN="0.0.0.0:0", XDS_ALLOW_PLAINTEXT="yes") as process:
         assert process.stderr is not None
         assert until_event(process.stderr, "server.started")["plaintext"] is True
+
+
+def test_it_is_asked_over_both_faces(auth: dict[str, str], database_url: str) -> None:
+    with serving(DATABASE_URL=database_url, **auth) as process:
+        assert process.stderr is not None
+        started = until_event(process.stderr, "server.started")
+        with urlopen(f"http://{started['http']}/manage/publishing", timeout=20) as answer:
+            told = json.load(answer)
+        with grpc.insecure_channel(started["xds"]) as channel:
+            asked = channel.unary_unary(f"/{CONTROL}/GetPublishing")(b"", timeout=20)
+        assert Publishing.parse(asked).etag == told["etag"]

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from tests.integration.http.face import SERVING, Face
 from xds.operations.status import PublishStatus, RegistryStatus
 
-PATHS = ["/healthz", "/readyz", "/statusz", "/metrics", "/manage/cells"]
+PATHS = ["/healthz", "/readyz", "/statusz", "/metrics"]
 PASSWORD = "open-sesame"
 
 
@@ -117,23 +117,6 @@ async def test_metrics_are_prometheus_text(face: Face, client: aiohttp.ClientSes
         assert b"\nalphaswarm_xds_snapshot 3.0\n" in await answer.read()
 
 
-async def test_cells_are_sorted_and_of_the_shape_that_the_runbook_pipes_to_jq(client: aiohttp.ClientSession) -> None:
-    async with client.get("/manage/cells") as answer:
-        assert answer.content_type == "application/json"
-        document = await answer.json()
-
-    assert [each["id"] for each in document["data"]] == ["cell-a", "cell-b", "cell-shared-std-local"]
-    assert [each["state"] for each in document["data"]] == ["active", "draining", "active"]
-    assert [list(each) for each in document["data"]] == [["id", "state"]] * 3
-
-
-async def test_no_cells_are_an_empty_list(face: Face, client: aiohttp.ClientSession) -> None:
-    face.status = dataclasses.replace(SERVING, cells=())
-
-    async with client.get("/manage/cells") as answer:
-        assert await answer.read() == b'{"data":[]}'
-
-
 @pytest.mark.parametrize("path", PATHS)
 async def test_head_answers_the_head_of_get(client: aiohttp.ClientSession, path: str) -> None:
     async with client.get(path) as got:
@@ -170,7 +153,7 @@ async def test_a_wrong_method_is_a_json_405_that_says_what_is_right(
         assert json.loads(await answer.text())["detail"] == "method not allowed"
 
 
-@pytest.mark.parametrize("path", ["/readyz", "/statusz", "/manage/cells"])
+@pytest.mark.parametrize("path", ["/readyz", "/statusz"])
 async def test_an_unexpected_exception_is_a_json_500_with_its_traceback_in_the_log_alone(
     face: Face, client: aiohttp.ClientSession, path: str
 ) -> None:

@@ -43,7 +43,7 @@ def serve() -> Serve:
         face = Face()
         routes = [
             web.route("*", "/resolve", _nothing),
-            web.post("/manage/cells", _nothing),
+            web.route("*", "/manage/cells", _nothing),
             web.post("/token", _nothing),
         ]
         gate = dataclasses.replace(GATE, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,70 @@
+"""Publishing, over HTTP: held, looked at, published, rolled back, and who said so."""
+
+from tests.support.controlled import ACME, B, Controlled
+from xds.operations import move_tenant
+
+PATH = "/manage/publishing"
+
+
+async def decide(operated: Controlled, what: str, **body: object) -> dict[str, object]:
+    answer = await operated.ask("POST", f"{PATH}/{what}", body, If_Match=await operated.etag(PATH))
+    assert answer.status == 200, answer
+    again = await operated.ask("GET", PATH)
+    assert answer.etag == again.etag, "what is answered is what is to be seen"
+    return dict(answer.body)
+
+
+async def test_what_is_held_is_looked_at_and_published_by_name(operated: Controlled) -> None:
+    await decide(operated, "mode", mode="manual", message="release week")
+    await move_tenant(operated.registry, ACME, B)
+    await operated.until(lambda: bool(operated.publisher.status.held))
+    held = (await operated.get(PATH))["held"]
+    assert held["changed"] == 1
+
+    wrong = await operated.ask("POST", f"{PATH}/publish", {"digest": "x"}, If_Match="*")
+    assert wrong.status == 409
+    assert "look at it again" in wrong.body["detail"]
+
+    await decide(operated, "publish", digest=held["digest"], message="looks right")
+    await operated.until(lambda: operated.publisher.status.snapshot == 2)
+    newest = await operated.get("/manage/snapshots/2")
+    assert (newest["by"], newest["kind"], newest["message"]) == ("olga", "operator", "looks right")
+
+
+async def test_a_rollback_lasts_until_resume(operated: Controlled) -> None:
+    await move_tenant(operated.registry, ACME, B)
+    await operated.until(lambda: operated.publisher.status.snapshot == 2)
+    decided = await decide(operated, "rollback", number=1, message="oh no")
+    assert decided["changed"] is True
+    await operated.until(lambda: operated.publisher.status.snapshot == 3)
+    state = await operated.get(PATH)
+    assert (state["policy"]["pinned"], state["policy"]["by"], state["policy"]["message"]) == (1, "olga", "oh no")
+    assert await operated.get("/manage/snapshots/1/diff/3") == {"data": []}
+    await decide(operated, "resume")
+    await operated.until(lambda: operated.publisher.status.snapshot == 4)
+    assert await operated.get("/manage/snapshots/2/diff/4") == {"data": []}
+
+
+async def test_freeze_and_pin_are_told_and_undone(operated: Controlled) -> None:
+    assert (await decide(operated, "freeze"))["policy"]["frozen"] is True  # type: ignore[index]
+    assert (await decide(operated, "pin"))["policy"]["pinned"] == 1  # type: ignore[index]
+    again = await decide(operated, "pin")
+    assert again["changed"] is False
+    resumed = (await decide(operated, "resume"))["policy"]
+    assert "pinned" not in resumed  # type: ignore[operator]
+    assert resumed["frozen"] is False  # type: ignore[index]
+
+
+async def test_of_two_decisions_on_the_same_view_one_is_refused(operated: Controlled) -> None:
+    seen = await operated.etag(PATH)
+    assert (await operated.ask("POST", f"{PATH}/freeze", {}, If_Match=seen)).status == 200
+    late = await operated.ask("POST", f"{PATH}/resume", {}, If_Match=seen)
+    assert (late.status, late.body["detail"]) == (412, "publishing: has changed since you looked: look again")
+    assert (await operated.get(PATH))["policy"]["frozen"] is True
+
+
+async def test_what_there_is_not_can_be_neither_served_nor_published(operated: Controlled) -> None:
+    missing = await operated.ask("POST", f"{PATH}/rollback", {"number": 9}, If_Match="*")
+    assert missing.status == 404
+    nothing = await operated.ask("POST", f"{PATH}/publish", {"digest": "x"}, If_Match="*")
+    assert (nothing.status, "nothing is held" in nothing.body["detail"]) == (409, True)

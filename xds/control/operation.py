@@ -1,0 +1,60 @@
+"""What an operation is: its name, its place in HTTP, what is asked, what is answered, and what does it."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from xds.control.shapes import Answer, Request
+from xds.model import Topology
+from xds.operations import Store
+from xds.operations.operators import Role
+from xds.operations.snapshots import SnapshotStore
+from xds.operations.status import SystemStatus
+
+Q = TypeVar("Q", bound=Request)
+A = TypeVar("A", bound=Answer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What operations work on; `topology` is what is published, None before there is something."""
+
+    registry: Store
+    snapshots: SnapshotStore
+    status: Callable[[], SystemStatus]
+    topology: Callable[[], Topology | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation(Generic[Q, A]):
+    """One thing that can be asked.
+
+    `name` is the gRPC method. `{…}` in `path` are fields of the request; the others are the query of a GET, and the
+    body of what is no GET. `run` is given who asks, by name.
+    """
+
+    name: str
+    summary: str
+    method: Literal["GET", "POST", "PUT"]
+    path: str
+    request: type[Q]
+    answer: type[A]
+    run: Callable[[Parts, Q, str], Awaitable[A]]
+    creates: bool = False
+    """Whether what is answered did not exist before."""
+
+    @property
+    def role(self) -> Role:
+        """What who asks must be allowed to do."""
+        return Role.READ if self.method == "GET" else Role.OPERATE
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether who asks must say what he has seen of that which is to change."""
+        return "etag" in self.request.model_fields
+
+    @property
+    def path_fields(self) -> tuple[str, ...]:
+        """The fields of the request that stand in the path."""
+        return tuple(re.findall(r"{(\w+)}", self.path))

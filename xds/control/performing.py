@@ -1,0 +1,58 @@
+"""Performs operations: what is asked is checked, done, and noted, the same for each face.
+
+Must not know who may ask what; whoever calls has found out.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from xds.control.operation import A, Operation, Parts, Q
+from xds.errors import RegistryUnavailable, RequestError
+from xds.operations.operators import Role
+from xds.telemetry import get_logger, redact
+
+_AT_ONCE = 2
+"""Operations at once: whoever asks leaves connections to the registry for the publisher."""
+
+_FAULTS_SHOWN = 5
+
+_log = get_logger()
+
+
+class Control:
+    """Performs operations on `parts`."""
+
+    def __init__(self, parts: Parts, *, seconds: float = 30.0) -> None:
+        self.parts = parts
+        self._seconds = seconds
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def perform(self, operation: Operation[Q, A], data: Mapping[str, object], by: str) -> A:
+        """What the operation answers to the request that `data` is, asked by `by`.
+
+        Raises what the operation raises: `RequestError` and its kin, `RegistryError`.
+        """
+        request = _read(operation.request, data)
+        try:
+            async with asyncio.timeout(self._seconds), self._turns:
+                answer = await operation.run(self.parts, request, by)
+        except TimeoutError:
+            raise RegistryUnavailable(f"{operation.name}: not done in {self._seconds:.0f} s") from None
+        if operation.role is Role.OPERATE:
+            asked = redact(request.model_dump(mode="json", exclude_none=True))
+            _log.info("operation.performed", operation=operation.name, by=by, asked=asked)
+        return answer
+
+
+def _read(shape: type[Q], data: Mapping[str, object]) -> Q:
+    try:
+        return shape.model_validate(data)
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(map(str, each['loc'])) or 'request'}: {each['msg'].lower()}"
+            for each in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+        more = f"; and {len(faults) - _FAULTS_SHOWN} more" if len(faults) > _FAULTS_SHOWN else ""
+        raise RequestError("; ".join(faults[:_FAULTS_SHOWN]) + more) from None
