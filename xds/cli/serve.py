@@ -22,7 +22,7 @@ suite in common; those of TLS 1.3 are not chosen by this list.
 def serve(context: click.Context) -> None:
     """Serve the registry to Envoys until SIGTERM or Ctrl-C.
 
-    Envoys subscribe over ADS at XDS_LISTEN; /readyz, /statusz, /metrics and /manage/cells are at HTTP_LISTEN.
+    Envoys subscribe over ADS at XDS_LISTEN; /readyz, /statusz, /metrics and /manage are at HTTP_LISTEN.
     All settings come from the environment: see `alphaswarm-xds settings`.
 
     Refuses to start unless tokens can be checked (AUTH_ISSUER, AUTH_AUDIENCE, AUTH_JWKS_URL), and unless
