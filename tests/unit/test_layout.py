@@ -38,6 +38,7 @@ COVERED = {
     "xds/cli/canarystate.py": "tests/integration/cli/test_canary.py",
     "xds/cli/asking.py": "tests/integration/cli/test_explaining.py",
     "xds/cli/feeding.py": "tests/integration/cli/test_tenants.py",
+    "xds/cli/labels.py": "tests/integration/cli/test_cells.py",
     "xds/cli/output.py": "tests/integration/cli/test_cells.py",
     "xds/control/fleet.py": "tests/integration/server/test_control.py",
     "xds/control/watching.py": "tests/integration/server/test_control.py",

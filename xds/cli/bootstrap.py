@@ -8,6 +8,7 @@ from typing import Literal
 
 import click
 
+from xds.cli.labels import read_labels
 from xds.names import NodeGroup, NodeId
 from xds.settingvalues import Address
 from xds.translate.bootstrap import BootstrapOptions
@@ -77,6 +78,14 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option("--region", default="", help="The Envoy's region.")
 @click.option("--zone", default="", help="The Envoy's zone.")
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=read_labels,
+    help="What a rollout's waves may choose by; may be repeated.",
+)
 def bootstrap(
     *,
     node_id: str,
@@ -94,6 +103,7 @@ def bootstrap(
     server_name: str,
     region: str,
     zone: str,
+    labels: Mapping[str, str],
 ) -> None:
     """Print a ready Envoy bootstrap for this server, as JSON.
 
@@ -121,6 +131,7 @@ def bootstrap(
         max_heap_bytes=max_heap_bytes,
         region=region,
         zone=zone,
+        labels=labels,
         tls=tls,
     )
     if tls and tls_secrets:

@@ -6,6 +6,7 @@ import click
 
 from xds.cli.changing import Intent, change_options, confirm, perform
 from xds.cli.draining import drain_command, evacuate_command, undrain_command
+from xds.cli.labels import read_labels
 from xds.cli.output import as_json_option, change_to_json, print_json, print_list, print_table, say
 from xds.cli.registry import run
 from xds.model import Cell, CellState, Endpoint, Tenancy, UpstreamProtocol
@@ -34,16 +35,6 @@ class EndpointParameter(click.ParamType[Endpoint]):
             zone=pairs.get("zone", ""),
             weight=int(weight),
         )
-
-
-def _labels(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    labels: dict[str, str] = {}
-    for value in values:
-        name, equals, text = value.partition("=")
-        if not name or not equals or name in labels:
-            raise click.BadParameter(f"expected NAME=VALUE, each name once, got {value!r}")
-        labels[name] = text
-    return labels
 
 
 _endpoint_option = click.option(
@@ -112,7 +103,7 @@ def list_command(context: click.Context, *, state: CellState | None, as_json: bo
 )
 @click.option("--tier", default="std", show_default=True)
 @click.option("--region", default="local", show_default=True)
-@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", callback=_labels, help="May be repeated.")
+@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", callback=read_labels, help="May be repeated.")
 @click.option(
     "--protocol",
     type=click.Choice(UpstreamProtocol, case_sensitive=False),

@@ -3,7 +3,8 @@
 The one piece of config that Envoy reads from a file, as the JSON object that goes into it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from xds.names import NodeGroup, NodeId
@@ -37,6 +38,8 @@ class BootstrapOptions:
     max_heap_bytes: int = 2 * 1024**3
     """Below what the machine, or the container, gives it: Envoy's scopes of a million tenants take 1.4 GB."""
     tls: ChannelTls | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """What a rollout's waves may choose by."""
 
 
 def bootstrap(options: BootstrapOptions) -> dict[str, object]:
@@ -46,6 +49,7 @@ def bootstrap(options: BootstrapOptions) -> dict[str, object]:
             "id": options.node_id,
             "cluster": options.node_group,
             "locality": {"region": options.region, "zone": options.zone},
+            **({"metadata": dict(options.labels)} if options.labels else {}),
         },
         # It answers, and so the Envoy is seen to be alive, although clients hold every connection there may be.
         "admin": {"address": _address("127.0.0.1", options.admin_port), "ignore_global_conn_limit": True},

@@ -24,6 +24,7 @@ def test_envoy_accepts_the_bootstrap(tmp_path: Path, variant: str, api_type: str
     bootstrap = printed("--variant", variant, "--server", "xds.internal:18000", "--node-id", "e1", "--zone", "a")
     assert api_type in json.dumps(bootstrap)
     assert bootstrap["node"] == {"id": "e1", "cluster": "alphaswarm-edge", "locality": {"region": "", "zone": "a"}}
+
     validate(bootstrap, tmp_path / "envoy.json")
 
 
@@ -132,3 +133,9 @@ def test_a_folder_of_secrets_that_cannot_be_written_to_is_refused_by_name(tls: d
     result = CliRunner().invoke(program, ["bootstrap", *arguments(tls), "--tls-secrets", "/dev/null/secrets"])
     assert result.exit_code == 2
     assert "--tls-secrets: cannot write to /dev/null/secrets: Not a directory" in result.output
+
+
+def test_labels_are_the_nodes_metadata() -> None:
+    bootstrap = printed("--server", "xds.internal:18000", "--label", "tier=canary", "--label", "rack=7")
+
+    assert bootstrap["node"]["metadata"] == {"tier": "canary", "rack": "7"}
