@@ -23,7 +23,7 @@ from xds.identities import Access as ChannelAccess
 from xds.names import NodeGroup, TenantId
 from xds.operations.fleet import Replica
 from xds.operations.status import SystemStatus
-from xds.publish import Feed, Guard, Publisher, Recording, RolloutPlan, Shelf, Waves
+from xds.publish import Feed, Guard, Publisher, Recording, RolloutPlan, Shelf, Waves, find_envoy
 from xds.registry import PostgresRegistry
 from xds.server import AdsServer, Authorization, Certificates, Fleet, Reporter, ServerOptions, Surroundings, Tls
 from xds.session import Limits
@@ -184,6 +184,7 @@ def recording(settings: Settings, registry: PostgresRegistry) -> Recording:
             soak=settings.rollout_soak_seconds,
             delay=settings.rollout_delay_seconds,
             check=settings.rollout_check,
+            envoy=find_envoy(settings.envoy_binary),
         ),
         guard=Guard(max_removed_percent=settings.guard_max_removed_percent, min_removed=settings.guard_min_removed),
         replica=replica_name(settings),

@@ -19,7 +19,7 @@ COMMANDS = {
     "migrate": "Bring the registry's database to the schema of this version.",
     "cells": "List and change cells and their endpoints.",
     "tenants": "List, add, move, suspend and import tenants.",
-    "snapshot": "See what was published, compare, roll back, pin, freeze, resume.",
+    "snapshot": "See what was published, compare, check, roll back, pin, freeze, resume.",
     "rollout": "See, start, watch and abort the rollout of changed settings.",
     "keys": "Make, list and revoke API keys.",
     "settings": "Print every setting: its variable, default and meaning.",

@@ -13,7 +13,7 @@ from xds.errors import Conflict, InconsistentSnapshot, KeysError, RegistryError
 from xds.model import CellState
 from xds.names import CellId, TypeUrl
 from xds.publish.deciding import Draft, counts_of, decide, draft_of, in_force, redraft
-from xds.publish.desired import Desired
+from xds.publish.desired import Desired, cells_content
 from xds.publish.feed import Feed
 from xds.publish.guard import Guard
 from xds.publish.history import Candidate, Entry, History, Kind, Lead, Recorded, Unrecorded
@@ -175,7 +175,17 @@ class Publisher:
             or structure == in_force(recorded, self._rolling.rollout, structure)
         ):
             return False
-        return await self._rolling.propose(lead, structure, time.monotonic() - self._leading_since)
+        leading_for = time.monotonic() - self._leading_since
+        return await self._rolling.propose(lead, structure, leading_for, self._own_content)
+
+    def _own_content(self) -> Content | None:
+        """What this process' settings would make of the cells; None if that can't be said now."""
+        followed = self._desired.translation
+        try:
+            auth = self._own.auth.with_keys(self._keys.jwks())
+        except KeysError:
+            return None
+        return cells_content(followed.topology, replace(self._own, auth=auth)) if followed is not None else None
 
     # One turn
 
