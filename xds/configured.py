@@ -14,7 +14,7 @@ from xds.errors import RequestError, SettingsError
 from xds.identities import Access as ChannelAccess
 from xds.names import CellId, NodeGroup, TenantId
 from xds.operations.emergency import record_displacements
-from xds.publish import Emergency, Guard, Recording, RolloutPlan, Shelf, Waves
+from xds.publish import Emergency, Guard, Recording, RolloutPlan, Shelf, Waves, find_envoy
 from xds.registry import PostgresRegistry
 from xds.server import Certificates, ServerOptions, Tls
 from xds.settings import Settings
@@ -188,6 +188,7 @@ def recording(settings: Settings, registry: PostgresRegistry) -> Recording:
             soak=settings.rollout_soak_seconds,
             delay=settings.rollout_delay_seconds,
             check=settings.rollout_check,
+            envoy=find_envoy(settings.envoy_binary),
         ),
         guard=Guard(max_removed_percent=settings.guard_max_removed_percent, min_removed=settings.guard_min_removed),
         emergency=Emergency(Path(f"{file}.moves") if file else None),

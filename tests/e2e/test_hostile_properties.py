@@ -30,7 +30,7 @@ T = TypeVar("T")
 BINDS_TO_NOTHING = (None, "")
 """Cell claims of which Envoy makes no header."""
 
-EXAMPLES = 2 * settings().max_examples
+EXAMPLES = 4 * settings().max_examples
 """An example is a request through each of two Envoys: some milliseconds."""
 
 

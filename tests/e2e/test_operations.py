@@ -61,7 +61,7 @@ async def test_a_move_holds_writes_until_every_envoy_has_switched_and_reads_go_o
 
     checking: list[asyncio.Future[None]] = []
     async with traffic(stack, tenant) as reads:
-        options = MoveOptions(holds=True, settle_seconds=1.5, witness=servers(stack))
+        options = MoveOptions(holds=True, settle_seconds=3.0, witness=servers(stack))
         steps = await move_in_phases(registry, tenant, NEW, options, by=ANNA, told=told)
         stack.placements[tenant] = NEW
         await checking[0]

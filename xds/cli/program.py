@@ -19,7 +19,7 @@ COMMANDS = {
     "migrate": "Bring the registry's database to the schema of this version.",
     "cells": "List, change, drain and evacuate cells.",
     "tenants": "List, add, move, suspend, import, override and explain tenants.",
-    "snapshot": "See what was published, compare, roll back, pin, freeze, resume.",
+    "snapshot": "See what was published, compare, check, roll back, pin, freeze, resume.",
     "rollout": "See, start, watch and abort the rollout of changed settings.",
     "fleet": "See the Envoys that are connected to a running server.",
     "keys": "Make, list and revoke API keys.",

@@ -11,6 +11,7 @@ import click
 
 from xds.cli.output import as_json_option, print_json, print_list, print_table, say
 from xds.cli.registry import run
+from xds.cli.snapshotcheck import check_command
 from xds.errors import Conflict
 from xds.operations import snapshots as operations
 from xds.operations.snapshots import Decided, Difference, Held, SnapshotStore, Word
@@ -33,7 +34,10 @@ _yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 @click.group()
 def snapshot() -> None:
-    """See what was published, compare, publish what is held, roll back, pin, freeze, resume."""
+    """See what was published, compare, check, publish what is held, roll back, pin, freeze, resume."""
+
+
+snapshot.add_command(check_command)
 
 
 @snapshot.command("list")

@@ -15,6 +15,7 @@ from xds.publish.rolling import RolloutPlan
 from xds.publish.rollout import Rollout, RolloutState
 from xds.publish.shelf import Shelf
 from xds.publish.source import Keys, Registry
+from xds.publish.validating import find_envoy
 from xds.publish.waves import Waves
 
 __all__ = [
@@ -42,4 +43,5 @@ __all__ = [
     "Slot",
     "Unrecorded",
     "Waves",
+    "find_envoy",
 ]

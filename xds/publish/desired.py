@@ -12,8 +12,14 @@ from xds.model import Changes, Topology
 from xds.publish.graces import Graces
 from xds.publish.source import Keys, Registry
 from xds.publish.structure import structure_of
+from xds.snapshot import Content
 from xds.telemetry import get_logger
 from xds.translate import AuthOptions, EdgeOptions, Translation, retranslate, translate, with_keys
+
+
+def cells_content(topology: Topology, options: EdgeOptions) -> Content:
+    """What options make of the cells: all that could be wrong with them, whoever the tenants are."""
+    return translate(replace(topology, tenants={}), options).content
 
 
 class Desired:

@@ -95,7 +95,7 @@ class Lead(Protocol):
         ...
 
     async def propose(self, rollout: Rollout) -> None:
-        """Write down a rollout: as it is if its structure is new, else for an operator to start."""
+        """Write down a rollout: as it is if its structure is new or it is stopped, else for an operator to start."""
         ...
 
     async def advance_rollout(self, was: Rollout, now: Rollout) -> None:

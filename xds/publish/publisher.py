@@ -164,7 +164,8 @@ class Publisher:
         is_in_the_way = bool(self._policy.hold or self._rolling.running)
         if is_in_the_way or structure == in_force(recorded, self._rolling.rollout, structure):
             return False
-        return await self._rolling.propose(lead, structure, time.monotonic() - self._leading_since)
+        leading_for = time.monotonic() - self._leading_since
+        return await self._rolling.propose(lead, structure, leading_for, self._structures.own_content)
 
     async def evacuate(self, was: CellId, now: CellId, *, by: str, message: str = "") -> int:
         """Lead whoever lives in one cell to another at once, while the registry can't be asked; how many tenants.
@@ -323,13 +324,14 @@ class Publisher:
         """Tell operators what is held, if that is news."""
         self._seen = draft if held is not None else None
         noted = (held.digest, held.reason) if held is not None else None
+        if noted != self._noted:
+            await lead.note_candidate(held)
+            self._noted = noted
+            if held is not None:
+                size = len(held.change)
+                self._log.warning("publish.held", reason=held.reason, revision=held.revision, resources=size)
+        # Only now: who reads that something is held can look at it.
         self.status = replace(self.status, held=held.reason if held is not None else "")
-        if noted == self._noted:
-            return
-        await lead.note_candidate(held)
-        self._noted = noted
-        if held is not None:
-            self._log.warning("publish.held", reason=held.reason, revision=held.revision, resources=len(held.change))
 
     async def _serve_ahead(self) -> None:
         """Serve what can't be recorded now, or not yet: keys, ended graces, what was read and not held."""

@@ -3,15 +3,20 @@
 Knows when to look at the fleet; what follows from it is `xds.publish.rollout`'s.
 """
 
+import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from xds.errors import LocalFailure
 from xds.names import NodeGroup, NodeId
 from xds.publish.checking import check
 from xds.publish.history import History, Lead
 from xds.publish.rollout import Rollout, RolloutState, judge
+from xds.publish.validating import validate
 from xds.publish.waves import Waves
+from xds.snapshot import Content
 from xds.telemetry import get_logger
 
 
@@ -20,13 +25,15 @@ class RolloutPlan:
     """How a change of structure is rolled out unless an operator says otherwise; times are in seconds.
 
     `delay` is how long a publisher waits, after it has become one, for the fleet to come back to it. `check` is a
-    command that says, by its exit status, whether a wave may go on; empty for none.
+    command that says, by its exit status, whether a wave may go on; empty for none. `envoy` is the binary that is
+    asked first whether it would take the new structure; None if there is none.
     """
 
     waves: Waves = field(default_factory=lambda: Waves("10%,50%"))
     soak: float = 30.0
     delay: float = 30.0
     check: str = ""
+    envoy: Path | None = None
 
 
 class Rolling:
@@ -36,6 +43,7 @@ class Rolling:
         self._history = history
         self._plan = plan
         self._replica = replica
+        self._validated: tuple[str, str] | None = None
         self._away: dict[NodeId, float] = {}
         self._log = get_logger()
         self.rollout: Rollout | None = None
@@ -52,17 +60,39 @@ class Rolling:
         was, self.rollout = self.rollout, await self._history.rollout()
         return was != self.rollout
 
-    async def propose(self, lead: Lead, structure: str, leading_for: float) -> bool:
-        """Have a structure that is not in force rolled out, unless that was tried; whether it was proposed now."""
+    async def propose(
+        self, lead: Lead, structure: str, leading_for: float, content: Callable[[], Content | None]
+    ) -> bool:
+        """Have a structure that is not in force rolled out, unless that was tried; whether it was proposed now.
+
+        If an Envoy at hand rejects its `content`, it is written down as stopped, and given to nobody.
+        """
         newest = self.rollout
         is_known = newest is not None and newest.structure == structure and newest.state is not RolloutState.DONE
         if is_known or leading_for < self._plan.delay:
             return False
         draft = Rollout(id=0, structure=structure, waves=self._plan.waves, soak_seconds=self._plan.soak)
-        await lead.propose(draft.started(time.time(), by=self._replica))
+        started = draft.started(time.time(), by=self._replica)
+        fault = await self._fault(structure, content)
+        await lead.propose(started.stopped(fault) if fault else started)
         await self.follow()
         self._note()
         return True
+
+    async def _fault(self, structure: str, content: Callable[[], Content | None]) -> str:
+        """What the Envoy at hand has against a structure; empty if nothing, or if it can't be asked."""
+        if self._plan.envoy is None:
+            return ""
+        if self._validated is None or self._validated[0] != structure:
+            try:
+                made = await asyncio.to_thread(content)
+                rejections = await validate(self._plan.envoy, made) if made is not None else ()
+            except LocalFailure as error:
+                self._log.warning("rollout.not_validated", error=str(error))
+                rejections = ()
+            self._validated = structure, "; ".join(map(str, rejections))
+        fault = self._validated[1]
+        return f"Envoy rejects it, and no node was given it: {fault}" if fault else ""
 
     async def look(self, lead: Lead, hold: str, groups: Collection[NodeGroup]) -> bool:
         """Look at the nodes of these groups and go on, stop or finish; whether anything changed."""

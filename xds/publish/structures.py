@@ -5,14 +5,16 @@ Knows nothing about who is served which.
 
 from dataclasses import replace
 
+from xds.errors import KeysError
 from xds.publish.deciding import in_force
-from xds.publish.desired import Desired
+from xds.publish.desired import Desired, cells_content
 from xds.publish.history import Recorded
 from xds.publish.live import keys_in
 from xds.publish.policy import Mode, Policy
 from xds.publish.rollout import Rollout, RolloutState
 from xds.publish.source import Keys, Registry
 from xds.publish.structure import options_of, structure_of
+from xds.snapshot import Content
 from xds.telemetry import get_logger
 from xds.translate import EdgeOptions
 
@@ -50,6 +52,15 @@ class Structures:
         self.next = None if running is None else self._by(running.structure, before, recorded)
         self.desired = desired
         return any(each not in before for each in self.followed)
+
+    def own_content(self) -> Content | None:
+        """What this process' settings would make of the cells; None if that can't be said now."""
+        followed = self.desired.translation
+        try:
+            auth = self._options.auth.with_keys(self._keys.jwks())
+        except KeysError:
+            return None
+        return cells_content(followed.topology, replace(self._options, auth=auth)) if followed is not None else None
 
     def _by(self, structure: str, known: tuple[Desired, ...], recorded: Recorded | None) -> Desired:
         held = next((each for each in known if each.structure == structure), None)

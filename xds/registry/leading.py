@@ -16,7 +16,7 @@ import asyncpg
 from xds.errors import Conflict, XdsError
 from xds.publish.history import Candidate, Entry
 from xds.publish.policy import Policy
-from xds.publish.rollout import Rollout
+from xds.publish.rollout import Rollout, RolloutState
 from xds.registry.faults import translated
 from xds.registry.queries import Queries
 from xds.registry.rolloutrows import IS_KNOWN
@@ -121,11 +121,13 @@ class PostgresLead:
         await self._queries.copy("snapshot_candidate_resources", RESOURCE_COLUMNS[:5], [*rows, *gone])
 
     async def propose(self, rollout: Rollout) -> None:
-        """Write down a new rollout, unless its structure was ever published or proposed, and it runs by itself."""
+        """Write down a new rollout; it does not run by itself if its structure was ever published or proposed."""
         async with self._busy, self._queries.writing():
             row = await self._queries.fetch_row(IS_KNOWN, rollout.structure)
             is_known = row is not None and bool(row["known"])
-            await propose(self._queries, rollout.pending() if is_known else rollout)
+            await propose(
+                self._queries, rollout.pending() if is_known and rollout.state is RolloutState.RUNNING else rollout
+            )
 
     async def advance_rollout(self, was: Rollout, now: Rollout) -> None:
         """Have the rollout go on or end; raises `Conflict` if an operator was faster."""

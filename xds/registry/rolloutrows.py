@@ -16,8 +16,10 @@ ROLLOUTS = """
 SELECT id, structure, waves, soak_seconds, state, wave, wave_since, settled_at, nodes, reason, by, message, ended_at
   FROM rollouts ORDER BY id DESC LIMIT $1"""
 PROPOSE = """
-INSERT INTO rollouts (structure, waves, soak_seconds, state, wave, wave_since, settled_at, nodes, reason, by, message)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"""
+INSERT INTO rollouts (structure, waves, soak_seconds, state, wave, wave_since, settled_at, nodes, reason, by, message,
+                      ended_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+        CASE WHEN $4 IN ('done', 'stopped') THEN clock_timestamp() END)"""
 # What was read must still stand there: a publisher's step and an operator's word don't undo each other.
 EXCHANGE = """
 UPDATE rollouts SET structure = $1, waves = $2, soak_seconds = $3, state = $4, wave = $5, wave_since = $6,

@@ -4,7 +4,7 @@ A name that Envoy shows in its statistics, a name in a route and a name in a man
 name; here they are, and nowhere else.
 """
 
-from xds.names import CellId, ResourceName, TenantId
+from xds.names import PUBLIC_TENANT, CellId, ResourceName, TenantId, TypeUrl
 
 PUBLIC_ROUTES = ResourceName("public")
 """The route table of requests that have no tenant."""
@@ -96,6 +96,18 @@ def anchor_scope(routes: ResourceName) -> ResourceName:
     No tenant's id, and so no tenant's scope, starts with `-`.
     """
     return ResourceName(f"-/{routes}")
+
+
+def registry_row(type_url: str, name: ResourceName) -> str:
+    """The registry's row that a resource comes from, `cell cell-shared-std-local`; empty if it is the settings'."""
+    if type_url == TypeUrl.SCOPE:
+        if name.startswith("-/"):
+            return registry_row(TypeUrl.ROUTE, ResourceName(name.removeprefix("-/")))
+        return f"tenant {name}" if name != tenant_scope(PUBLIC_TENANT) else ""
+    if not name.startswith("cell-"):
+        return ""
+    cell, _ = graced(name) or (name, None)
+    return f"cell {cell.removesuffix('-api') if type_url != TypeUrl.ROUTE else cell}"
 
 
 def default_address(cell: CellId) -> str:

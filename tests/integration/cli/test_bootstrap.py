@@ -138,4 +138,6 @@ def test_a_folder_of_secrets_that_cannot_be_written_to_is_refused_by_name(tls: d
 def test_labels_are_the_nodes_metadata() -> None:
     bootstrap = printed("--server", "xds.internal:18000", "--label", "tier=canary", "--label", "rack=7")
 
-    assert bootstrap["node"]["metadata"] == {"tier": "canary", "rack": "7"}
+    node = bootstrap["node"]
+    assert isinstance(node, dict)
+    assert node["metadata"] == {"tier": "canary", "rack": "7"}

@@ -33,5 +33,8 @@ def test_help(xds: Run, words: tuple[str, ...]) -> None:
     assert ran.out.startswith(f"Usage: alphaswarm-xds {' '.join(words)}")
     context = click.Context(program)
     command = program.get_command(context, words[0])
-    is_group = isinstance(command, click.Group) and len(words) == 1
+    for word in words[1:]:
+        assert isinstance(command, click.Group)
+        command = command.commands[word]
+    is_group = isinstance(command, click.Group)
     assert ("--json" in ran.out) == (not is_group and words[0] not in NO_JSON)

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.support.edge import GROUP, INTERNAL, edge_options
-from xds.names import NodeGroup, TenantId
+from xds.names import CellId, NodeGroup, TenantId
 from xds.publish.structure import options_of, structure_of
-from xds.translate import CalloutOptions, EdgeOptions, OperatorOptions
+from xds.translate import CalloutOptions, CanaryOptions, EdgeOptions, OperatorOptions
 
 WHOLE = edge_options(
     jwks="",
@@ -21,6 +21,11 @@ WHOLE = edge_options(
     callout=CalloutOptions(address=("router", 18000)),
     operators=OperatorOptions(controller=("controller", 8000)),
     internal=INTERNAL,
+)
+WHOLE = replace(
+    WHOLE,
+    canary=CanaryOptions(legacy=("legacy", 80), cells={CellId("cell-a"): 10}, tenants={TenantId("acme"): True}),
+    observation=replace(WHOLE.observation, collector=("collector", 4317)),
 )
 WHOLE = replace(WHOLE, grpc_group=NodeGroup("grpc"), auth=replace(WHOLE.auth, anonymous_tenant=TenantId("nobody")))
 """Every option that may be left out is there."""
@@ -67,7 +72,7 @@ def _another(held: Any) -> Any:  # noqa: PLR0911 -- one for each kind
         case tuple():
             return (*held, "another")
         case dict():
-            return {**held, NodeGroup("another-group"): ("127.0.0.1", 1)}
+            return {**held, "another": next(iter(held.values()))}
     raise AssertionError(f"no other value for {held!r}")
 
 

@@ -1,9 +1,10 @@
 """The names are a contract with dashboards and manifests; these tests are its text."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xds.names import PUBLIC_TENANT, CellId, TenantId
+from xds.names import PUBLIC_TENANT, CellId, ResourceName, TenantId, TypeUrl
 from xds.translate import naming
 
 CELL = CellId("cell-shared-std-local")
@@ -60,3 +61,24 @@ def test_two_cells_share_no_name(one: CellId, other: CellId) -> None:
         return [naming.cell_cluster(cell), routes, naming.anchor_scope(routes)]
 
     assert one == other or not any(mine == theirs for mine, theirs in zip(names(one), names(other), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("type_url", "name", "row"),
+    [
+        (TypeUrl.CLUSTER, "cell-a-api", "cell cell-a"),
+        (TypeUrl.ENDPOINT, "cell-a-api", "cell cell-a"),
+        (TypeUrl.ROUTE, "cell-a", "cell cell-a"),
+        (TypeUrl.ROUTE, "cell-a-api", "cell cell-a-api"),
+        (TypeUrl.ROUTE, "cell-a/cell-b", "cell cell-a"),
+        (TypeUrl.SCOPE, "acme", "tenant acme"),
+        (TypeUrl.SCOPE, "-/cell-a", "cell cell-a"),
+        (TypeUrl.SCOPE, "-/public", ""),
+        (TypeUrl.SCOPE, "-", ""),
+        (TypeUrl.CLUSTER, "alphaswarm-client", ""),
+        (TypeUrl.ROUTE, "public", ""),
+        (TypeUrl.LISTENER, "edge", ""),
+    ],
+)
+def test_a_resource_is_traced_back_to_the_row_that_it_comes_from(type_url: TypeUrl, name: str, row: str) -> None:
+    assert naming.registry_row(type_url, ResourceName(name)) == row
