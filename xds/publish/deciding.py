@@ -87,11 +87,19 @@ def counts_of(topology: Topology) -> dict[str, int]:
 
 
 def decide(
-    wanted: Draft, base: Recorded, current: Draft, policy: Policy, guard: Guard, *, seen: Draft | None = None
+    wanted: Draft,
+    base: Recorded,
+    current: Draft,
+    policy: Policy,
+    guard: Guard,
+    *,
+    seen: Draft | None = None,
+    doubt: str = "",
 ) -> Decision:
     """Publish `wanted`, or `current`: what is in force, with today's keys; or what an operator approved of.
 
     `seen` is what was held when an operator last looked: what is approved is that, though there may be more by now.
+    `doubt` is why the registry itself is not believed, if it is not.
     """
     is_open = policy.approved and policy.pinned is None and not policy.is_frozen
     if is_open and base.content.digest != policy.approved:
@@ -99,7 +107,7 @@ def decide(
         if approved is not None:
             return Decision(draft=_approved(approved, policy))
     gone = wanted.content.changed_since(base.content)
-    reason = policy.hold or guard.objection(base.entry.counts, wanted.counts, gone)
+    reason = policy.hold or doubt or guard.objection(base.entry.counts, wanted.counts, gone)
     if not reason:
         return Decision(draft=wanted)
     change = wanted.content.changed_since(current.content)

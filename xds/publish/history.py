@@ -82,7 +82,7 @@ class Lead(Protocol):
     async def record(self, entry: Entry, content: Content, change: ContentChange) -> None:
         """Make a snapshot the one in force, whole or not at all.
 
-        Raises `Conflict` if its number is not the next one, and `RegistryUnavailable` if the right is lost.
+        Raises `Conflict` if its number is not greater than all others, and `RegistryUnavailable` if the right is lost.
         """
         ...
 

@@ -11,12 +11,13 @@ from dataclasses import replace
 
 from xds.errors import Conflict, InconsistentSnapshot, KeysError, RegistryError
 from xds.model import CellState
-from xds.names import CellId, TypeUrl
+from xds.names import CellId
 from xds.publish.deciding import Draft, counts_of, decide, draft_of, in_force, redraft
 from xds.publish.feed import Feed
 from xds.publish.history import Candidate, Entry, Kind, Lead, Recorded
 from xds.publish.lanes import with_lanes
 from xds.publish.live import with_live_keys
+from xds.publish.measuring import measure
 from xds.publish.pacer import Pacer
 from xds.publish.policy import Policy
 from xds.publish.recording import Recording
@@ -64,7 +65,9 @@ class Publisher:
         self._woken = asyncio.Event()
         self._is_registry_news = True
         self._is_history_news = True
-        self._is_history_empty = False
+        self._behind: Content | None = None
+        self._doubt = ""
+        self._published: Translation | None = None
         self._policy = Policy()
         self._lead: Lead | None = None
         self._seen: Draft | None = None
@@ -85,7 +88,9 @@ class Publisher:
     @property
     def published(self) -> Translation | None:
         """What is published now, or would be if nothing were held; None until there is something."""
-        return self._structures.desired.translation if self._serving.recorded is not None else None
+        if self._published is None and self._serving.recorded is not None:
+            return self._structures.desired.translation
+        return self._published
 
     async def run(self) -> None:
         """Publish until cancelled."""
@@ -231,14 +236,26 @@ class Publisher:
         await self._rolling.follow()
         base = self._serving.recorded
         newest = await self._history.newest() if base is None else await self._history.follow(base)
-        self._is_history_empty = newest is None
-        if newest is not None and newest is not base:
+        self._behind = None
+        if base is not None and (newest is None or newest.entry.number < base.entry.number):
+            self._note_restored(newest, base)
+        elif newest is not None and newest is not base:
             await self._serving.serve(newest)
             self._log.info("snapshot.followed", snapshot=newest.entry.number, revision=newest.entry.revision)
         if self._structures.aim(self._serving.recorded, self._policy, self._rolling.rollout):
             self._is_registry_news = True
         await self._serving.steer(self._rolling.rollout)
         self._note()
+
+    def _note_restored(self, newest: Recorded | None, base: Recorded) -> None:
+        """Go on with what is served: this database is new, or was restored from before it."""
+        self._behind = newest.content if newest is not None else Content(tables={})
+        if newest is None:
+            return
+        doubt = f"the database's newest snapshot is {newest.entry.number}, and {base.entry.number} is served: restored?"
+        if doubt != self._doubt:
+            self._log.error("registry.restored", snapshot=base.entry.number, newest=newest.entry.number)
+        self._doubt = doubt
 
     async def _publish(self) -> None:
         """Record what may be published, if it is this process that may."""
@@ -252,11 +269,13 @@ class Publisher:
         if base is None:
             await self._record(lead, draft)
             return
-        if self._is_history_empty:  # of a new database; what comes of it is guarded by what is served
-            await lead.record(base.entry, base.content, base.content.changed_since(Content(tables={})))
-            self._is_history_empty = False
+        if self._behind is not None:  # what comes of a new or restored database is judged by what is served
+            await lead.record(base.entry, base.content, base.content.changed_since(self._behind))
+            self._behind = None
         current = await self._current(base, wanted.options.auth)
-        decision = decide(draft, base, current, self._policy, self._guard, seen=self._seen)
+        decision = decide(draft, base, current, self._policy, self._guard, seen=self._seen, doubt=self._doubt)
+        if decision.held is None:
+            self._doubt = ""  # an operator's word, or nothing to doubt
         if decision.draft.content.changed_since(base.content):
             await self._record(lead, decision.draft)
         elif self._serving.is_ahead:
@@ -307,7 +326,7 @@ class Publisher:
             structure=draft.structure,
         )
         await lead.record(entry, draft.content, change)
-        self._is_history_empty, self._noted = False, None
+        self._behind, self._noted = None, None
         await self._serving.serve(Recorded(entry=entry, content=draft.content))
         self._note()
         self._metrics.publishes.inc()
@@ -341,7 +360,7 @@ class Publisher:
         current = redraft(base.entry, with_live_keys(base, self._structures.desired.auth))
         draft = self._draft(wanted, base) if wanted is not None else None
         if draft is not None:  # judged here too: only who leads has done so
-            current = decide(draft, base, current, self._policy, self._guard).draft
+            current = decide(draft, base, current, self._policy, self._guard, doubt=self._doubt).draft
         await self._serving.serve_ahead(self._emergency.applied(current.content))
 
     def _note(self) -> None:
@@ -351,7 +370,10 @@ class Publisher:
             return
         entry, problems = recorded.entry, wanted.problems if wanted is not None else ()
         revision, counts = entry.revision, entry.counts
-        if wanted is not None and wanted.content.digest == entry.digest:
+        draft = self._draft(wanted, recorded) if wanted is not None else None
+        if wanted is not None and draft is not None and draft.content.digest == self._serving.content.digest:
+            self._published = wanted
+        if wanted is not None and draft is not None and draft.content.digest == entry.digest:
             # What has changed since may be nothing to an Envoy: a cell that is being drained, a label.
             revision, counts = wanted.topology.revision, counts_of(wanted.topology)
         known = self.status
@@ -368,20 +390,7 @@ class Publisher:
             leads=self._lead is not None,
             is_ahead=self._serving.is_ahead,
         )
-        self._measure()
+        measure(self._metrics, self.status)
         if self.status.problems != known.problems:
             for problem in problems:
                 self._log.error("translation.left_out", kind=problem.kind, id=problem.id, problem=problem.text)
-
-    def _measure(self) -> None:
-        metrics, status = self._metrics, self.status
-        metrics.snapshot.set(status.snapshot)
-        metrics.registry_revision.set(status.revision)
-        metrics.tenants.set(status.tenants)
-        metrics.problems.set(len(status.problems))
-        metrics.publisher.set(status.leads)
-        metrics.publish_held.set(bool(status.held))
-        metrics.publish_unrecorded.set(status.is_ahead)
-        metrics.set_publish_mode(status.mode)
-        metrics.set_cells(status.cells)
-        metrics.set_resources({TypeUrl(type_url): status.resources[TypeUrl(type_url).label] for type_url in TypeUrl})

@@ -32,6 +32,12 @@ class Serving:
         """The newest snapshot that is known to be recorded; None before the first."""
 
     @property
+    def content(self) -> Content:
+        """What is served now; only once there is something."""
+        assert self.recorded is not None, "asked only once there is something"
+        return self._ahead if self._ahead is not None else self.recorded.content
+
+    @property
     def is_ahead(self) -> bool:
         """Whether something is served that is not recorded."""
         return self._ahead is not None

@@ -396,9 +396,12 @@ async def test_what_the_guard_holds_is_served_by_nobody_while_the_database_is_do
             await two.serves(1)
             await sql.execute("DELETE FROM tenants")
             await candidate(one, "guard: all 2 tenants would go")
+            wanted = two.publisher._structures
             await two.until(
-                lambda: two.publisher.published is not None and not two.publisher.published.topology.tenants
+                lambda: wanted.desired.translation is not None and not wanted.desired.translation.topology.tenants
             )
+            assert two.publisher.published is not None
+            assert set(two.publisher.published.topology.tenants) == {"acme", "b"}, "what is served, not what is held"
             shut(postgres, database)
             for each in (one, two):
                 each.keys.change(NEW_KEYS)
@@ -491,3 +494,33 @@ def _migrated(url: str) -> None:
     from xds.registry.migrating import migrate  # noqa: PLC0415 -- Alembic takes its time
 
     migrate(url)
+
+
+# A restored database
+
+
+async def test_a_restored_database_is_not_believed_until_an_operator_says_so(
+    database_url: str, sql: asyncpg.Connection
+) -> None:
+    await seeded(sql, "acme", "b")
+    async with replica(database_url, poll_seconds=0.2) as one:
+        await one.serves(1)
+        await move(sql, "acme")
+        await one.serves(2)
+        await one.until(lambda: one.status.leads)
+        # What a backup of before the move has: an older newest snapshot, and the tenant where it was.
+        async with sql.transaction():
+            await sql.execute("DELETE FROM snapshot_resources WHERE valid_from = 2")
+            await sql.execute("UPDATE snapshot_resources SET valid_to = NULL WHERE valid_to = 2")
+            await sql.execute("DELETE FROM snapshots WHERE number = 2")
+            await move(sql, "acme", "cell-a")
+            await sql.execute("SELECT pg_notify('alphaswarm_snapshots', '')")
+        held = await candidate(one, "the database's newest snapshot is 1, and 2 is served: restored?")
+        assert [each.place.name for each in held.resources] == ["acme"]
+        assert b"cell-b" in one.bodies()["srds", "acme"]
+        assert [number for number, _, _ in await entries(sql)] == [1, 2], "what is served is history again"
+
+        await acted(one, await operations.publish_held(one.registry.snapshots, ANN))
+        await one.serves(3)
+        assert b"cell-a" in one.bodies()["srds", "acme"]
+        await one.until(lambda: one.status.held == "")
