@@ -79,10 +79,11 @@ class Candidate:
 class Lead(Protocol):
     """The right to publish, of one process at a time."""
 
-    async def record(self, entry: Entry, content: Content, change: ContentChange) -> None:
+    async def record(self, entry: Entry, content: Content, change: ContentChange, *, again: bool = False) -> None:
         """Make a snapshot the one in force, whole or not at all.
 
-        Raises `Conflict` if its number is not greater than all others, and `RegistryUnavailable` if the right is lost.
+        Raises `Conflict` if its number is not the next one (or, of a database that it is
+        written to `again`, not greater than all others), and `RegistryUnavailable` if the right is lost.
         """
         ...
 
@@ -154,7 +155,7 @@ class Unrecorded:
         """The right to publish, at once."""
         yield self
 
-    async def record(self, entry: Entry, content: Content, change: ContentChange) -> None:
+    async def record(self, entry: Entry, content: Content, change: ContentChange, *, again: bool = False) -> None:
         """Nothing is kept."""
 
     async def note_candidate(self, candidate: Candidate | None) -> None:

@@ -270,7 +270,7 @@ class Publisher:
             await self._record(lead, draft)
             return
         if self._behind is not None:  # what comes of a new or restored database is judged by what is served
-            await lead.record(base.entry, base.content, base.content.changed_since(self._behind))
+            await lead.record(base.entry, base.content, base.content.changed_since(self._behind), again=True)
             self._behind = None
         current = await self._current(base, wanted.options.auth)
         decision = decide(draft, base, current, self._policy, self._guard, seen=self._seen, doubt=self._doubt)

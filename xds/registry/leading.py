@@ -44,7 +44,8 @@ _INSERT_ENTRY = """
 INSERT INTO snapshots (number, at, published_by, kind, message, revision, digest, counts, upserts, removed, structure,
                        node_groups, apart)
 SELECT $1::bigint, $2::timestamptz, $3, $4, $5, $6::bigint, $7, $8::jsonb, $9::bigint, $10::bigint, $11, $12, $13
- WHERE (SELECT coalesce(max(number), 0) FROM snapshots) < $1::bigint"""
+ WHERE (SELECT coalesce(max(number), $1::bigint - 1) FROM snapshots) = $1::bigint - 1
+    OR $14::boolean AND (SELECT max(number) FROM snapshots) < $1::bigint"""
 _CLOSE = """
 UPDATE snapshot_resources AS held SET valid_to = $1
   FROM unnest($2::text[], $3::text[], $4::text[]) AS gone (node_group, kind, name)
@@ -78,11 +79,11 @@ class PostgresLead:
         row = await self._queries.fetch_row("SELECT pg_try_advisory_lock($1) AS got", PUBLISHING_LOCK)
         return row is not None and bool(row["got"])
 
-    async def record(self, entry: Entry, content: Content, change: ContentChange) -> None:
+    async def record(self, entry: Entry, content: Content, change: ContentChange, *, again: bool = False) -> None:
         """Make a snapshot the one in force, whole or not at all."""
         async with self._busy, self._queries.writing() as written:
-            if not await self._queries.execute(_INSERT_ENTRY, *_entry_values(entry, content)):
-                raise Conflict(f"snapshot {entry.number}: is not newer than what is there")
+            if not await self._queries.execute(_INSERT_ENTRY, *_entry_values(entry, content), again):
+                raise Conflict(f"snapshot {entry.number}: is not the next one")
             for batch in _batches(sorted(change.places)):
                 await self._queries.execute(_CLOSE, entry.number, *_columns(batch))
             columns = (*RESOURCE_COLUMNS, "valid_from")
