@@ -170,7 +170,7 @@ async def test_what_replicas_report_is_seen_by_all(registry: PostgresRegistry) -
 async def test_only_what_is_new_is_said_and_the_rest_stays(registry: PostgresRegistry) -> None:
     await registry.rollouts.report(replica(), [node("a"), node("b"), node("c")], ())
     changed = node("b", is_settled=False, behind_since=NOW)
-    await registry.rollouts.report(replica(snapshot=8), [changed], ["c"])
+    await registry.rollouts.report(replica(snapshot=8), [changed], [NodeId("c")])
 
     view = await registry.rollouts.view()
     assert view.nodes[:2] == (node("a"), changed)
@@ -212,7 +212,7 @@ async def test_a_process_that_takes_the_name_of_another_has_none_of_its_nodes(re
 
 async def test_who_was_gone_for_an_hour_is_forgotten(registry: PostgresRegistry, sql: asyncpg.Connection) -> None:
     await registry.rollouts.report(replica(), [node("a"), node("b"), node("c")], ())
-    await registry.rollouts.report(replica(), [], ["b", "c"])
+    await registry.rollouts.report(replica(), [], [NodeId("b"), NodeId("c")])
     await registry.rollouts.report(replica("replica-2"), [node("d", "replica-2")], ())
     await sql.execute("UPDATE fleet_nodes SET gone_at = gone_at - interval '61 minutes' WHERE node_id = 'b'")
     await sql.execute("UPDATE replicas SET seen_at = seen_at - interval '61 minutes' WHERE name = 'replica-2'")

@@ -76,7 +76,8 @@ async def test_what_was_decided_elsewhere_is_taken_up_once() -> None:
     assert one.running is RUNNING
     memory.newest_rollout = RUNNING.stopped("no")
     assert await one.follow()
-    assert (one.running, one.rollout) == (None, memory.newest_rollout)
+    assert one.rollout is memory.newest_rollout
+    assert (await rolling(memory)).running is None
 
 
 async def test_a_new_structure_is_proposed_as_planned_once_the_fleet_had_time_to_come_back() -> None:
