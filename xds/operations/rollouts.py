@@ -3,6 +3,7 @@
 A decision is written down; the process that publishes acts on it. Knows no SQL.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from typing import Protocol
@@ -48,7 +49,7 @@ async def start(
     hold = (await store.policy()).hold
     if hold:
         raise Conflict(f"rollout {was.id}: publishing is held ({hold}): nothing is rolled out until 'snapshot resume'")
-    if soak_seconds is not None and soak_seconds < 0:
+    if soak_seconds is not None and not 0 <= soak_seconds < math.inf:
         raise RequestError(f"rollout: expected to soak for 0 seconds or more, got {soak_seconds}")
     now = was.planned(waves or was.waves, was.soak_seconds if soak_seconds is None else soak_seconds)
     now = now.started(time.time(), by=word.by, message=word.message)

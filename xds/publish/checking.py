@@ -23,10 +23,10 @@ async def check(command: str) -> str:
     except TimeoutError:
         return f"the check did not end within {CHECK_SECONDS:.0f} s: {command}"
     finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+        # The group, though the shell may have ended: what it left in the background holds its output.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
     if process.returncode == 0:
         return ""
     words = said.decode(errors="replace").strip()[-_WORDS:]

@@ -59,6 +59,7 @@ class Rollout:
             reason="",
             by=by,
             message=message,
+            ended_at=None,
         )
 
     def pending(self) -> "Rollout":

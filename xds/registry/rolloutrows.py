@@ -38,6 +38,10 @@ INSERT INTO replicas (name, version, started_at, seen_at, snapshot, publishes)
 VALUES ($1, $2, $3, clock_timestamp(), $4, $5)
 ON CONFLICT (name) DO UPDATE SET version = excluded.version, started_at = excluded.started_at,
        seen_at = excluded.seen_at, snapshot = excluded.snapshot, publishes = excluded.publishes"""
+# A process that starts under the name of one that ended does not know that one's nodes.
+REPORT_RESTART = """
+UPDATE fleet_nodes SET gone_at = seen_at FROM replicas
+ WHERE name = replica AND replica = $1 AND started_at <> $2 AND gone_at IS NULL"""
 FORGET_REPLICAS = "DELETE FROM replicas WHERE seen_at < clock_timestamp() - interval '1 hour'"
 FORGET_NODES = "DELETE FROM fleet_nodes WHERE replica = $1 AND gone_at < clock_timestamp() - interval '1 hour'"
 REPORT_NODES = """
@@ -94,8 +98,8 @@ def rollout_values(rollout: Rollout) -> tuple[object, ...]:
         rollout.soak_seconds,
         rollout.state.value,
         rollout.wave,
-        _time(rollout.wave_since),
-        None if rollout.settled_at is None else _time(rollout.settled_at),
+        to_time(rollout.wave_since),
+        None if rollout.settled_at is None else to_time(rollout.settled_at),
         sorted(rollout.nodes),
         rollout.reason,
         rollout.by,
@@ -105,7 +109,7 @@ def rollout_values(rollout: Rollout) -> tuple[object, ...]:
 
 def replica_values(replica: Replica) -> tuple[object, ...]:
     """A replica's columns, but for when it was seen."""
-    return replica.name, replica.version, _time(replica.started_at), replica.snapshot, replica.publishes
+    return replica.name, replica.version, to_time(replica.started_at), replica.snapshot, replica.publishes
 
 
 def to_replica(row: Row) -> Replica:
@@ -132,9 +136,9 @@ def node_document(node: FleetNode) -> dict[str, object]:
         "user_agent": node.user_agent,
         "variant": node.variant,
         "peer": node.peer,
-        "connected_at": _time(node.connected_at).isoformat(),
+        "connected_at": to_time(node.connected_at).isoformat(),
         "is_settled": node.is_settled,
-        "behind_since": None if node.behind_since is None else _time(node.behind_since).isoformat(),
+        "behind_since": None if node.behind_since is None else to_time(node.behind_since).isoformat(),
         "error": node.error,
         "types": {label: dict(of_type) for label, of_type in node.types.items()},
     }
@@ -162,7 +166,8 @@ def to_node(row: Row) -> FleetNode:
     )
 
 
-def _time(seconds: float) -> datetime:
+def to_time(seconds: float) -> datetime:
+    """A time in seconds since the epoch as the database takes it."""
     return datetime.fromtimestamp(seconds, UTC)
 
 

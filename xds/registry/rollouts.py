@@ -47,6 +47,7 @@ class PostgresRollouts:
     async def report(self, replica: Replica, nodes: Sequence[FleetNode], gone: Collection[NodeId]) -> None:
         """What a replica sees: `nodes` are those of which something is new, `gone` those that left."""
         async with self._queries() as queries, queries.writing():
+            await queries.execute(sql.REPORT_RESTART, replica.name, sql.to_time(replica.started_at))
             await queries.execute(sql.REPORT_REPLICA, *sql.replica_values(replica))
             if nodes:
                 document = json.dumps([sql.node_document(node) for node in nodes])

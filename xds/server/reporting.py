@@ -21,6 +21,9 @@ LOOK_SECONDS = 0.5
 HEARTBEAT_SECONDS = 5.0
 """How often a replica says that it is alive, if there is nothing else to say."""
 
+TELL_AGAIN_SECONDS = 600.0
+"""After such a silence every node is told again: replicas that are silent for long are forgotten, with their nodes."""
+
 
 class Reporter:
     """Reports one replica's fleet; `describe` says how the replica itself is now."""
@@ -47,10 +50,12 @@ class Reporter:
         """Tell what is new, if anything is, or that this replica is alive, if it was silent for long."""
         replica = self._describe()
         seen = self._look(replica.name)
-        news = [node for node in seen.values() if _essence(node) != _essence(self._told.get(node.id))]
-        gone = self._told.keys() - seen.keys()
         now = time.monotonic()
-        if not news and not gone and now - self._said_at < HEARTBEAT_SECONDS:
+        silence = now - self._said_at
+        told = self._told if silence < TELL_AGAIN_SECONDS else {}
+        news = [node for node in seen.values() if _essence(node) != _essence(told.get(node.id))]
+        gone = self._told.keys() - seen.keys()
+        if not news and not gone and silence < HEARTBEAT_SECONDS:
             return
         await self._store.report(replica, news, gone)
         self._told, self._said_at = seen, now

@@ -5,8 +5,11 @@ import pytest
 
 from tests.support.edge import GROUP, cell, edge_options, topology
 from tests.unit.publish.conftest import turn
-from xds.names import NodeGroup
+from xds.names import NodeGroup, NodeId
 from xds.publish import Feed
+from xds.publish.rollout import Rollout
+from xds.publish.waves import Waves
+from xds.session import Node
 from xds.snapshot import Snapshot
 from xds.translate import translate
 
@@ -130,3 +133,47 @@ async def test_who_comes_and_goes_during_a_publish_misses_nothing_and_harms_noth
     slot = feed.latest(GROUP)
     assert slot is not None
     assert slot.snapshot.number == 2
+
+
+# Two structures side by side
+
+
+NEXT = NodeGroup(f"{GROUP}~next")
+CANARY, OTHERS = Node(id=NodeId("canary"), group=GROUP), Node(id=NodeId("b"), group=GROUP)
+RUNNING = Rollout(id=1, structure="", waves=Waves("node=canary"), soak_seconds=0).started(0.0, by="")
+
+
+async def test_a_node_is_served_the_structure_that_the_rollout_gives_it_and_goes_back_when_it_is_stopped() -> None:
+    feed = Feed()
+    both = snapshots()
+    await feed.publish({**both, NEXT: both[OTHER]})
+    stable, new = feed.latest(GROUP), both[OTHER]
+    assert (feed.slot(CANARY), feed.latest(NEXT), NEXT in feed.groups) == (stable, None, False)
+
+    await feed.steer(RUNNING)
+    given = feed.slot(CANARY)
+    assert given is not None
+    assert given.snapshot is new
+    assert feed.slot(OTHERS) is stable
+
+    await feed.steer(RUNNING.stopped("no"))
+    assert feed.slot(CANARY) is stable
+
+
+async def test_without_a_second_structure_a_node_keeps_its_groups_and_a_strange_group_has_none() -> None:
+    feed = Feed()
+    await feed.publish(snapshots())
+    await feed.steer(RUNNING)
+
+    assert feed.slot(CANARY) is feed.latest(GROUP)
+    assert feed.slot(Node(id=NodeId("canary"), group=NEXT)) is None
+
+
+async def test_subscribers_are_woken_when_the_rollout_changes_and_only_then() -> None:
+    feed, woken = Feed(), list[int]()
+    await feed.publish(snapshots())
+    with feed.subscription(GROUP, lambda: woken.append(1)):
+        for rollout in (None, RUNNING, RUNNING, RUNNING.stopped("no")):
+            await feed.steer(rollout)
+
+    assert woken == [1, 1]

@@ -1,0 +1,206 @@
+"""When the publisher proposes a rollout, looks at the fleet and has the rollout go on: with a history in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from xds.errors import Conflict
+from xds.names import NodeGroup, NodeId
+from xds.publish.fleetview import FleetNode
+from xds.publish.history import Unrecorded
+from xds.publish.rolling import Rolling, RolloutPlan
+from xds.publish.rollout import Rollout, RolloutState
+from xds.publish.waves import Waves
+
+EDGE = NodeGroup("edge")
+PLAN = RolloutPlan(waves=Waves("node=canary"), soak=600.0, delay=30.0)
+RUNNING = Rollout(id=1, structure="new", waves=PLAN.waves, soak_seconds=600.0).started(1_000.0, by="replica-1")
+
+
+@dataclass
+class Memory(Unrecorded):
+    """One rollout and some nodes; another rollout stands there at once if `overtaken` is set."""
+
+    newest_rollout: Rollout | None = None
+    fleet: list[FleetNode] = field(default_factory=list)
+    overtaken: bool = False
+
+    async def propose(self, rollout: Rollout) -> None:
+        """It is the newest."""
+        number = self.newest_rollout.id + 1 if self.newest_rollout else 1
+        self.newest_rollout = replace(rollout, id=number)
+
+    async def advance_rollout(self, was: Rollout, now: Rollout) -> None:
+        """It stands where the other stood."""
+        if self.overtaken or was != self.newest_rollout:
+            raise Conflict("overtaken")
+        self.newest_rollout = now
+
+    async def rollout(self) -> Rollout | None:
+        """The newest."""
+        return self.newest_rollout
+
+    async def nodes(self) -> Sequence[FleetNode]:
+        """All."""
+        return self.fleet
+
+
+def node(name: str, *, group: NodeGroup = EDGE, settled: bool = True, error: str = "") -> FleetNode:
+    """A node that is served the new structure."""
+    return FleetNode(
+        replica="replica-1",
+        id=NodeId(name),
+        group=group,
+        lane=NodeGroup(f"{group}~next"),
+        connected_at=0.0,
+        is_settled=settled,
+        error=error,
+    )
+
+
+async def rolling(memory: Memory, plan: RolloutPlan = PLAN) -> Rolling:
+    """One that has followed."""
+    made = Rolling(memory, plan, "replica-1")
+    await made.follow()
+    return made
+
+
+async def test_what_was_decided_elsewhere_is_taken_up_once() -> None:
+    memory = Memory()
+    one = await rolling(memory)
+    assert (one.rollout, one.running, await one.follow()) == (None, None, False)
+
+    memory.newest_rollout = RUNNING
+    assert [await one.follow(), await one.follow()] == [True, False]
+    assert one.running is RUNNING
+    memory.newest_rollout = RUNNING.stopped("no")
+    assert await one.follow()
+    assert one.rollout is memory.newest_rollout
+    assert (await rolling(memory)).running is None
+
+
+async def test_a_new_structure_is_proposed_as_planned_once_the_fleet_had_time_to_come_back() -> None:
+    memory = Memory()
+    one = await rolling(memory)
+
+    assert not await one.propose(memory, "new", leading_for=29.9)
+    assert memory.newest_rollout is None
+    assert await one.propose(memory, "new", leading_for=30.0)
+    proposed = one.running
+    assert proposed is not None
+    assert (proposed.structure, proposed.waves, proposed.soak_seconds) == ("new", PLAN.waves, PLAN.soak)
+    assert (proposed.wave, proposed.by, proposed.nodes) == (0, "replica-1", frozenset())
+
+
+@pytest.mark.parametrize(
+    ("state", "is_proposed"),
+    [
+        (RolloutState.PENDING, False),
+        (RolloutState.RUNNING, False),
+        (RolloutState.STOPPED, False),
+        (RolloutState.DONE, True),
+    ],
+)
+async def test_what_was_tried_is_not_proposed_again_unless_it_was_done_and_undone_since(
+    state: RolloutState,
+    is_proposed: bool,
+) -> None:
+    memory = Memory(replace(RUNNING, state=state))
+    one = await rolling(memory)
+
+    assert await one.propose(memory, "new", leading_for=60.0) is is_proposed
+    assert await one.propose(memory, "yet another", leading_for=60.0)
+
+
+@pytest.mark.parametrize("state", [None, RolloutState.PENDING, RolloutState.STOPPED, RolloutState.DONE])
+async def test_only_one_that_runs_is_looked_at(state: RolloutState | None) -> None:
+    before = replace(RUNNING, state=state) if state else None
+    memory = Memory(before, [node("canary", error="no")])
+
+    assert not await (await rolling(memory)).look(memory, "frozen", {EDGE})
+    assert memory.newest_rollout is before
+
+
+async def test_a_look_that_finds_nothing_new_writes_nothing() -> None:
+    memory = Memory(replace(RUNNING, nodes=frozenset({NodeId("canary")})), [node("canary", settled=False)])
+    memory.overtaken = True  # so that a write fails
+
+    assert not await (await rolling(memory)).look(memory, "", {EDGE})
+
+
+async def test_a_look_takes_up_that_a_wave_is_settled() -> None:
+    memory = Memory(RUNNING, [node("canary")])
+    one = await rolling(memory)
+
+    assert await one.look(memory, "", {EDGE})
+    assert one.rollout is memory.newest_rollout
+    assert one.running is not None
+    assert one.running.settled_at is not None
+    assert not await one.look(memory, "", {EDGE}), "it soaks"
+
+
+async def test_a_rejection_stops_it_and_one_in_a_group_that_is_not_served_does_not() -> None:
+    memory = Memory(RUNNING, [node("canary", group=NodeGroup("other"), error="no such thing")])
+    one = await rolling(memory)
+    await one.look(memory, "", {EDGE})
+    assert one.running is not None
+
+    memory.fleet.append(node("canary", error="no such thing"))
+    assert await one.look(memory, "", {EDGE})
+    assert one.rollout is not None
+    assert (one.rollout.state, one.rollout.reason) == (
+        RolloutState.STOPPED,
+        "node canary rejected it: no such thing",
+    )
+
+
+async def test_a_hold_stops_it() -> None:
+    memory = Memory(RUNNING, [node("canary")])
+    one = await rolling(memory)
+
+    assert await one.look(memory, "frozen by ann", {EDGE})
+    assert one.rollout == RUNNING.stopped("publishing is held: frozen by ann")
+
+
+async def test_it_does_not_go_on_if_an_operator_was_faster() -> None:
+    memory = Memory(RUNNING, [node("canary", error="no")], overtaken=True)
+
+    with pytest.raises(Conflict):
+        await (await rolling(memory)).look(memory, "", {EDGE})
+
+
+# The operator's check
+
+
+async def test_the_check_stops_a_wave_that_is_settled_and_none_that_is_not() -> None:
+    plan = replace(PLAN, check="echo too many errors; exit 1")
+    memory = Memory(RUNNING, [node("canary", settled=False)])
+    one = await rolling(memory, plan)
+    await one.look(memory, "", {EDGE})
+    assert one.running is not None, "nothing is to be checked yet"
+
+    memory.fleet = [node("canary")]
+    assert await one.look(memory, "", {EDGE})
+    assert one.rollout is not None
+    assert one.rollout.state is RolloutState.STOPPED
+    assert one.rollout.reason.endswith("too many errors")
+
+
+async def test_a_wave_goes_on_when_it_has_soaked_and_the_check_says_go() -> None:
+    soaked = replace(RUNNING, settled_at=1_000.0, nodes=frozenset({NodeId("canary")}))
+    memory = Memory(soaked, [node("canary")])
+    one = await rolling(memory, replace(PLAN, check="true"))
+
+    assert await one.look(memory, "", {EDGE})
+    assert one.running is not None
+    assert (one.running.wave, one.running.settled_at) == (1, None)
+
+
+async def test_no_wave_goes_on_against_the_check() -> None:
+    soaked = replace(RUNNING, settled_at=1_000.0, nodes=frozenset({NodeId("canary")}))
+    memory = Memory(soaked, [node("canary")])
+    one = await rolling(memory, replace(PLAN, check="false"))
+
+    assert await one.look(memory, "", {EDGE})
+    assert one.rollout == soaked.stopped("the check failed with status 1: false")
