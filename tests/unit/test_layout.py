@@ -45,6 +45,7 @@ COVERED = {
     "xds/http/asking.py": "tests/integration/cli/test_explaining.py",
     "xds/model/override.py": "tests/integration/registry/test_overrides.py",
     "xds/operations/auditing.py": "tests/integration/registry/test_auditing.py",
+    "xds/operations/checking.py": "tests/integration/cli/test_snapshotcheck.py",
     "xds/operations/emergency.py": "tests/integration/publish/test_emergency.py",
     "xds/operations/explaining.py": "tests/integration/cli/test_explaining.py",
     "xds/operations/fleet.py": "tests/integration/registry/test_rollouts.py",

@@ -59,6 +59,10 @@ def node(name: str, *, group: NodeGroup = EDGE, settled: bool = True, error: str
     )
 
 
+def nothing() -> None:
+    """There is no content to ask an Envoy about."""
+
+
 async def rolling(memory: Memory, plan: RolloutPlan = PLAN) -> Rolling:
     """One that has followed."""
     made = Rolling(memory, plan, "replica-1")
@@ -84,9 +88,9 @@ async def test_a_new_structure_is_proposed_as_planned_once_the_fleet_had_time_to
     memory = Memory()
     one = await rolling(memory)
 
-    assert not await one.propose(memory, "new", leading_for=29.9)
+    assert not await one.propose(memory, "new", leading_for=29.9, content=nothing)
     assert memory.newest_rollout is None
-    assert await one.propose(memory, "new", leading_for=30.0)
+    assert await one.propose(memory, "new", leading_for=30.0, content=nothing)
     proposed = one.running
     assert proposed is not None
     assert (proposed.structure, proposed.waves, proposed.soak_seconds) == ("new", PLAN.waves, PLAN.soak)
@@ -109,8 +113,8 @@ async def test_what_was_tried_is_not_proposed_again_unless_it_was_done_and_undon
     memory = Memory(replace(RUNNING, state=state))
     one = await rolling(memory)
 
-    assert await one.propose(memory, "new", leading_for=60.0) is is_proposed
-    assert await one.propose(memory, "yet another", leading_for=60.0)
+    assert await one.propose(memory, "new", leading_for=60.0, content=nothing) is is_proposed
+    assert await one.propose(memory, "yet another", leading_for=60.0, content=nothing)
 
 
 @pytest.mark.parametrize("state", [None, RolloutState.PENDING, RolloutState.STOPPED, RolloutState.DONE])
