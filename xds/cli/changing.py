@@ -40,7 +40,9 @@ class Intent:
 def author_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command --actor and --message; its parameter is `author`."""
 
-    @click.option("--actor", default=_user, show_default="user@host", help="Who does it, for the audit trail.")
+    @click.option(
+        "--actor", default=whoever_runs_this, show_default="user@host", help="Who does it, for the audit trail."
+    )
     @click.option("-m", "--message", default="", help="Why, for the audit trail.")
     @wraps(command)
     def with_author(*args: object, actor: str, message: str, **kwargs: object) -> None:
@@ -139,7 +141,8 @@ def _fields(values: object) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items() if value not in (None, "", {}))
 
 
-def _user() -> str:
+def whoever_runs_this() -> str:
+    """`user@host`; the user's number where it has no name, in a container say."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):

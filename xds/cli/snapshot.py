@@ -1,14 +1,13 @@
 """`alphaswarm-xds snapshot`: what was published, what is held, and an operator's word about it."""
 
 import asyncio
-import getpass
-import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 
 import click
 
+from xds.cli.changing import whoever_runs_this
 from xds.cli.output import as_json_option, print_json, print_list, print_table, say
 from xds.cli.registry import run
 from xds.cli.snapshotcheck import check_command
@@ -233,7 +232,7 @@ def _confirm(question: str) -> None:
 
 def word_of(by: str, message: str) -> Word:
     """Who decides, and why; without a name, whoever runs the command."""
-    return Word(by=by or f"{getpass.getuser()}@{socket.gethostname()}", message=message)
+    return Word(by=by or whoever_runs_this(), message=message)
 
 
 def _decide(

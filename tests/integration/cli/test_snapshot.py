@@ -14,7 +14,7 @@ from tests.integration.cli.conftest import DOWN, Run, run_program
 from tests.support.publishing import replica, seeded
 from xds.cli.snapshot import snapshot
 
-COMMANDS = ("list", "show", "diff", "publish", "rollback", "pin", "freeze", "resume", "mode")
+COMMANDS = ("list", "show", "diff", "check", "publish", "rollback", "pin", "freeze", "resume", "mode")
 
 
 @pytest.fixture
