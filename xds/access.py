@@ -159,8 +159,10 @@ class Access:
             Parts(
                 registry=self._registry,
                 snapshots=self._registry.snapshots,
+                rollouts=self._registry.rollouts,
                 status=status,
                 topology=lambda: published.published.topology if published.published is not None else None,
+                evacuate=published.evacuate,
             )
         )
 

@@ -22,6 +22,7 @@ from xds.http.openapi import to_openapi
 from xds.model import Cell, Tenant
 from xds.names import CellId, TenantId
 from xds.operations import add_cell, add_tenant
+from xds.operations.emergency import record_displacements
 from xds.operations.status import RegistryStatus, SystemStatus
 from xds.publish import Feed, Publisher, Recording
 from xds.registry import PostgresRegistry
@@ -134,7 +135,11 @@ async def controlled(
     options = edge_options(chosen, [issuer_options(each) for each in issuers])
     around = Surroundings(feed=feed, fleet=fleet, metrics=metrics, limits=Limits(), frames=Frames(), tls=tls)
     async with PostgresRegistry.open(database_url, poll_seconds=0.1) as registry, asyncio.TaskGroup() as tasks:
-        recording = Recording(history=registry.snapshots, replica="here")
+        recording = Recording(
+            history=registry.snapshots,
+            replica="here",
+            settle=lambda moves: record_displacements(registry, moves),
+        )
         publisher = Publisher(registry, options, feed, metrics, interval=0, keys=credentials, recording=recording)
 
         def status() -> SystemStatus:

@@ -2,13 +2,16 @@
 
 import shlex
 import time
+from collections.abc import Sequence
 
 import click
 
+from xds.cli.asking import server_options
 from xds.cli.changing import Intent, change_options, confirm, perform
 from xds.cli.feeding import progress_bar
-from xds.cli.output import print_json, say
+from xds.cli.output import print_json, print_list, say
 from xds.cli.registry import run
+from xds.cli.remote import Server
 from xds.cli.settings import read_settings
 from xds.cli.times import seconds
 from xds.names import CellId
@@ -79,19 +82,44 @@ def drain_command(
 @_to_option
 @_by_capacity_option
 @click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--offline", is_flag=True, help="The database is down: have each --server do it, and the database later.")
+@server_options
 @change_options
 @click.pass_context
 def evacuate_command(
-    context: click.Context, *, cell_id: str, to: str | None, by_capacity: bool, yes: bool, intent: Intent
+    context: click.Context,
+    *,
+    cell_id: str,
+    to: str | None,
+    by_capacity: bool,
+    yes: bool,
+    offline: bool,
+    servers: tuple[str, ...],
+    token: str,
+    intent: Intent,
 ) -> None:
     """Move everybody out of a cell now, in one transaction, or nobody.
 
     The cell is draining then. Overrides into it are deleted. `cells undrain` brings the tenants back.
 
+    With --offline, while the database is down: each server leads them to --to at once, and has the database know when
+    it is back. Name every server. Status 1 if one refused.
+
     \b
-    Example:
+    Examples:
       alphaswarm-xds cells evacuate cell-shared-std-local --yes -m 'rack 4 burns'
+      alphaswarm-xds cells evacuate cell-shared-std-local --to cell-shared-std-2 --yes --offline \\
+          --server http://10.0.0.1:8080 --server http://10.0.0.2:8080
     """  # noqa: D301 -- click reads the \b
+    if offline:
+        if to is None or not servers or by_capacity or intent.is_rehearsal:
+            raise click.UsageError("--offline: expected --to and every --server, and no --by-capacity or --dry-run")
+        asked = [(url, Server(url, token)) for url in servers]
+        confirm(f"Have {len(asked)} servers lead every tenant of {cell_id} to {to}?", is_sure=yes)
+        _evacuate_offline(asked, {"from": cell_id, "to": to, "message": intent.author.message}, as_json=intent.as_json)
+        return
+    if servers:
+        raise click.UsageError("--server: expected with --offline only")
     options = _options(context, to, by_capacity=by_capacity)
     confirm(f"Move every tenant out of {cell_id} at once?", is_sure=yes or intent.is_rehearsal)
     started = time.monotonic()
@@ -118,6 +146,25 @@ def undrain_command(context: click.Context, *, cell_id: str, intent: Intent) -> 
     else:
         stayed = f", {done.stayed} stay where they were moved since" if done.stayed else ""
         say(f"cell {cell_id}: active, {done.moved} tenants brought back{stayed}")
+
+
+def _evacuate_offline(servers: Sequence[tuple[str, Server]], body: dict[str, str], *, as_json: bool) -> None:
+    """Ask every server, whatever the ones before said, and tell of each."""
+    told: list[dict[str, object]] = []
+    for url, server in servers:
+        try:
+            told.append({"server": url, "tenants": server.post("/manage/emergency/evacuations", body)["tenants"]})
+        except click.ClickException as refusal:
+            told.append({"server": url, "error": refusal.format_message().removeprefix(f"{url.rstrip('/')}: ")})
+    if as_json:
+        print_list(told)
+    for each in () if as_json else told:
+        if "error" in each:
+            click.echo(f"{each['server']}: {each['error']}", err=True)
+        else:
+            say(f"{each['server']}: {each['tenants']} tenants led from {body['from']} to {body['to']}")
+    if any("error" in each for each in told):
+        raise click.exceptions.Exit(LEFT)
 
 
 def _options(

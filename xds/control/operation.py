@@ -3,17 +3,27 @@
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 from xds.control.shapes import Answer, Request
 from xds.model import Topology
+from xds.names import CellId
 from xds.operations import Store
 from xds.operations.operators import Role
+from xds.operations.rollouts import RolloutStore
 from xds.operations.snapshots import SnapshotStore
 from xds.operations.status import SystemStatus
 
 Q = TypeVar("Q", bound=Request)
 A = TypeVar("A", bound=Answer)
+
+
+class Evacuate(Protocol):
+    """Leads a cell's tenants to another while the registry is down, as `xds.publish.Publisher.evacuate` does."""
+
+    async def __call__(self, was: CellId, now: CellId, *, by: str, message: str = "") -> int:
+        """How many tenants were moved; raises `RequestError` and its kin."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +32,10 @@ class Parts:
 
     registry: Store
     snapshots: SnapshotStore
+    rollouts: RolloutStore
     status: Callable[[], SystemStatus]
     topology: Callable[[], Topology | None]
+    evacuate: Evacuate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +55,8 @@ class Operation(Generic[Q, A]):
     run: Callable[[Parts, Q, str], Awaitable[A]]
     creates: bool = False
     """Whether what is answered did not exist before."""
+    needs_registry: bool = True
+    """Whether it reads or writes the registry; what doesn't waits for nobody who does."""
 
     @property
     def role(self) -> Role:

@@ -5,6 +5,7 @@ Must not know who may ask what; whoever calls has found out.
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 from pydantic import ValidationError
 
@@ -36,7 +37,7 @@ class Control:
         """
         request = _read(operation.request, data)
         try:
-            async with asyncio.timeout(self._seconds), self._turns:
+            async with asyncio.timeout(self._seconds), self._turns if operation.needs_registry else nullcontext():
                 answer = await operation.run(self.parts, request, by)
         except TimeoutError:
             raise RegistryUnavailable(f"{operation.name}: not done in {self._seconds:.0f} s") from None

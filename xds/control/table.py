@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from xds.control import cells, fleet, publishing, snapshots, tenants
+from xds.control import cells, emergency, fleet, publishing, rollouts, snapshots, tenants
 from xds.control.operation import Operation
 
 _CELL = "/manage/cells/{cell}"
@@ -237,5 +237,42 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
         request=fleet.GetNode,
         answer=fleet.NodeStreams,
         run=fleet.get_node,
+    ),
+    Operation(
+        name="ListRollouts",
+        summary="List the newest rollouts.",
+        method="GET",
+        path="/manage/rollouts",
+        request=rollouts.ListRollouts,
+        answer=rollouts.Rollouts,
+        run=rollouts.list_rollouts,
+    ),
+    Operation(
+        name="StartRollout",
+        summary="Start the rollout that is pending, or once more the one that was stopped.",
+        method="POST",
+        path="/manage/rollouts/start",
+        request=rollouts.StartRollout,
+        answer=rollouts.RolloutView,
+        run=rollouts.start_rollout,
+    ),
+    Operation(
+        name="AbortRollout",
+        summary="Stop the rollout: every node goes back to what it had before.",
+        method="POST",
+        path="/manage/rollouts/abort",
+        request=rollouts.AbortRollout,
+        answer=rollouts.RolloutView,
+        run=rollouts.abort_rollout,
+    ),
+    Operation(
+        name="EvacuateNow",
+        summary="While the database is down, have this replica lead a cell's tenants to another cell.",
+        method="POST",
+        path="/manage/emergency/evacuations",
+        request=emergency.EvacuateNow,
+        answer=emergency.Evacuated,
+        run=emergency.evacuate_now,
+        needs_registry=False,
     ),
 )

@@ -1,6 +1,7 @@
 """What is asked is checked before it is done, has an end, and leaves the registry to others too."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -82,6 +83,28 @@ async def test_no_more_than_two_are_done_at_once() -> None:
     shared = control()
     await asyncio.gather(*(shared.perform(operation(count), {}, "olga") for _ in range(10)))
     assert most == 2
+
+
+async def test_what_needs_no_registry_waits_for_nobody_who_does() -> None:
+    both, free = asyncio.Event(), asyncio.Event()
+    waiting = 0
+
+    async def wait(_parts: Parts, _request: Asked, by: str) -> Told:
+        nonlocal waiting
+        waiting += 1
+        if waiting == 2:
+            both.set()
+        await free.wait()
+        return Told(by=by)
+
+    shared = control()
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        for _ in range(2):
+            tasks.create_task(shared.perform(operation(wait), {}, "rita"))
+        await both.wait()
+        told = await shared.perform(replace(operation(tell), needs_registry=False), {}, "olga")
+        free.set()
+    assert told.by == "olga"
 
 
 async def test_what_was_changed_is_in_the_log_without_secrets_and_what_was_not_is_not() -> None:

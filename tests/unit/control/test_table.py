@@ -28,10 +28,16 @@ def _shape_in(info: FieldInfo | Any) -> type[BaseModel] | None:
     return next((each for each in inner if each is not None), None)
 
 
+def _told(shape: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields by the names that callers know."""
+    return {info.alias or name: info for name, info in shape.model_fields.items()}
+
+
 def _assert_same(shape: type[BaseModel], message: Any) -> None:
-    assert set(shape.model_fields) == {field.name for field in message.fields}, (shape.__name__, message.full_name)
+    told = _told(shape)
+    assert set(told) == {field.name for field in message.fields}, (shape.__name__, message.full_name)
     for field in message.fields:
-        info = shape.model_fields[field.name]
+        info = told[field.name]
         inner = _shape_in(info)
         if inner is not None:
             _assert_same(inner, field.message_type)
@@ -63,7 +69,7 @@ def test_the_service_has_no_other_method() -> None:
 def test_a_field_with_a_default_can_be_left_out_of_a_message(operation: Operation[Any, Any]) -> None:
     """Else its absence and its zero would be the same bytes, and the zero would be lost."""
     message = SERVICE.methods_by_name[operation.name].input_type
-    for name, info in operation.request.model_fields.items():
+    for name, info in _told(operation.request).items():
         field = message.fields_by_name[name]
         assert info.is_required() or field.has_presence or field.is_repeated, name
 

@@ -4,6 +4,7 @@
 # This file has been @generated
 
 __all__ = (
+    "AbortRolloutRequest",
     "AddCellRequest",
     "AddTenantRequest",
     "Arrival",
@@ -15,6 +16,8 @@ __all__ = (
     "Difference",
     "DifferencePage",
     "Endpoint",
+    "EvacuateNowRequest",
+    "Evacuated",
     "Fleet",
     "FleetChange",
     "GetCellRequest",
@@ -27,6 +30,7 @@ __all__ = (
     "ListCellsRequest",
     "ListNodesRequest",
     "ListResourcesRequest",
+    "ListRolloutsRequest",
     "ListSnapshotsRequest",
     "ListTenantsRequest",
     "Move",
@@ -44,6 +48,8 @@ __all__ = (
     "Resource",
     "ResourcePage",
     "RollbackRequest",
+    "Rollout",
+    "Rollouts",
     "SetCellStateRequest",
     "SetEndpointsRequest",
     "SetModeRequest",
@@ -51,6 +57,7 @@ __all__ = (
     "Snapshot",
     "SnapshotEvent",
     "SnapshotPage",
+    "StartRolloutRequest",
     "StateChange",
     "Tenant",
     "TenantPage",
@@ -69,6 +76,19 @@ from .....message_pool import default_message_pool
 
 _COMPILER_VERSION = "0.9.0"
 betterproto2.check_compiler_version(_COMPILER_VERSION)
+
+
+@dataclass(eq=False, repr=False)
+class AbortRolloutRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["AbortRolloutRequest"]
+
+    message: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "AbortRolloutRequest", AbortRolloutRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -300,6 +320,40 @@ default_message_pool.register_message("alphaswarm.xds.control.v1", "Endpoint", E
 
 
 @dataclass(eq=False, repr=False)
+class Evacuated(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["Evacuated"]
+
+    was: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    now: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    tenants: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "Evacuated", Evacuated)
+
+
+@dataclass(eq=False, repr=False)
+class EvacuateNowRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["EvacuateNowRequest"]
+
+    from_: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    to: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    message: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "EvacuateNowRequest", EvacuateNowRequest)
+
+
+@dataclass(eq=False, repr=False)
 class Fleet(betterproto2.Message):
     """
     What this replica serves, and to whom.
@@ -519,6 +573,19 @@ class ListResourcesRequest(betterproto2.Message):
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "ListResourcesRequest", ListResourcesRequest)
+
+
+@dataclass(eq=False, repr=False)
+class ListRolloutsRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["ListRolloutsRequest"]
+
+    limit: "int | None" = betterproto2.field(1, betterproto2.TYPE_INT32, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "ListRolloutsRequest", ListRolloutsRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -864,6 +931,66 @@ default_message_pool.register_message("alphaswarm.xds.control.v1", "RollbackRequ
 
 
 @dataclass(eq=False, repr=False)
+class Rollout(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["Rollout"]
+
+    id: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
+
+    state: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    waves: "list[str]" = betterproto2.field(3, betterproto2.TYPE_STRING, repeated=True)
+
+    wave: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
+    """
+    Counts from 0.
+    """
+
+    wave_since: "datetime.datetime | None" = betterproto2.field(
+        5, betterproto2.TYPE_MESSAGE, unwrap=lambda: ____google__protobuf__.Timestamp, optional=True
+    )
+
+    settled_at: "datetime.datetime | None" = betterproto2.field(
+        6, betterproto2.TYPE_MESSAGE, unwrap=lambda: ____google__protobuf__.Timestamp, optional=True
+    )
+    """
+    Absent as long as not all nodes of the wave have acknowledged.
+    """
+
+    soak_seconds: "float" = betterproto2.field(7, betterproto2.TYPE_DOUBLE)
+
+    nodes: "list[str]" = betterproto2.field(8, betterproto2.TYPE_STRING, repeated=True)
+
+    reason: "str" = betterproto2.field(9, betterproto2.TYPE_STRING)
+
+    by: "str" = betterproto2.field(10, betterproto2.TYPE_STRING)
+
+    message: "str" = betterproto2.field(11, betterproto2.TYPE_STRING)
+
+    ended_at: "datetime.datetime | None" = betterproto2.field(
+        12, betterproto2.TYPE_MESSAGE, unwrap=lambda: ____google__protobuf__.Timestamp, optional=True
+    )
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "Rollout", Rollout)
+
+
+@dataclass(eq=False, repr=False)
+class Rollouts(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["Rollouts"]
+
+    data: "list[Rollout]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "Rollouts", Rollouts)
+
+
+@dataclass(eq=False, repr=False)
 class SetCellStateRequest(betterproto2.Message):
     @betterproto2.staticproperty
     @staticmethod
@@ -1002,6 +1129,26 @@ default_message_pool.register_message("alphaswarm.xds.control.v1", "SnapshotPage
 
 
 @dataclass(eq=False, repr=False)
+class StartRolloutRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["StartRolloutRequest"]
+
+    waves: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
+    """
+    As in ROLLOUT_WAVES; absent: as planned.
+    """
+
+    soak_seconds: "float | None" = betterproto2.field(2, betterproto2.TYPE_DOUBLE, optional=True)
+
+    message: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "StartRolloutRequest", StartRolloutRequest)
+
+
+@dataclass(eq=False, repr=False)
 class StateChange(betterproto2.Message):
     @betterproto2.staticproperty
     @staticmethod
@@ -1085,5 +1232,5 @@ default_message_pool.register_message("alphaswarm.xds.control.v1", "WatchSnapsho
 from .....google import protobuf as ____google__protobuf__
 
 XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR = default_google_proto_descriptor_pool.AddSerializedFile(
-    b'\n\x1cxds/control/v1/control.proto\x12\x19alphaswarm.xds.control.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto"d\n\x08Endpoint\x12\x18\n\x07address\x18\x01 \x01(\tR\x07address\x12\x12\n\x04port\x18\x02 \x01(\x05R\x04port\x12\x12\n\x04zone\x18\x03 \x01(\tR\x04zone\x12\x16\n\x06weight\x18\x04 \x01(\x05R\x06weight"\x90\x03\n\x04Cell\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x18\n\x07tenancy\x18\x03 \x01(\tR\x07tenancy\x12\x12\n\x04tier\x18\x04 \x01(\tR\x04tier\x12\x16\n\x06region\x18\x05 \x01(\tR\x06region\x12C\n\x06labels\x18\x06 \x03(\x0b2+.alphaswarm.xds.control.v1.Cell.LabelsEntryR\x06labels\x12\x1a\n\x08protocol\x18\x07 \x01(\tR\x08protocol\x12A\n\tendpoints\x18\x08 \x03(\x0b2#.alphaswarm.xds.control.v1.EndpointR\tendpoints\x12\x1d\n\x07tenants\x18\t \x01(\x03H\x00R\x07tenants\x88\x01\x01\x12\x12\n\x04etag\x18\n \x01(\tR\x04etag\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\n\n\x08_tenants"a\n\x08CellPage\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.CellR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\x84\x01\n\x10ListCellsRequest\x12\x19\n\x05state\x18\x01 \x01(\tH\x00R\x05state\x88\x01\x01\x12\x19\n\x05limit\x18\x02 \x01(\x05H\x01R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x03 \x01(\tH\x02R\x06cursor\x88\x01\x01B\x08\n\x06_stateB\x08\n\x06_limitB\t\n\x07_cursor"$\n\x0eGetCellRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell"\xb8\x03\n\x0eAddCellRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n\x05state\x18\x02 \x01(\tH\x00R\x05state\x88\x01\x01\x12\x1d\n\x07tenancy\x18\x03 \x01(\tH\x01R\x07tenancy\x88\x01\x01\x12\x17\n\x04tier\x18\x04 \x01(\tH\x02R\x04tier\x88\x01\x01\x12\x1b\n\x06region\x18\x05 \x01(\tH\x03R\x06region\x88\x01\x01\x12M\n\x06labels\x18\x06 \x03(\x0b25.alphaswarm.xds.control.v1.AddCellRequest.LabelsEntryR\x06labels\x12\x1f\n\x08protocol\x18\x07 \x01(\tH\x04R\x08protocol\x88\x01\x01\x12D\n\tendpoints\x18\x08 \x03(\x0b2&.alphaswarm.xds.control.v1.NewEndpointR\tendpoints\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x08\n\x06_stateB\n\n\x08_tenancyB\x07\n\x05_tierB\t\n\x07_regionB\x0b\n\t_protocol"\xa4\x01\n\x0bNewEndpoint\x12\x1d\n\x07address\x18\x01 \x01(\tH\x00R\x07address\x88\x01\x01\x12\x17\n\x04port\x18\x02 \x01(\x05H\x01R\x04port\x88\x01\x01\x12\x17\n\x04zone\x18\x03 \x01(\tH\x02R\x04zone\x88\x01\x01\x12\x1b\n\x06weight\x18\x04 \x01(\x05H\x03R\x06weight\x88\x01\x01B\n\n\x08_addressB\x07\n\x05_portB\x07\n\x05_zoneB\t\n\x07_weight"S\n\x13SetCellStateRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag"\x83\x01\n\x13SetEndpointsRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12D\n\tendpoints\x18\x02 \x03(\x0b2&.alphaswarm.xds.control.v1.NewEndpointR\tendpoints\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag"[\n\x0bStateChange\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n\x03was\x18\x02 \x01(\tR\x03was\x12\x10\n\x03now\x18\x03 \x01(\tR\x03now\x12\x18\n\x07changed\x18\x04 \x01(\x08R\x07changed"Q\n\x07Arrival\x12\x1a\n\x08previous\x18\x01 \x01(\tR\x08previous\x12*\n\x02at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at"\xa5\x01\n\x06Tenant\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04cell\x18\x02 \x01(\tR\x04cell\x12\x14\n\x05state\x18\x03 \x01(\tR\x05state\x12A\n\x07arrival\x18\x04 \x01(\x0b2".alphaswarm.xds.control.v1.ArrivalH\x00R\x07arrival\x88\x01\x01\x12\x12\n\x04etag\x18\x05 \x01(\tR\x04etagB\n\n\x08_arrival"e\n\nTenantPage\x125\n\x04data\x18\x01 \x03(\x0b2!.alphaswarm.xds.control.v1.TenantR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\xa8\x01\n\x12ListTenantsRequest\x12\x17\n\x04cell\x18\x01 \x01(\tH\x00R\x04cell\x88\x01\x01\x12\x19\n\x05state\x18\x02 \x01(\tH\x01R\x05state\x88\x01\x01\x12\x19\n\x05limit\x18\x03 \x01(\x05H\x02R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x04 \x01(\tH\x03R\x06cursor\x88\x01\x01B\x07\n\x05_cellB\x08\n\x06_stateB\x08\n\x06_limitB\t\n\x07_cursor"*\n\x10GetTenantRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant"[\n\x10AddTenantRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04cell\x18\x02 \x01(\tR\x04cell\x12\x19\n\x05state\x18\x03 \x01(\tH\x00R\x05state\x88\x01\x01B\x08\n\x06_state"Y\n\x15SetTenantStateRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag"O\n\x11MoveTenantRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x0e\n\x02to\x18\x02 \x01(\tR\x02to\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag">\n\x12MoveTenantsRequest\x12\x18\n\x07tenants\x18\x01 \x03(\tR\x07tenants\x12\x0e\n\x02to\x18\x02 \x01(\tR\x02to"\\\n\x04Move\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x10\n\x03was\x18\x02 \x01(\tR\x03was\x12\x10\n\x03now\x18\x03 \x01(\tR\x03now\x12\x18\n\x07changed\x18\x04 \x01(\x08R\x07changed"<\n\x05Moves\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.MoveR\x04data"\xf2\x02\n\x08Snapshot\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number\x12*\n\x02at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at\x12\x0e\n\x02by\x18\x03 \x01(\tR\x02by\x12\x12\n\x04kind\x18\x04 \x01(\tR\x04kind\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message\x12\x1a\n\x08revision\x18\x06 \x01(\x03R\x08revision\x12\x16\n\x06digest\x18\x07 \x01(\tR\x06digest\x12G\n\x06counts\x18\x08 \x03(\x0b2/.alphaswarm.xds.control.v1.Snapshot.CountsEntryR\x06counts\x12\x18\n\x07changed\x18\t \x01(\x03R\x07changed\x12\x12\n\x04gone\x18\n \x01(\x03R\x04gone\x1a9\n\x0bCountsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01"i\n\x0cSnapshotPage\x127\n\x04data\x18\x01 \x03(\x0b2#.alphaswarm.xds.control.v1.SnapshotR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"c\n\x14ListSnapshotsRequest\x12\x19\n\x05limit\x18\x01 \x01(\x05H\x00R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x02 \x01(\tH\x01R\x06cursor\x88\x01\x01B\x08\n\x06_limitB\t\n\x07_cursor",\n\x12GetSnapshotRequest\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number"\xbc\x01\n\x08Resource\x12\x14\n\x05group\x18\x01 \x01(\tR\x05group\x12\x12\n\x04type\x18\x02 \x01(\tR\x04type\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x18\n\x07version\x18\x04 \x01(\tR\x07version\x12\x14\n\x05bytes\x18\x05 \x01(\x03R\x05bytes\x126\n\x07content\x18\x06 \x01(\x0b2\x17.google.protobuf.StructH\x00R\x07content\x88\x01\x01B\n\n\x08_content"i\n\x0cResourcePage\x127\n\x04data\x18\x01 \x03(\x0b2#.alphaswarm.xds.control.v1.ResourceR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\xea\x01\n\x14ListResourcesRequest\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number\x12\x17\n\x04type\x18\x02 \x01(\tH\x00R\x04type\x88\x01\x01\x12\x17\n\x04name\x18\x03 \x01(\tH\x01R\x04name\x88\x01\x01\x12\x1d\n\x07content\x18\x04 \x01(\x08H\x02R\x07content\x88\x01\x01\x12\x19\n\x05limit\x18\x05 \x01(\x05H\x03R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x06 \x01(\tH\x04R\x06cursor\x88\x01\x01B\x07\n\x05_typeB\x07\n\x05_nameB\n\n\x08_contentB\x08\n\x06_limitB\t\n\x07_cursor"\xab\x01\n\nDifference\x12\x12\n\x04sign\x18\x01 \x01(\tR\x04sign\x12\x14\n\x05group\x18\x02 \x01(\tR\x05group\x12\x12\n\x04type\x18\x03 \x01(\tR\x04type\x12\x12\n\x04name\x18\x04 \x01(\tR\x04name\x12\x1b\n\x06before\x18\x05 \x01(\tH\x00R\x06before\x88\x01\x01\x12\x19\n\x05after\x18\x06 \x01(\tH\x01R\x05after\x88\x01\x01B\t\n\x07_beforeB\x08\n\x06_after"m\n\x0eDifferencePage\x129\n\x04data\x18\x01 \x03(\x0b2%.alphaswarm.xds.control.v1.DifferenceR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\x8f\x01\n\x14DiffSnapshotsRequest\x12\x14\n\x05older\x18\x01 \x01(\x03R\x05older\x12\x14\n\x05newer\x18\x02 \x01(\x03R\x05newer\x12\x19\n\x05limit\x18\x03 \x01(\x05H\x00R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x04 \x01(\tH\x01R\x06cursor\x88\x01\x01B\x08\n\x06_limitB\t\n\x07_cursor"\xb2\x01\n\x06Policy\x12\x12\n\x04mode\x18\x01 \x01(\tR\x04mode\x12\x16\n\x06frozen\x18\x02 \x01(\x08R\x06frozen\x12\x1b\n\x06pinned\x18\x03 \x01(\x03H\x00R\x06pinned\x88\x01\x01\x12\x0e\n\x02by\x18\x04 \x01(\tR\x02by\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message\x12*\n\x02at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02atB\t\n\x07_pinned"\xac\x02\n\x04Held\x12\x16\n\x06digest\x18\x01 \x01(\tR\x06digest\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\x12\x16\n\x06reason\x18\x03 \x01(\tR\x06reason\x12C\n\x06counts\x18\x04 \x03(\x0b2+.alphaswarm.xds.control.v1.Held.CountsEntryR\x06counts\x12\x18\n\x07changed\x18\x05 \x01(\x03R\x07changed\x12\x12\n\x04gone\x18\x06 \x01(\x03R\x04gone\x12*\n\x02at\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at\x1a9\n\x0bCountsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01"\xe2\x01\n\nPublishing\x129\n\x06policy\x18\x01 \x01(\x0b2!.alphaswarm.xds.control.v1.PolicyR\x06policy\x128\n\x04held\x18\x02 \x01(\x0b2\x1f.alphaswarm.xds.control.v1.HeldH\x00R\x04held\x88\x01\x01\x12\x1f\n\x08snapshot\x18\x03 \x01(\x03H\x01R\x08snapshot\x88\x01\x01\x12\x14\n\x05acted\x18\x04 \x01(\x08R\x05acted\x12\x12\n\x04etag\x18\x05 \x01(\tR\x04etagB\x07\n\x05_heldB\x0b\n\t_snapshot"\x16\n\x14GetPublishingRequest"g\n\x0ePublishRequest\x12\x16\n\x06digest\x18\x01 \x01(\tR\x06digest\x12\x1d\n\x07message\x18\x02 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etagB\n\n\x08_message"h\n\x0fRollbackRequest\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number\x12\x1d\n\x07message\x18\x02 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etagB\n\n\x08_message"N\n\rDecideRequest\x12\x1d\n\x07message\x18\x01 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x02 \x01(\tR\x04etagB\n\n\x08_message"c\n\x0eSetModeRequest\x12\x12\n\x04mode\x18\x01 \x01(\tR\x04mode\x12\x1d\n\x07message\x18\x02 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etagB\n\n\x08_message"s\n\x08Decision\x12\x18\n\x07changed\x18\x01 \x01(\x08R\x07changed\x129\n\x06policy\x18\x02 \x01(\x0b2!.alphaswarm.xds.control.v1.PolicyR\x06policy\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag"\xc4\x01\n\x08NodeType\x12\x12\n\x04type\x18\x01 \x01(\tR\x04type\x12#\n\nsubscribed\x18\x02 \x01(\x03H\x00R\nsubscribed\x88\x01\x01\x12\x12\n\x04sent\x18\x03 \x01(\x03R\x04sent\x12\x14\n\x05acked\x18\x04 \x01(\x03R\x05acked\x12\x16\n\x06nacked\x18\x05 \x01(\x03R\x06nacked\x12\x18\n\x07version\x18\x06 \x01(\tR\x07version\x12\x14\n\x05error\x18\x07 \x01(\tR\x05errorB\r\n\x0b_subscribed"\x91\x02\n\x04Node\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05group\x18\x02 \x01(\tR\x05group\x12\x18\n\x07variant\x18\x03 \x01(\tR\x07variant\x12\x12\n\x04peer\x18\x04 \x01(\tR\x04peer\x12\x1d\n\nuser_agent\x18\x05 \x01(\tR\tuserAgent\x12=\n\x0cconnected_at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0bconnectedAt\x12\x1c\n\trejecting\x18\x07 \x03(\tR\trejecting\x129\n\x05types\x18\x08 \x03(\x0b2#.alphaswarm.xds.control.v1.NodeTypeR\x05types"a\n\x08NodePage\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\xb5\x01\n\x10ListNodesRequest\x12\x19\n\x05group\x18\x01 \x01(\tH\x00R\x05group\x88\x01\x01\x12!\n\trejecting\x18\x02 \x01(\x08H\x01R\trejecting\x88\x01\x01\x12\x19\n\x05limit\x18\x03 \x01(\x05H\x02R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x04 \x01(\tH\x03R\x06cursor\x88\x01\x01B\x08\n\x06_groupB\x0c\n\n_rejectingB\x08\n\x06_limitB\t\n\x07_cursor"$\n\x0eGetNodeRequest\x12\x12\n\x04node\x18\x01 \x01(\tR\x04node"B\n\x0bNodeStreams\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x04data"\x11\n\x0fGetFleetRequest"\xc8\x02\n\x05Fleet\x12\x1a\n\x08snapshot\x18\x01 \x01(\x03R\x08snapshot\x12\x12\n\x04mode\x18\x02 \x01(\tR\x04mode\x12\x12\n\x04held\x18\x03 \x01(\tR\x04held\x12\x14\n\x05ready\x18\x04 \x01(\x08R\x05ready\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason\x12\x18\n\x07streams\x18\x06 \x01(\x03R\x07streams\x12\x14\n\x05nodes\x18\x07 \x01(\x03R\x05nodes\x12\x1c\n\trejecting\x18\x08 \x01(\x03R\trejecting\x12D\n\x06groups\x18\t \x03(\x0b2,.alphaswarm.xds.control.v1.Fleet.GroupsEntryR\x06groups\x1a9\n\x0bGroupsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01"\x13\n\x11WatchFleetRequest"}\n\x0bFleetChange\x129\n\x07changed\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x07changed\x123\n\x04gone\x18\x02 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x04gone"\x17\n\x15WatchSnapshotsRequest"\x8a\x01\n\rSnapshotEvent\x12D\n\x08snapshot\x18\x01 \x01(\x0b2#.alphaswarm.xds.control.v1.SnapshotH\x00R\x08snapshot\x88\x01\x01\x12\x12\n\x04mode\x18\x02 \x01(\tR\x04mode\x12\x12\n\x04held\x18\x03 \x01(\tR\x04heldB\x0b\n\t_snapshot2\xbe\x14\n\x07Control\x12]\n\tListCells\x12+.alphaswarm.xds.control.v1.ListCellsRequest\x1a#.alphaswarm.xds.control.v1.CellPage\x12U\n\x07GetCell\x12).alphaswarm.xds.control.v1.GetCellRequest\x1a\x1f.alphaswarm.xds.control.v1.Cell\x12U\n\x07AddCell\x12).alphaswarm.xds.control.v1.AddCellRequest\x1a\x1f.alphaswarm.xds.control.v1.Cell\x12f\n\x0cSetCellState\x12..alphaswarm.xds.control.v1.SetCellStateRequest\x1a&.alphaswarm.xds.control.v1.StateChange\x12_\n\x0cSetEndpoints\x12..alphaswarm.xds.control.v1.SetEndpointsRequest\x1a\x1f.alphaswarm.xds.control.v1.Cell\x12c\n\x0bListTenants\x12-.alphaswarm.xds.control.v1.ListTenantsRequest\x1a%.alphaswarm.xds.control.v1.TenantPage\x12[\n\tGetTenant\x12+.alphaswarm.xds.control.v1.GetTenantRequest\x1a!.alphaswarm.xds.control.v1.Tenant\x12[\n\tAddTenant\x12+.alphaswarm.xds.control.v1.AddTenantRequest\x1a!.alphaswarm.xds.control.v1.Tenant\x12j\n\x0eSetTenantState\x120.alphaswarm.xds.control.v1.SetTenantStateRequest\x1a&.alphaswarm.xds.control.v1.StateChange\x12[\n\nMoveTenant\x12,.alphaswarm.xds.control.v1.MoveTenantRequest\x1a\x1f.alphaswarm.xds.control.v1.Move\x12^\n\x0bMoveTenants\x12-.alphaswarm.xds.control.v1.MoveTenantsRequest\x1a .alphaswarm.xds.control.v1.Moves\x12i\n\rListSnapshots\x12/.alphaswarm.xds.control.v1.ListSnapshotsRequest\x1a\'.alphaswarm.xds.control.v1.SnapshotPage\x12a\n\x0bGetSnapshot\x12-.alphaswarm.xds.control.v1.GetSnapshotRequest\x1a#.alphaswarm.xds.control.v1.Snapshot\x12i\n\rListResources\x12/.alphaswarm.xds.control.v1.ListResourcesRequest\x1a\'.alphaswarm.xds.control.v1.ResourcePage\x12k\n\rDiffSnapshots\x12/.alphaswarm.xds.control.v1.DiffSnapshotsRequest\x1a).alphaswarm.xds.control.v1.DifferencePage\x12g\n\rGetPublishing\x12/.alphaswarm.xds.control.v1.GetPublishingRequest\x1a%.alphaswarm.xds.control.v1.Publishing\x12Y\n\x07Publish\x12).alphaswarm.xds.control.v1.PublishRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12[\n\x08Rollback\x12*.alphaswarm.xds.control.v1.RollbackRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12T\n\x03Pin\x12(.alphaswarm.xds.control.v1.DecideRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12W\n\x06Freeze\x12(.alphaswarm.xds.control.v1.DecideRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12W\n\x06Resume\x12(.alphaswarm.xds.control.v1.DecideRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12Y\n\x07SetMode\x12).alphaswarm.xds.control.v1.SetModeRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12X\n\x08GetFleet\x12*.alphaswarm.xds.control.v1.GetFleetRequest\x1a .alphaswarm.xds.control.v1.Fleet\x12]\n\tListNodes\x12+.alphaswarm.xds.control.v1.ListNodesRequest\x1a#.alphaswarm.xds.control.v1.NodePage\x12\\\n\x07GetNode\x12).alphaswarm.xds.control.v1.GetNodeRequest\x1a&.alphaswarm.xds.control.v1.NodeStreams\x12d\n\nWatchFleet\x12,.alphaswarm.xds.control.v1.WatchFleetRequest\x1a&.alphaswarm.xds.control.v1.FleetChange0\x01\x12n\n\x0eWatchSnapshots\x120.alphaswarm.xds.control.v1.WatchSnapshotsRequest\x1a(.alphaswarm.xds.control.v1.SnapshotEvent0\x01b\x06proto3'
+    b'\n\x1cxds/control/v1/control.proto\x12\x19alphaswarm.xds.control.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto"d\n\x08Endpoint\x12\x18\n\x07address\x18\x01 \x01(\tR\x07address\x12\x12\n\x04port\x18\x02 \x01(\x05R\x04port\x12\x12\n\x04zone\x18\x03 \x01(\tR\x04zone\x12\x16\n\x06weight\x18\x04 \x01(\x05R\x06weight"\x90\x03\n\x04Cell\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x18\n\x07tenancy\x18\x03 \x01(\tR\x07tenancy\x12\x12\n\x04tier\x18\x04 \x01(\tR\x04tier\x12\x16\n\x06region\x18\x05 \x01(\tR\x06region\x12C\n\x06labels\x18\x06 \x03(\x0b2+.alphaswarm.xds.control.v1.Cell.LabelsEntryR\x06labels\x12\x1a\n\x08protocol\x18\x07 \x01(\tR\x08protocol\x12A\n\tendpoints\x18\x08 \x03(\x0b2#.alphaswarm.xds.control.v1.EndpointR\tendpoints\x12\x1d\n\x07tenants\x18\t \x01(\x03H\x00R\x07tenants\x88\x01\x01\x12\x12\n\x04etag\x18\n \x01(\tR\x04etag\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\n\n\x08_tenants"a\n\x08CellPage\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.CellR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\x84\x01\n\x10ListCellsRequest\x12\x19\n\x05state\x18\x01 \x01(\tH\x00R\x05state\x88\x01\x01\x12\x19\n\x05limit\x18\x02 \x01(\x05H\x01R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x03 \x01(\tH\x02R\x06cursor\x88\x01\x01B\x08\n\x06_stateB\x08\n\x06_limitB\t\n\x07_cursor"$\n\x0eGetCellRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell"\xb8\x03\n\x0eAddCellRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n\x05state\x18\x02 \x01(\tH\x00R\x05state\x88\x01\x01\x12\x1d\n\x07tenancy\x18\x03 \x01(\tH\x01R\x07tenancy\x88\x01\x01\x12\x17\n\x04tier\x18\x04 \x01(\tH\x02R\x04tier\x88\x01\x01\x12\x1b\n\x06region\x18\x05 \x01(\tH\x03R\x06region\x88\x01\x01\x12M\n\x06labels\x18\x06 \x03(\x0b25.alphaswarm.xds.control.v1.AddCellRequest.LabelsEntryR\x06labels\x12\x1f\n\x08protocol\x18\x07 \x01(\tH\x04R\x08protocol\x88\x01\x01\x12D\n\tendpoints\x18\x08 \x03(\x0b2&.alphaswarm.xds.control.v1.NewEndpointR\tendpoints\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x08\n\x06_stateB\n\n\x08_tenancyB\x07\n\x05_tierB\t\n\x07_regionB\x0b\n\t_protocol"\xa4\x01\n\x0bNewEndpoint\x12\x1d\n\x07address\x18\x01 \x01(\tH\x00R\x07address\x88\x01\x01\x12\x17\n\x04port\x18\x02 \x01(\x05H\x01R\x04port\x88\x01\x01\x12\x17\n\x04zone\x18\x03 \x01(\tH\x02R\x04zone\x88\x01\x01\x12\x1b\n\x06weight\x18\x04 \x01(\x05H\x03R\x06weight\x88\x01\x01B\n\n\x08_addressB\x07\n\x05_portB\x07\n\x05_zoneB\t\n\x07_weight"S\n\x13SetCellStateRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag"\x83\x01\n\x13SetEndpointsRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12D\n\tendpoints\x18\x02 \x03(\x0b2&.alphaswarm.xds.control.v1.NewEndpointR\tendpoints\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag"[\n\x0bStateChange\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n\x03was\x18\x02 \x01(\tR\x03was\x12\x10\n\x03now\x18\x03 \x01(\tR\x03now\x12\x18\n\x07changed\x18\x04 \x01(\x08R\x07changed"Q\n\x07Arrival\x12\x1a\n\x08previous\x18\x01 \x01(\tR\x08previous\x12*\n\x02at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at"\xa5\x01\n\x06Tenant\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04cell\x18\x02 \x01(\tR\x04cell\x12\x14\n\x05state\x18\x03 \x01(\tR\x05state\x12A\n\x07arrival\x18\x04 \x01(\x0b2".alphaswarm.xds.control.v1.ArrivalH\x00R\x07arrival\x88\x01\x01\x12\x12\n\x04etag\x18\x05 \x01(\tR\x04etagB\n\n\x08_arrival"e\n\nTenantPage\x125\n\x04data\x18\x01 \x03(\x0b2!.alphaswarm.xds.control.v1.TenantR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\xa8\x01\n\x12ListTenantsRequest\x12\x17\n\x04cell\x18\x01 \x01(\tH\x00R\x04cell\x88\x01\x01\x12\x19\n\x05state\x18\x02 \x01(\tH\x01R\x05state\x88\x01\x01\x12\x19\n\x05limit\x18\x03 \x01(\x05H\x02R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x04 \x01(\tH\x03R\x06cursor\x88\x01\x01B\x07\n\x05_cellB\x08\n\x06_stateB\x08\n\x06_limitB\t\n\x07_cursor"*\n\x10GetTenantRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant"[\n\x10AddTenantRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04cell\x18\x02 \x01(\tR\x04cell\x12\x19\n\x05state\x18\x03 \x01(\tH\x00R\x05state\x88\x01\x01B\x08\n\x06_state"Y\n\x15SetTenantStateRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag"O\n\x11MoveTenantRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x0e\n\x02to\x18\x02 \x01(\tR\x02to\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag">\n\x12MoveTenantsRequest\x12\x18\n\x07tenants\x18\x01 \x03(\tR\x07tenants\x12\x0e\n\x02to\x18\x02 \x01(\tR\x02to"\\\n\x04Move\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x10\n\x03was\x18\x02 \x01(\tR\x03was\x12\x10\n\x03now\x18\x03 \x01(\tR\x03now\x12\x18\n\x07changed\x18\x04 \x01(\x08R\x07changed"<\n\x05Moves\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.MoveR\x04data"\xf2\x02\n\x08Snapshot\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number\x12*\n\x02at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at\x12\x0e\n\x02by\x18\x03 \x01(\tR\x02by\x12\x12\n\x04kind\x18\x04 \x01(\tR\x04kind\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message\x12\x1a\n\x08revision\x18\x06 \x01(\x03R\x08revision\x12\x16\n\x06digest\x18\x07 \x01(\tR\x06digest\x12G\n\x06counts\x18\x08 \x03(\x0b2/.alphaswarm.xds.control.v1.Snapshot.CountsEntryR\x06counts\x12\x18\n\x07changed\x18\t \x01(\x03R\x07changed\x12\x12\n\x04gone\x18\n \x01(\x03R\x04gone\x1a9\n\x0bCountsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01"i\n\x0cSnapshotPage\x127\n\x04data\x18\x01 \x03(\x0b2#.alphaswarm.xds.control.v1.SnapshotR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"c\n\x14ListSnapshotsRequest\x12\x19\n\x05limit\x18\x01 \x01(\x05H\x00R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x02 \x01(\tH\x01R\x06cursor\x88\x01\x01B\x08\n\x06_limitB\t\n\x07_cursor",\n\x12GetSnapshotRequest\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number"\xbc\x01\n\x08Resource\x12\x14\n\x05group\x18\x01 \x01(\tR\x05group\x12\x12\n\x04type\x18\x02 \x01(\tR\x04type\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x18\n\x07version\x18\x04 \x01(\tR\x07version\x12\x14\n\x05bytes\x18\x05 \x01(\x03R\x05bytes\x126\n\x07content\x18\x06 \x01(\x0b2\x17.google.protobuf.StructH\x00R\x07content\x88\x01\x01B\n\n\x08_content"i\n\x0cResourcePage\x127\n\x04data\x18\x01 \x03(\x0b2#.alphaswarm.xds.control.v1.ResourceR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\xea\x01\n\x14ListResourcesRequest\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number\x12\x17\n\x04type\x18\x02 \x01(\tH\x00R\x04type\x88\x01\x01\x12\x17\n\x04name\x18\x03 \x01(\tH\x01R\x04name\x88\x01\x01\x12\x1d\n\x07content\x18\x04 \x01(\x08H\x02R\x07content\x88\x01\x01\x12\x19\n\x05limit\x18\x05 \x01(\x05H\x03R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x06 \x01(\tH\x04R\x06cursor\x88\x01\x01B\x07\n\x05_typeB\x07\n\x05_nameB\n\n\x08_contentB\x08\n\x06_limitB\t\n\x07_cursor"\xab\x01\n\nDifference\x12\x12\n\x04sign\x18\x01 \x01(\tR\x04sign\x12\x14\n\x05group\x18\x02 \x01(\tR\x05group\x12\x12\n\x04type\x18\x03 \x01(\tR\x04type\x12\x12\n\x04name\x18\x04 \x01(\tR\x04name\x12\x1b\n\x06before\x18\x05 \x01(\tH\x00R\x06before\x88\x01\x01\x12\x19\n\x05after\x18\x06 \x01(\tH\x01R\x05after\x88\x01\x01B\t\n\x07_beforeB\x08\n\x06_after"m\n\x0eDifferencePage\x129\n\x04data\x18\x01 \x03(\x0b2%.alphaswarm.xds.control.v1.DifferenceR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\x8f\x01\n\x14DiffSnapshotsRequest\x12\x14\n\x05older\x18\x01 \x01(\x03R\x05older\x12\x14\n\x05newer\x18\x02 \x01(\x03R\x05newer\x12\x19\n\x05limit\x18\x03 \x01(\x05H\x00R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x04 \x01(\tH\x01R\x06cursor\x88\x01\x01B\x08\n\x06_limitB\t\n\x07_cursor"\xb2\x01\n\x06Policy\x12\x12\n\x04mode\x18\x01 \x01(\tR\x04mode\x12\x16\n\x06frozen\x18\x02 \x01(\x08R\x06frozen\x12\x1b\n\x06pinned\x18\x03 \x01(\x03H\x00R\x06pinned\x88\x01\x01\x12\x0e\n\x02by\x18\x04 \x01(\tR\x02by\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message\x12*\n\x02at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02atB\t\n\x07_pinned"\xac\x02\n\x04Held\x12\x16\n\x06digest\x18\x01 \x01(\tR\x06digest\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\x12\x16\n\x06reason\x18\x03 \x01(\tR\x06reason\x12C\n\x06counts\x18\x04 \x03(\x0b2+.alphaswarm.xds.control.v1.Held.CountsEntryR\x06counts\x12\x18\n\x07changed\x18\x05 \x01(\x03R\x07changed\x12\x12\n\x04gone\x18\x06 \x01(\x03R\x04gone\x12*\n\x02at\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at\x1a9\n\x0bCountsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01"\xe2\x01\n\nPublishing\x129\n\x06policy\x18\x01 \x01(\x0b2!.alphaswarm.xds.control.v1.PolicyR\x06policy\x128\n\x04held\x18\x02 \x01(\x0b2\x1f.alphaswarm.xds.control.v1.HeldH\x00R\x04held\x88\x01\x01\x12\x1f\n\x08snapshot\x18\x03 \x01(\x03H\x01R\x08snapshot\x88\x01\x01\x12\x14\n\x05acted\x18\x04 \x01(\x08R\x05acted\x12\x12\n\x04etag\x18\x05 \x01(\tR\x04etagB\x07\n\x05_heldB\x0b\n\t_snapshot"\x16\n\x14GetPublishingRequest"g\n\x0ePublishRequest\x12\x16\n\x06digest\x18\x01 \x01(\tR\x06digest\x12\x1d\n\x07message\x18\x02 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etagB\n\n\x08_message"h\n\x0fRollbackRequest\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number\x12\x1d\n\x07message\x18\x02 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etagB\n\n\x08_message"N\n\rDecideRequest\x12\x1d\n\x07message\x18\x01 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x02 \x01(\tR\x04etagB\n\n\x08_message"c\n\x0eSetModeRequest\x12\x12\n\x04mode\x18\x01 \x01(\tR\x04mode\x12\x1d\n\x07message\x18\x02 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etagB\n\n\x08_message"s\n\x08Decision\x12\x18\n\x07changed\x18\x01 \x01(\x08R\x07changed\x129\n\x06policy\x18\x02 \x01(\x0b2!.alphaswarm.xds.control.v1.PolicyR\x06policy\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag"\xc4\x01\n\x08NodeType\x12\x12\n\x04type\x18\x01 \x01(\tR\x04type\x12#\n\nsubscribed\x18\x02 \x01(\x03H\x00R\nsubscribed\x88\x01\x01\x12\x12\n\x04sent\x18\x03 \x01(\x03R\x04sent\x12\x14\n\x05acked\x18\x04 \x01(\x03R\x05acked\x12\x16\n\x06nacked\x18\x05 \x01(\x03R\x06nacked\x12\x18\n\x07version\x18\x06 \x01(\tR\x07version\x12\x14\n\x05error\x18\x07 \x01(\tR\x05errorB\r\n\x0b_subscribed"\x91\x02\n\x04Node\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05group\x18\x02 \x01(\tR\x05group\x12\x18\n\x07variant\x18\x03 \x01(\tR\x07variant\x12\x12\n\x04peer\x18\x04 \x01(\tR\x04peer\x12\x1d\n\nuser_agent\x18\x05 \x01(\tR\tuserAgent\x12=\n\x0cconnected_at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0bconnectedAt\x12\x1c\n\trejecting\x18\x07 \x03(\tR\trejecting\x129\n\x05types\x18\x08 \x03(\x0b2#.alphaswarm.xds.control.v1.NodeTypeR\x05types"a\n\x08NodePage\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\xb5\x01\n\x10ListNodesRequest\x12\x19\n\x05group\x18\x01 \x01(\tH\x00R\x05group\x88\x01\x01\x12!\n\trejecting\x18\x02 \x01(\x08H\x01R\trejecting\x88\x01\x01\x12\x19\n\x05limit\x18\x03 \x01(\x05H\x02R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x04 \x01(\tH\x03R\x06cursor\x88\x01\x01B\x08\n\x06_groupB\x0c\n\n_rejectingB\x08\n\x06_limitB\t\n\x07_cursor"$\n\x0eGetNodeRequest\x12\x12\n\x04node\x18\x01 \x01(\tR\x04node"B\n\x0bNodeStreams\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x04data"\x11\n\x0fGetFleetRequest"\xc8\x02\n\x05Fleet\x12\x1a\n\x08snapshot\x18\x01 \x01(\x03R\x08snapshot\x12\x12\n\x04mode\x18\x02 \x01(\tR\x04mode\x12\x12\n\x04held\x18\x03 \x01(\tR\x04held\x12\x14\n\x05ready\x18\x04 \x01(\x08R\x05ready\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason\x12\x18\n\x07streams\x18\x06 \x01(\x03R\x07streams\x12\x14\n\x05nodes\x18\x07 \x01(\x03R\x05nodes\x12\x1c\n\trejecting\x18\x08 \x01(\x03R\trejecting\x12D\n\x06groups\x18\t \x03(\x0b2,.alphaswarm.xds.control.v1.Fleet.GroupsEntryR\x06groups\x1a9\n\x0bGroupsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01"\x13\n\x11WatchFleetRequest"}\n\x0bFleetChange\x129\n\x07changed\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x07changed\x123\n\x04gone\x18\x02 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x04gone"\x17\n\x15WatchSnapshotsRequest"\x8a\x01\n\rSnapshotEvent\x12D\n\x08snapshot\x18\x01 \x01(\x0b2#.alphaswarm.xds.control.v1.SnapshotH\x00R\x08snapshot\x88\x01\x01\x12\x12\n\x04mode\x18\x02 \x01(\tR\x04mode\x12\x12\n\x04held\x18\x03 \x01(\tR\x04heldB\x0b\n\t_snapshot"\xa7\x03\n\x07Rollout\x12\x0e\n\x02id\x18\x01 \x01(\x03R\x02id\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x14\n\x05waves\x18\x03 \x03(\tR\x05waves\x12\x12\n\x04wave\x18\x04 \x01(\x03R\x04wave\x129\n\nwave_since\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\twaveSince\x12>\n\nsettled_at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampH\x00R\tsettledAt\x88\x01\x01\x12!\n\x0csoak_seconds\x18\x07 \x01(\x01R\x0bsoakSeconds\x12\x14\n\x05nodes\x18\x08 \x03(\tR\x05nodes\x12\x16\n\x06reason\x18\t \x01(\tR\x06reason\x12\x0e\n\x02by\x18\n \x01(\tR\x02by\x12\x18\n\x07message\x18\x0b \x01(\tR\x07message\x12:\n\x08ended_at\x18\x0c \x01(\x0b2\x1a.google.protobuf.TimestampH\x01R\x07endedAt\x88\x01\x01B\r\n\x0b_settled_atB\x0b\n\t_ended_at"B\n\x08Rollouts\x126\n\x04data\x18\x01 \x03(\x0b2".alphaswarm.xds.control.v1.RolloutR\x04data":\n\x13ListRolloutsRequest\x12\x19\n\x05limit\x18\x01 \x01(\x05H\x00R\x05limit\x88\x01\x01B\x08\n\x06_limit"\x9e\x01\n\x13StartRolloutRequest\x12\x19\n\x05waves\x18\x01 \x01(\tH\x00R\x05waves\x88\x01\x01\x12&\n\x0csoak_seconds\x18\x02 \x01(\x01H\x01R\x0bsoakSeconds\x88\x01\x01\x12\x1d\n\x07message\x18\x03 \x01(\tH\x02R\x07message\x88\x01\x01B\x08\n\x06_wavesB\x0f\n\r_soak_secondsB\n\n\x08_message"@\n\x13AbortRolloutRequest\x12\x1d\n\x07message\x18\x01 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"c\n\x12EvacuateNowRequest\x12\x12\n\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n\x02to\x18\x02 \x01(\tR\x02to\x12\x1d\n\x07message\x18\x03 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"I\n\tEvacuated\x12\x10\n\x03was\x18\x01 \x01(\tR\x03was\x12\x10\n\x03now\x18\x02 \x01(\tR\x03now\x12\x18\n\x07tenants\x18\x03 \x01(\x03R\x07tenants2\xcf\x17\n\x07Control\x12]\n\tListCells\x12+.alphaswarm.xds.control.v1.ListCellsRequest\x1a#.alphaswarm.xds.control.v1.CellPage\x12U\n\x07GetCell\x12).alphaswarm.xds.control.v1.GetCellRequest\x1a\x1f.alphaswarm.xds.control.v1.Cell\x12U\n\x07AddCell\x12).alphaswarm.xds.control.v1.AddCellRequest\x1a\x1f.alphaswarm.xds.control.v1.Cell\x12f\n\x0cSetCellState\x12..alphaswarm.xds.control.v1.SetCellStateRequest\x1a&.alphaswarm.xds.control.v1.StateChange\x12_\n\x0cSetEndpoints\x12..alphaswarm.xds.control.v1.SetEndpointsRequest\x1a\x1f.alphaswarm.xds.control.v1.Cell\x12c\n\x0bListTenants\x12-.alphaswarm.xds.control.v1.ListTenantsRequest\x1a%.alphaswarm.xds.control.v1.TenantPage\x12[\n\tGetTenant\x12+.alphaswarm.xds.control.v1.GetTenantRequest\x1a!.alphaswarm.xds.control.v1.Tenant\x12[\n\tAddTenant\x12+.alphaswarm.xds.control.v1.AddTenantRequest\x1a!.alphaswarm.xds.control.v1.Tenant\x12j\n\x0eSetTenantState\x120.alphaswarm.xds.control.v1.SetTenantStateRequest\x1a&.alphaswarm.xds.control.v1.StateChange\x12[\n\nMoveTenant\x12,.alphaswarm.xds.control.v1.MoveTenantRequest\x1a\x1f.alphaswarm.xds.control.v1.Move\x12^\n\x0bMoveTenants\x12-.alphaswarm.xds.control.v1.MoveTenantsRequest\x1a .alphaswarm.xds.control.v1.Moves\x12i\n\rListSnapshots\x12/.alphaswarm.xds.control.v1.ListSnapshotsRequest\x1a\'.alphaswarm.xds.control.v1.SnapshotPage\x12a\n\x0bGetSnapshot\x12-.alphaswarm.xds.control.v1.GetSnapshotRequest\x1a#.alphaswarm.xds.control.v1.Snapshot\x12i\n\rListResources\x12/.alphaswarm.xds.control.v1.ListResourcesRequest\x1a\'.alphaswarm.xds.control.v1.ResourcePage\x12k\n\rDiffSnapshots\x12/.alphaswarm.xds.control.v1.DiffSnapshotsRequest\x1a).alphaswarm.xds.control.v1.DifferencePage\x12g\n\rGetPublishing\x12/.alphaswarm.xds.control.v1.GetPublishingRequest\x1a%.alphaswarm.xds.control.v1.Publishing\x12Y\n\x07Publish\x12).alphaswarm.xds.control.v1.PublishRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12[\n\x08Rollback\x12*.alphaswarm.xds.control.v1.RollbackRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12T\n\x03Pin\x12(.alphaswarm.xds.control.v1.DecideRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12W\n\x06Freeze\x12(.alphaswarm.xds.control.v1.DecideRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12W\n\x06Resume\x12(.alphaswarm.xds.control.v1.DecideRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12Y\n\x07SetMode\x12).alphaswarm.xds.control.v1.SetModeRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12c\n\x0cListRollouts\x12..alphaswarm.xds.control.v1.ListRolloutsRequest\x1a#.alphaswarm.xds.control.v1.Rollouts\x12b\n\x0cStartRollout\x12..alphaswarm.xds.control.v1.StartRolloutRequest\x1a".alphaswarm.xds.control.v1.Rollout\x12b\n\x0cAbortRollout\x12..alphaswarm.xds.control.v1.AbortRolloutRequest\x1a".alphaswarm.xds.control.v1.Rollout\x12b\n\x0bEvacuateNow\x12-.alphaswarm.xds.control.v1.EvacuateNowRequest\x1a$.alphaswarm.xds.control.v1.Evacuated\x12X\n\x08GetFleet\x12*.alphaswarm.xds.control.v1.GetFleetRequest\x1a .alphaswarm.xds.control.v1.Fleet\x12]\n\tListNodes\x12+.alphaswarm.xds.control.v1.ListNodesRequest\x1a#.alphaswarm.xds.control.v1.NodePage\x12\\\n\x07GetNode\x12).alphaswarm.xds.control.v1.GetNodeRequest\x1a&.alphaswarm.xds.control.v1.NodeStreams\x12d\n\nWatchFleet\x12,.alphaswarm.xds.control.v1.WatchFleetRequest\x1a&.alphaswarm.xds.control.v1.FleetChange0\x01\x12n\n\x0eWatchSnapshots\x120.alphaswarm.xds.control.v1.WatchSnapshotsRequest\x1a(.alphaswarm.xds.control.v1.SnapshotEvent0\x01b\x06proto3'
 )

@@ -1,0 +1,94 @@
+"""What can be asked about rollouts of the publisher's settings."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from xds.control.operation import Parts
+from xds.control.shapes import Answer, Limit, Message, Request, Text, to_time
+from xds.operations import rollouts as operations
+from xds.operations.snapshots import Word
+from xds.publish.rollout import Rollout, RolloutState
+from xds.publish.waves import Waves
+
+_WEEK = 7 * 24 * 3600.0
+
+SoakSeconds = Annotated[float, Field(ge=0, le=_WEEK, strict=True, allow_inf_nan=False)]
+
+
+class RolloutView(Answer):
+    """A rollout: `wave` counts from 0, and `settled_at` is when all of its nodes had acknowledged."""
+
+    id: int
+    state: RolloutState
+    waves: list[str]
+    wave: int
+    wave_since: datetime
+    settled_at: datetime | None = None
+    soak_seconds: float
+    nodes: list[str]
+    reason: str
+    by: str
+    message: str
+    ended_at: datetime | None = None
+
+
+class Rollouts(Answer):
+    """Rollouts, the newest first."""
+
+    data: list[RolloutView]
+
+
+class ListRollouts(Request):
+    """The newest ones."""
+
+    limit: Limit = 20
+
+
+class StartRollout(Request):
+    """Start the one that is pending, or stopped; what is left out is as the publisher planned it."""
+
+    waves: Annotated[Text, Field(min_length=1)] | None = None
+    soak_seconds: SoakSeconds | None = None
+    message: Message = ""
+
+
+class AbortRollout(Request):
+    """Stop the one that is running or pending."""
+
+    message: Message = ""
+
+
+async def list_rollouts(parts: Parts, request: ListRollouts, _by: str) -> Rollouts:
+    """The newest rollouts."""
+    return Rollouts(data=[_view(each) for each in await parts.rollouts.rollouts(request.limit)])
+
+
+async def start_rollout(parts: Parts, request: StartRollout, by: str) -> RolloutView:
+    """Start the rollout that is pending, or once more the one that was stopped."""
+    waves = Waves(request.waves) if request.waves is not None else None
+    word = Word(by=by, message=request.message)
+    return _view(await operations.start(parts.rollouts, word, waves=waves, soak_seconds=request.soak_seconds))
+
+
+async def abort_rollout(parts: Parts, request: AbortRollout, by: str) -> RolloutView:
+    """Stop the rollout."""
+    return _view(await operations.abort(parts.rollouts, Word(by=by, message=request.message)))
+
+
+def _view(rollout: Rollout) -> RolloutView:
+    return RolloutView(
+        id=rollout.id,
+        state=rollout.state,
+        waves=list(rollout.waves.names),
+        wave=rollout.wave,
+        wave_since=to_time(rollout.wave_since),
+        settled_at=None if rollout.settled_at is None else to_time(rollout.settled_at),
+        soak_seconds=rollout.soak_seconds,
+        nodes=sorted(rollout.nodes),
+        reason=rollout.reason,
+        by=rollout.by,
+        message=rollout.message,
+        ended_at=None if rollout.ended_at is None else to_time(rollout.ended_at),
+    )
