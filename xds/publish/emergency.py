@@ -44,7 +44,7 @@ class Emergency:
     def evacuate(self, content: Content, was: CellId, now: CellId, *, by: str, message: str = "") -> int:
         """Have whoever a content leads to one cell be led to another; how many tenants that is.
 
-        Raises `RequestError`, `NotFound` and `Conflict`; nothing is changed then.
+        Raises `RequestError`, `NotFound`, `Conflict` and `OSError`; nothing is changed then.
         """
         if was == now:
             raise RequestError(f"cell {was}: expected another cell to go to, got the same")
@@ -53,12 +53,13 @@ class Emergency:
         tenants = tenants_in(content, was)
         if not tenants:
             raise Conflict(f"cell {was}: what is served leads no tenant there")
-        for tenant in tenants:
-            first = self._moves.get(tenant)
-            self._moves[tenant] = Displacement(
-                tenant=tenant, was=first.was if first is not None else was, now=now, by=by, message=message
-            )
-        self._keep()
+        first = {tenant: self._moves[tenant].was for tenant in tenants if tenant in self._moves}
+        moves = self._moves | {
+            tenant: Displacement(tenant=tenant, was=first.get(tenant, was), now=now, by=by, message=message)
+            for tenant in tenants
+        }
+        self._keep(moves)
+        self._moves = moves
         return len(tenants)
 
     def applied(self, content: Content) -> Content:
@@ -76,13 +77,13 @@ class Emergency:
         if self._path is not None:
             self._path.unlink(missing_ok=True)
 
-    def _keep(self) -> None:
+    def _keep(self, moves: Mapping[TenantId, Displacement]) -> None:
         if self._path is None:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         written = self._path.with_suffix(".new")
         try:
-            written.write_text(json.dumps([asdict(move) for move in self.moves]), encoding="utf-8")
+            written.write_text(json.dumps([asdict(move) for move in moves.values()]), encoding="utf-8")
             written.replace(self._path)
         finally:
             with suppress(FileNotFoundError):

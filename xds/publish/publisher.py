@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
-from xds.errors import Conflict, InconsistentSnapshot, KeysError, RegistryError
+from xds.errors import Conflict, InconsistentSnapshot, KeysError, RegistryError, RequestError
 from xds.model import CellState
 from xds.names import CellId
 from xds.publish.deciding import Draft, counts_of, decide, draft_of, in_force, redraft
@@ -194,7 +194,10 @@ class Publisher:
         """Have the registry know what was moved while it was down, before it is believed again."""
         moves = self._emergency.moves
         if moves and self._settle is not None:
-            await self._settle(moves)
+            try:
+                await self._settle(moves)
+            except RequestError as error:  # they stay, and somebody must look
+                raise RegistryError(f"what was moved while it was down can't be recorded: {error}") from error
             self._emergency.settled()
             self._is_registry_news = True
             self._log.warning("emergency.recorded", tenants=len(moves))
