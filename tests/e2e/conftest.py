@@ -15,8 +15,11 @@ from xds.demo.stack import Stack
 
 Variant = Literal["delta", "sotw"]
 
-BOTH = ("changes", "on_demand", "rejected", "requests", "resilience", "single_services", "traffic", "ttl")
+BOTH = ("changes", "on_demand", "rejected", "requests", "resilience", "single_services", "ttl")
 """What the protocol's variant may matter for. `make test` plays the rest by delta alone, and `make long` by SotW."""
+
+LONG = ("canary", "hostile_properties", "network")
+"""What takes a minute by itself, and is left to `make long` as a whole."""
 
 _SOTW = re.compile(r"[\[-]sotw[\]-]")
 
@@ -24,7 +27,8 @@ _SOTW = re.compile(r"[\[-]sotw[\]-]")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what `make long` is for."""
     for item in items:
-        if _SOTW.search(item.name) and item.path.stem.removeprefix("test_") not in BOTH:
+        module = item.path.stem.removeprefix("test_")
+        if module in LONG or (_SOTW.search(item.name) and module not in BOTH):
             item.add_marker(pytest.mark.long)
 
 
