@@ -161,3 +161,16 @@ async def test_settings_that_were_in_force_before_wait_for_an_operator_who_may_a
     await stack.control_plane.run("rollout", "abort", "-m", "no good", "--by", "bob")
     await until(lambda: is_told(stack, ("edge-a", "edge-b"), "suspended"), "it is back")
     assert (await newest(stack))["reason"] == "aborted by bob: no good"
+
+
+async def test_what_the_publishers_own_envoy_rejects_is_given_to_nobody(stack: Stack) -> None:
+    before, rejections = (await newest(stack))["id"], [await rejected(stack, edge) for edge in stack.clients]
+    async with all_asking(stack) as seen:
+        await restart_with(stack, EDGE_LISTENERS=",".join(f"{edge}=no-address:{free_port()}" for edge in stack.clients))
+        await until(lambda: is_state(stack, "stopped", newer_than=before), "it is stopped")
+    stopped = await newest(stack)
+    assert stopped["nodes"] == []
+    assert stopped["reason"].startswith("Envoy rejects it, and no node was given it: lds edge (of the settings): ")
+    assert "no-address" in stopped["reason"]
+    assert [await rejected(stack, edge) for edge in stack.clients] == rejections
+    assert seen.failed == []

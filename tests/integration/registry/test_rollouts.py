@@ -79,6 +79,16 @@ async def test_a_structure_that_was_published_before_waits_for_an_operator(regis
     assert (await proposed(registry)).state is RolloutState.PENDING
 
 
+async def test_what_was_stopped_before_it_began_stays_so_even_if_its_structure_is_known(
+    registry: PostgresRegistry,
+) -> None:
+    for _ in range(2):
+        stopped = await proposed(registry, RUNNING.stopped("Envoy rejects it"))
+
+        assert (stopped.state, stopped.reason) == (RolloutState.STOPPED, "Envoy rejects it")
+        assert stopped.ended_at is not None
+
+
 async def test_a_step_is_read_back_whole(registry: PostgresRegistry) -> None:
     was = await proposed(registry)
     now = replace(was, wave=1, wave_since=NOW + 1, settled_at=NOW + 2, nodes=frozenset(map(NodeId, ("b", "a"))))

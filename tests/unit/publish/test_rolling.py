@@ -1,17 +1,21 @@
 """When the publisher proposes a rollout, looks at the fleet and has the rollout go on: with a history in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
-from xds.errors import Conflict
+from xds.errors import Conflict, LocalFailure
 from xds.names import NodeGroup, NodeId
+from xds.publish import rolling as module
 from xds.publish.fleetview import FleetNode
 from xds.publish.history import Unrecorded
 from xds.publish.rolling import Rolling, RolloutPlan
 from xds.publish.rollout import Rollout, RolloutState
+from xds.publish.validating import Rejection
 from xds.publish.waves import Waves
+from xds.snapshot import Content
 
 EDGE = NodeGroup("edge")
 PLAN = RolloutPlan(waves=Waves("node=canary"), soak=600.0, delay=30.0)
@@ -20,14 +24,18 @@ RUNNING = Rollout(id=1, structure="new", waves=PLAN.waves, soak_seconds=600.0).s
 
 @dataclass
 class Memory(Unrecorded):
-    """One rollout and some nodes; another rollout stands there at once if `overtaken` is set."""
+    """One rollout and some nodes; another rollout stands there at once if `overtaken` is set; `fails` so often."""
 
     newest_rollout: Rollout | None = None
     fleet: list[FleetNode] = field(default_factory=list)
     overtaken: bool = False
+    fails: int = 0
 
     async def propose(self, rollout: Rollout) -> None:
         """It is the newest."""
+        if self.fails:
+            self.fails -= 1
+            raise Conflict("overtaken")
         number = self.newest_rollout.id + 1 if self.newest_rollout else 1
         self.newest_rollout = replace(rollout, id=number)
 
@@ -95,6 +103,79 @@ async def test_a_new_structure_is_proposed_as_planned_once_the_fleet_had_time_to
     assert proposed is not None
     assert (proposed.structure, proposed.waves, proposed.soak_seconds) == ("new", PLAN.waves, PLAN.soak)
     assert (proposed.wave, proposed.by, proposed.nodes) == (0, "replica-1", frozenset())
+
+
+@dataclass
+class Envoy:
+    """Says what it was told to say, or can't be asked; counts how often it was."""
+
+    rejections: tuple[Rejection, ...] = ()
+    is_broken: bool = False
+    asked: int = 0
+
+    async def validate(self, binary: Path, _: Content) -> tuple[Rejection, ...]:
+        """As `xds.publish.validating.validate`."""
+        self.asked += 1
+        if self.is_broken:
+            raise LocalFailure(f"{binary}: cannot run")
+        return self.rejections
+
+
+REJECTION = Rejection(group=EDGE, kind="lds", name="edge", row="", text="malformed IP address: x")
+WITH_ENVOY = replace(PLAN, envoy=Path("/envoy"))
+
+
+def content() -> Content:
+    """Some content."""
+    return Content(tables={})
+
+
+async def test_what_the_envoy_at_hand_rejects_is_written_down_as_stopped_and_never_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    envoy = Envoy((REJECTION,))
+    monkeypatch.setattr(module, "validate", envoy.validate)
+    memory = Memory()
+    one = await rolling(memory, WITH_ENVOY)
+
+    assert await one.propose(memory, "new", leading_for=60.0, content=content)
+    assert one.rollout is not None
+    assert (one.running, one.rollout.state, one.rollout.nodes) == (None, RolloutState.STOPPED, frozenset())
+    assert one.rollout.reason == (
+        "Envoy rejects it, and no node was given it: lds edge (of the settings): malformed IP address: x"
+    )
+    assert not await one.propose(memory, "new", leading_for=60.0, content=content)
+    assert envoy.asked == 1
+
+
+@pytest.mark.parametrize(("envoy", "made"), [(Envoy(), content), (Envoy(is_broken=True), content), (Envoy(), nothing)])
+async def test_what_it_takes_or_can_not_be_asked_about_goes_to_the_first_wave(
+    envoy: Envoy, made: Callable[[], Content | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "validate", envoy.validate)
+    memory = Memory()
+    one = await rolling(memory, WITH_ENVOY)
+
+    assert await one.propose(memory, "new", leading_for=60.0, content=made)
+    assert one.running is not None
+    assert envoy.asked == (made is content)
+
+
+async def test_it_is_asked_once_about_a_structure_however_often_the_database_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    envoy = Envoy((REJECTION,))
+    monkeypatch.setattr(module, "validate", envoy.validate)
+    memory = Memory(fails=2)
+    one = await rolling(memory, WITH_ENVOY)
+    for _ in range(2):
+        with pytest.raises(Conflict):
+            await one.propose(memory, "new", leading_for=60.0, content=content)
+
+    assert await one.propose(memory, "new", leading_for=60.0, content=content)
+    assert (envoy.asked, one.running) == (1, None)
+    assert await one.propose(memory, "another", leading_for=60.0, content=content)
+    assert envoy.asked == 2
 
 
 @pytest.mark.parametrize(

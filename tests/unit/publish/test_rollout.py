@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from xds.names import NodeGroup, NodeId
 from xds.publish.fleetview import FleetNode
@@ -118,3 +120,47 @@ def test_nobody_goes_on_while_a_node_is_missed() -> None:
     settled = after(ROLLOUT, *both, away=away)
 
     assert after(settled, both[0], at=NOW + SOAK, away=away).wave == 0
+
+
+FLEET = {"canary-1": "", "canary-2": "", "b": "a", "c": "a", "d": "", "e": ""}
+"""Nodes and their zones: two in each wave."""
+
+CHANGES = st.tuples(
+    st.sampled_from(sorted(FLEET)),
+    st.sampled_from(["settled", "settled", "settled", "behind", "rejects", "leaves"]),
+    st.floats(min_value=0, max_value=90),
+)
+
+
+@given(st.lists(CHANGES, max_size=60))
+def test_whatever_happens_no_wave_begins_before_all_of_the_earlier_ones_hold_it(
+    changes: list[tuple[str, str, float]],
+) -> None:
+    rollout, now, away, seen = ROLLOUT, NOW, dict[NodeId, float](), dict[str, FleetNode]()
+    for name, does, passed in changes:
+        now += passed
+        wave = rollout.waves.wave_of(node(name, zone=FLEET[name]))
+        had = seen.get(name)
+        is_new = wave <= rollout.wave and (had is None or had.has_new or does == "settled")
+        seen[name] = replace(
+            node(
+                name, new=is_new, settled=does == "settled", error="no" if does == "rejects" else "", zone=FLEET[name]
+            ),
+            gone_at=now if does == "leaves" else None,
+        )
+        after_ = judge(rollout, seen.values(), away, now)
+        earlier = [
+            each
+            for each in seen.values()
+            if each.gone_at is None and after_.waves.wave_of(each) < after_.wave and rollout.wave != after_.wave
+        ]
+        assert all(each.has_new and each.is_settled and not each.error for each in earlier)
+        assert after_.wave - rollout.wave in (0, 1)
+        if after_.wave != rollout.wave and any(rollout.waves.wave_of(each) == rollout.wave for each in earlier):
+            assert rollout.settled_at is not None
+            assert now - rollout.settled_at >= SOAK
+        has_rejected = any(each.error and each.has_new and each.gone_at is None for each in seen.values())
+        assert after_.state is RolloutState.STOPPED or not has_rejected
+        rollout = after_
+        if rollout.state is not RolloutState.RUNNING:
+            return
