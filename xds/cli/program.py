@@ -21,7 +21,7 @@ COMMANDS = {
     "tenants": "List, add, move, suspend, import, override and explain tenants.",
     "snapshot": "See what was published, compare, check, roll back, pin, freeze, resume.",
     "rollout": "See, start, watch and abort the rollout of changed settings.",
-    "fleet": "See the Envoys that are connected to a running server.",
+    "fleet": "See the Envoys of all replicas, and how far each has come.",
     "keys": "Make, list and revoke API keys.",
     "audit": "List who did what, when and why.",
     "canary": "Judge the cutover's canary: go or stop, and the next step.",

@@ -1,4 +1,4 @@
-"""`alphaswarm-xds fleet`, against a running server: the program in a process of its own, and a client that rejects."""
+"""`fleet --server`, against a running server: the program in a process of its own, and a client that rejects."""
 
 import asyncio
 import json
