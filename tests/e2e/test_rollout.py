@@ -78,6 +78,13 @@ async def test_changed_settings_reach_the_first_wave_then_all_and_moves_reach_bo
 
         await until(is_given, "it is written down who has it")
 
+        async def is_measured() -> bool:
+            metrics = (await stack.control_plane.ask("/metrics"))[1]
+            expected = ('{state="running"} 1.0', '{state="done"} 0.0', "_wave 1.0", "_nodes 1.0")
+            return all(f"alphaswarm_xds_rollout{line}\n" in metrics for line in expected)
+
+        await until(is_measured, "the metrics say it")
+
         target = next(cell for cell in stack.ports.cells if cell != stack.placements["globex"])
         await stack.move("globex", target)
         token = stack.idp.mint("globex")

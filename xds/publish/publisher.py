@@ -393,7 +393,7 @@ class Publisher:
             leads=self._lead is not None,
             is_ahead=self._serving.is_ahead,
         )
-        measure(self._metrics, self.status)
+        measure(self._metrics, self.status, self._rolling.rollout)
         if self.status.problems != known.problems:
             for problem in problems:
                 self._log.error("translation.left_out", kind=problem.kind, id=problem.id, problem=problem.text)

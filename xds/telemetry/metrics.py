@@ -44,6 +44,7 @@ _CHANGES = (0, 1, 2, 5, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
 
 
 _PUBLISH_MODES = ("auto", "manual", "frozen", "pinned")
+_ROLLOUT_STATES = ("pending", "running", "done", "stopped")
 
 
 class Metrics:
@@ -101,6 +102,9 @@ class Metrics:
             "publish_unrecorded", "1 while something is served that could not be recorded, else 0."
         )
         """1 while something is served that could not be recorded, else 0."""
+        self._rollout = self._gauge("rollout", "1 for the state of the newest rollout of settings, else 0.", "state")
+        self._rollout_wave = self._gauge("rollout_wave", "Its wave, counted from 1; 0 if there was none.")
+        self._rollout_nodes = self._gauge("rollout_nodes", "Envoys that it has been given to.")
         self._publish_mode = self._gauge("publish_mode", "1 for how publishing goes, else 0.", "mode")
         self.problems = self._gauge("problems", "Registry rows left out because they cannot be translated.")
         """Registry rows left out because they cannot be translated."""
@@ -195,6 +199,13 @@ class Metrics:
         self._states |= counts.keys()
         for state in self._states:
             self._cells.labels(state).set(counts.get(state, 0))
+
+    def set_rollout(self, state: str, *, wave: int, nodes: int) -> None:
+        """Set where the newest rollout is: pending, running, done or stopped; its wave is counted from 1."""
+        for each in _ROLLOUT_STATES:
+            self._rollout.labels(each).set(each == state)
+        self._rollout_wave.set(wave)
+        self._rollout_nodes.set(nodes)
 
     def set_publish_mode(self, mode: str) -> None:
         """Set how publishing goes: auto, manual, frozen or pinned."""

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import itertools
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import grpc
 import psutil
@@ -24,9 +25,12 @@ from tests.integration.server.ads import (
     names,
     until,
 )
-from tests.support.edge import GROUP, SHARED, cell, edge_options, endpoint, many_tenants, tenant
-from xds.names import NodeGroup, TypeUrl
+from tests.support.edge import GROUP, SHARED, cell, edge_options, endpoint, many_tenants, tenant, topology
+from xds.names import NodeGroup, Revision, TypeUrl
 from xds.proto import discovery_pb2 as pb
+from xds.publish import Rollout, Waves
+from xds.publish.lanes import with_lanes
+from xds.translate import TenantOptions, translate
 
 NOT_READING = (("grpc.http2.lookahead_bytes", 1024), ("grpc.http2.bdp_probe", 0))
 """Has a client's connection take no more than it reads."""
@@ -325,6 +329,46 @@ async def test_a_snapshot_published_while_a_stream_opens_is_not_missed(plane: Co
                 await envoy.ack(response)
 
     assert f"-/{SHARED}" in held
+
+
+# Two structures side by side
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+async def test_a_node_of_a_wave_is_sent_what_differs_in_the_new_structure_and_goes_back_when_it_is_stopped(
+    plane: ControlPlane, variant: Variant
+) -> None:
+    things = topology(cell(), tenant())
+    hiding = replace(plane.options, tenants=TenantOptions(hides_suspended=True))
+    both = with_lanes(translate(things, plane.options).content, translate(things, hiding).content)
+    await plane.feed.publish(both.snapshots(1, Revision(1)))
+    running = Rollout(id=1, structure="", waves=Waves("node=canary"), soak_seconds=0).started(0.0, by="")
+    async with client(plane, variant, node_id="canary") as canary, client(plane, variant, node_id="edge-1") as other:
+        wanted = {"resource_names_subscribe" if variant == "delta" else "resource_names": [f"{SHARED}-api"]}
+        held = {}
+        for envoy in (canary, other):
+            await envoy.open(TypeUrl.CLUSTER)
+            await envoy.ack(await envoy.read())
+            await envoy.send(TypeUrl.LISTENER)
+            held[envoy.node_id] = await envoy.read()
+            await envoy.ack(held[envoy.node_id])
+
+        await plane.feed.steer(running)
+        given = await canary.read()
+        assert given.type_url == TypeUrl.LISTENER
+        assert given.resources != held["canary"].resources
+        await canary.ack(given)
+        await canary.next_is_only(TypeUrl.SCOPE)  # the clusters are the same in both, and not sent again
+        await other.next_is_only(TypeUrl.SCOPE)  # whose wave has not begun
+        lanes = {each.node.id: each.lane for each in plane.fleet.records()}
+        assert lanes == {"canary": f"{GROUP}~next", "edge-1": GROUP}
+
+        await plane.feed.steer(running.stopped("no"))
+        back = await canary.read()
+        assert (back.type_url, list(back.resources)) == (TypeUrl.LISTENER, list(held["canary"].resources))
+        await other.send(TypeUrl.ENDPOINT, **wanted)
+        assert (await other.read()).type_url == TypeUrl.ENDPOINT, "and nothing before it"
+        assert {each.lane for each in plane.fleet.records()} == {GROUP}
 
 
 def test_the_methods_are_those_that_envoy_calls() -> None:

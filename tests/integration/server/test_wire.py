@@ -3,12 +3,14 @@
 from typing import Any, cast
 
 import pytest
+from envoy_data_plane.envoy.config.core.v3 import Locality
 from envoy_data_plane.envoy.config.core.v3 import Node as FullNode
 from envoy_data_plane.envoy.service.discovery.v3 import (
     DeltaDiscoveryRequest,
     DiscoveryRequest,
     ResourceLocator,
 )
+from envoy_data_plane.google.protobuf import Struct, Value
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.unknown_fields import UnknownFieldSet
 
@@ -26,6 +28,27 @@ ENVOY = pb.Node(
     user_agent_name="envoy",
     user_agent_build_version=pb.BuildVersion(version=pb.SemanticVersion(major_number=1, minor_number=40, patch=0)),
 )
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_what_waves_choose_by_is_read_of_a_node(variant: Variant) -> None:
+    node = FullNode(
+        id="edge-1",
+        cluster="edge",
+        locality=Locality(region="eu", zone="eu-1a", sub_zone="rack 7"),
+        metadata=Struct(
+            fields={
+                "tier": Value(string_value="canary"),
+                "weight": Value(number_value=7),
+                "old": Value(bool_value=True),
+            }
+        ),
+    )
+    message = (DeltaDiscoveryRequest if variant == "delta" else DiscoveryRequest)(type_url="type", node=node)
+    read, _ = (decode_delta if variant == "delta" else decode_sotw)(bytes(message))
+
+    assert read is not None
+    assert (read.region, read.zone, read.labels) == ("eu", "eu-1a", {"tier": "canary"})
 
 
 def test_a_delta_request_is_read_in_full() -> None:

@@ -139,6 +139,19 @@ def test_cells_are_counted_by_state_and_a_state_left_out_has_none(metrics: Metri
     assert _sample(metrics, "cells", state="draining") == 0
 
 
+def test_the_newest_rollout_is_in_one_state(metrics: Metrics) -> None:
+    metrics.set_rollout("running", wave=1, nodes=1)
+    metrics.set_rollout("done", wave=3, nodes=7)
+
+    assert [_sample(metrics, "rollout", state=each) for each in ("pending", "running", "done", "stopped")] == [
+        0,
+        0,
+        1,
+        0,
+    ]
+    assert (_sample(metrics, "rollout_wave"), _sample(metrics, "rollout_nodes")) == (3, 7)
+
+
 def test_reconnects_are_counted(metrics: Metrics) -> None:
     metrics.registry_reconnects.inc()
 
