@@ -77,6 +77,7 @@ async def test_the_one_resource_at_fault_is_named_with_its_row_and_envoys_words(
     assert (found.group, found.kind, found.name) == (GROUP, type_url.label, name)
     assert found.row == f"cell {name[:7]}"
     assert words in found.text
+    assert "\n" not in found.text
     assert str(found).startswith(f"{type_url.label} {name} (cell {name[:7]}): ")
 
 
