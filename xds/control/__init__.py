@@ -1,7 +1,7 @@
 """What operators ask of a running server: one table of operations, which HTTP and gRPC are faces of.
 
-Each operation is a name, a place in HTTP, what is asked and answered, and what does it. A new one is a line in `table`,
-its two shapes beside it, and, for gRPC, a method of its name in protos/xds/control/v1. Knows neither HTTP nor gRPC.
+Each operation is a name, a place in HTTP, what is asked and answered, and what does it: `table` says how to add one.
+Knows neither HTTP nor gRPC.
 """
 
 from xds.control.operation import Operation, Parts

@@ -112,7 +112,7 @@ async def publish(parts: Parts, request: Publish, by: str) -> DecisionView:
     )
 
 
-async def roll_back(parts: Parts, request: Rollback, by: str) -> DecisionView:
+async def rollback(parts: Parts, request: Rollback, by: str) -> DecisionView:
     """Have a snapshot of before served."""
     return await _decide(parts, request, lambda store: operations.roll_back(store, request.number, _word(request, by)))
 

@@ -1,278 +1,75 @@
-"""The table of operations. HTTP's routes, its OpenAPI document, the gRPC methods and the tests read it."""
+"""Every operation, once.
 
-from typing import Any
+A new one is a line here, its function with the shapes of what is asked and answered, and a method of its name in
+protos/xds/control/v1.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, get_type_hints
 
 from xds.control import cells, emergency, fleet, publishing, rollouts, snapshots, tenants
-from xds.control.operation import Operation
+from xds.control.operation import A, Operation, Parts, Q
 
-_CELL = "/manage/cells/{cell}"
-_TENANT = "/manage/tenants/{tenant}"
-_SNAPSHOT = "/manage/snapshots/{number}"
-_PUBLISHING = "/manage/publishing"
+_CELL, _TENANT, _SNAPSHOT = "/manage/cells/{cell}", "/manage/tenants/{tenant}", "/manage/snapshots/{number}"
+_FLEET, _PUBLISHING, _ROLLOUTS = "/manage/fleet", "/manage/publishing", "/manage/rollouts"
+
+Method = Literal["GET", "POST", "PUT"]
+
+
+def _operation(
+    method: Method, path: str, run: Callable[[Parts, Q, str], Awaitable[A]], summary: str, **how: bool
+) -> Operation[Q, A]:
+    """The operation that `run` does; its name, and what is asked and answered, are the function's."""
+    _, request, _, answer = get_type_hints(run).values()
+    name = run.__name__.title().replace("_", "")
+    return Operation(
+        name=name, summary=summary, method=method, path=path, request=request, answer=answer, run=run, **how
+    )
+
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
-    Operation(
-        name="ListCells",
-        summary="List the cells.",
-        method="GET",
-        path="/manage/cells",
-        request=cells.ListCells,
-        answer=cells.CellPage,
-        run=cells.list_cells,
+    _operation("GET", "/manage/cells", cells.list_cells, "List the cells."),
+    _operation("POST", "/manage/cells", cells.add_cell, "Add a cell.", creates=True),
+    _operation("GET", _CELL, cells.get_cell, "Show a cell."),
+    _operation("PUT", f"{_CELL}/state", cells.set_cell_state, "Bring a cell into another state."),
+    _operation("PUT", f"{_CELL}/endpoints", cells.set_endpoints, "Exchange a cell's endpoints."),
+    _operation("GET", "/manage/tenants", tenants.list_tenants, "List tenants."),
+    _operation("POST", "/manage/tenants", tenants.add_tenant, "Add a tenant.", creates=True),
+    _operation("GET", _TENANT, tenants.get_tenant, "Show a tenant."),
+    _operation("PUT", f"{_TENANT}/state", tenants.set_tenant_state, "Suspend a tenant, or let it in again."),
+    _operation("PUT", f"{_TENANT}/cell", tenants.move_tenant, "Move a tenant to another cell."),
+    _operation("POST", "/manage/moves", tenants.move_tenants, "Move several tenants to a cell, all or none."),
+    _operation("GET", "/manage/snapshots", snapshots.list_snapshots, "List the newest snapshots."),
+    _operation("GET", _SNAPSHOT, snapshots.get_snapshot, "Show what is known of a snapshot."),
+    _operation("GET", f"{_SNAPSHOT}/resources", snapshots.list_resources, "List a snapshot's resources."),
+    _operation("GET", "/manage/snapshots/{older}/diff/{newer}", snapshots.diff_snapshots, "Compare two snapshots."),
+    _operation("GET", _PUBLISHING, publishing.get_publishing, "Show what operators have decided, and what is held."),
+    _operation("POST", f"{_PUBLISHING}/publish", publishing.publish, "Publish what is held."),
+    _operation("POST", f"{_PUBLISHING}/rollback", publishing.rollback, "Serve a snapshot of before until resume."),
+    _operation("POST", f"{_PUBLISHING}/pin", publishing.pin, "Keep serving the snapshot in force until resume."),
+    _operation("POST", f"{_PUBLISHING}/freeze", publishing.freeze, "Publish nothing until resume."),
+    _operation("POST", f"{_PUBLISHING}/resume", publishing.resume, "Undo rollback, pin and freeze."),
+    _operation(
+        "POST",
+        f"{_PUBLISHING}/mode",
+        publishing.set_mode,
+        "Publish changes as they come (auto), or when an operator says so (manual).",
     ),
-    Operation(
-        name="AddCell",
-        summary="Add a cell.",
-        method="POST",
-        path="/manage/cells",
-        request=cells.AddCell,
-        answer=cells.CellView,
-        run=cells.add_cell,
-        creates=True,
+    _operation("GET", _FLEET, fleet.get_fleet, "Show what this replica serves, and to how many."),
+    _operation("GET", f"{_FLEET}/nodes", fleet.list_nodes, "List the Envoys that are connected to this replica."),
+    _operation("GET", f"{_FLEET}/nodes/{{node}}", fleet.get_node, "Show one Envoy."),
+    _operation("GET", _ROLLOUTS, rollouts.list_rollouts, "List the newest rollouts."),
+    _operation(
+        "POST", f"{_ROLLOUTS}/start", rollouts.start_rollout, "Start the rollout that is pending or was stopped."
     ),
-    Operation(
-        name="GetCell",
-        summary="Show a cell.",
-        method="GET",
-        path=_CELL,
-        request=cells.GetCell,
-        answer=cells.CellView,
-        run=cells.get_cell,
+    _operation(
+        "POST", f"{_ROLLOUTS}/abort", rollouts.abort_rollout, "Stop the rollout: every node gets what it had before."
     ),
-    Operation(
-        name="SetCellState",
-        summary="Bring a cell into another state.",
-        method="PUT",
-        path=f"{_CELL}/state",
-        request=cells.SetCellState,
-        answer=cells.StateChange,
-        run=cells.set_cell_state,
-    ),
-    Operation(
-        name="SetEndpoints",
-        summary="Exchange a cell's endpoints.",
-        method="PUT",
-        path=f"{_CELL}/endpoints",
-        request=cells.SetEndpoints,
-        answer=cells.CellView,
-        run=cells.set_endpoints,
-    ),
-    Operation(
-        name="ListTenants",
-        summary="List tenants.",
-        method="GET",
-        path="/manage/tenants",
-        request=tenants.ListTenants,
-        answer=tenants.TenantPage,
-        run=tenants.list_tenants,
-    ),
-    Operation(
-        name="AddTenant",
-        summary="Add a tenant.",
-        method="POST",
-        path="/manage/tenants",
-        request=tenants.AddTenant,
-        answer=tenants.TenantView,
-        run=tenants.add_tenant,
-        creates=True,
-    ),
-    Operation(
-        name="GetTenant",
-        summary="Show a tenant.",
-        method="GET",
-        path=_TENANT,
-        request=tenants.GetTenant,
-        answer=tenants.TenantView,
-        run=tenants.get_tenant,
-    ),
-    Operation(
-        name="SetTenantState",
-        summary="Suspend a tenant, or let it in again.",
-        method="PUT",
-        path=f"{_TENANT}/state",
-        request=tenants.SetTenantState,
-        answer=cells.StateChange,
-        run=tenants.set_tenant_state,
-    ),
-    Operation(
-        name="MoveTenant",
-        summary="Move a tenant to another cell.",
-        method="PUT",
-        path=f"{_TENANT}/cell",
-        request=tenants.MoveTenant,
-        answer=tenants.MoveView,
-        run=tenants.move_tenant,
-    ),
-    Operation(
-        name="MoveTenants",
-        summary="Move several tenants to a cell, all or none.",
-        method="POST",
-        path="/manage/moves",
-        request=tenants.MoveTenants,
-        answer=tenants.Moves,
-        run=tenants.move_tenants,
-    ),
-    Operation(
-        name="ListSnapshots",
-        summary="List the newest snapshots.",
-        method="GET",
-        path="/manage/snapshots",
-        request=snapshots.ListSnapshots,
-        answer=snapshots.SnapshotPage,
-        run=snapshots.list_snapshots,
-    ),
-    Operation(
-        name="GetSnapshot",
-        summary="Show what is known of a snapshot.",
-        method="GET",
-        path=_SNAPSHOT,
-        request=snapshots.GetSnapshot,
-        answer=snapshots.SnapshotView,
-        run=snapshots.get_snapshot,
-    ),
-    Operation(
-        name="ListResources",
-        summary="List a snapshot's resources.",
-        method="GET",
-        path=f"{_SNAPSHOT}/resources",
-        request=snapshots.ListResources,
-        answer=snapshots.ResourcePage,
-        run=snapshots.list_resources,
-    ),
-    Operation(
-        name="DiffSnapshots",
-        summary="Compare two snapshots.",
-        method="GET",
-        path="/manage/snapshots/{older}/diff/{newer}",
-        request=snapshots.DiffSnapshots,
-        answer=snapshots.DifferencePage,
-        run=snapshots.diff_snapshots,
-    ),
-    Operation(
-        name="GetPublishing",
-        summary="Show what operators have decided about publishing, and what is held.",
-        method="GET",
-        path=_PUBLISHING,
-        request=publishing.GetPublishing,
-        answer=publishing.PublishingView,
-        run=publishing.get_publishing,
-    ),
-    Operation(
-        name="Publish",
-        summary="Publish what is held.",
-        method="POST",
-        path=f"{_PUBLISHING}/publish",
-        request=publishing.Publish,
-        answer=publishing.DecisionView,
-        run=publishing.publish,
-    ),
-    Operation(
-        name="Rollback",
-        summary="Serve a snapshot of before, and nothing else until resume.",
-        method="POST",
-        path=f"{_PUBLISHING}/rollback",
-        request=publishing.Rollback,
-        answer=publishing.DecisionView,
-        run=publishing.roll_back,
-    ),
-    Operation(
-        name="Pin",
-        summary="Keep serving the snapshot in force until resume.",
-        method="POST",
-        path=f"{_PUBLISHING}/pin",
-        request=publishing.Decide,
-        answer=publishing.DecisionView,
-        run=publishing.pin,
-    ),
-    Operation(
-        name="Freeze",
-        summary="Publish nothing until resume.",
-        method="POST",
-        path=f"{_PUBLISHING}/freeze",
-        request=publishing.Decide,
-        answer=publishing.DecisionView,
-        run=publishing.freeze,
-    ),
-    Operation(
-        name="Resume",
-        summary="Undo rollback, pin and freeze.",
-        method="POST",
-        path=f"{_PUBLISHING}/resume",
-        request=publishing.Decide,
-        answer=publishing.DecisionView,
-        run=publishing.resume,
-    ),
-    Operation(
-        name="SetMode",
-        summary="Publish changes as they come (auto), or when an operator says so (manual).",
-        method="POST",
-        path=f"{_PUBLISHING}/mode",
-        request=publishing.SetMode,
-        answer=publishing.DecisionView,
-        run=publishing.set_mode,
-    ),
-    Operation(
-        name="GetFleet",
-        summary="Show what this replica serves, and to how many.",
-        method="GET",
-        path="/manage/fleet",
-        request=fleet.GetFleet,
-        answer=fleet.FleetView,
-        run=fleet.get_fleet,
-    ),
-    Operation(
-        name="ListNodes",
-        summary="List the Envoys that are connected to this replica.",
-        method="GET",
-        path="/manage/fleet/nodes",
-        request=fleet.ListNodes,
-        answer=fleet.NodePage,
-        run=fleet.list_nodes,
-    ),
-    Operation(
-        name="GetNode",
-        summary="Show one Envoy.",
-        method="GET",
-        path="/manage/fleet/nodes/{node}",
-        request=fleet.GetNode,
-        answer=fleet.NodeStreams,
-        run=fleet.get_node,
-    ),
-    Operation(
-        name="ListRollouts",
-        summary="List the newest rollouts.",
-        method="GET",
-        path="/manage/rollouts",
-        request=rollouts.ListRollouts,
-        answer=rollouts.Rollouts,
-        run=rollouts.list_rollouts,
-    ),
-    Operation(
-        name="StartRollout",
-        summary="Start the rollout that is pending, or once more the one that was stopped.",
-        method="POST",
-        path="/manage/rollouts/start",
-        request=rollouts.StartRollout,
-        answer=rollouts.RolloutView,
-        run=rollouts.start_rollout,
-    ),
-    Operation(
-        name="AbortRollout",
-        summary="Stop the rollout: every node goes back to what it had before.",
-        method="POST",
-        path="/manage/rollouts/abort",
-        request=rollouts.AbortRollout,
-        answer=rollouts.RolloutView,
-        run=rollouts.abort_rollout,
-    ),
-    Operation(
-        name="EvacuateNow",
-        summary="While the database is down, have this replica lead a cell's tenants to another cell.",
-        method="POST",
-        path="/manage/emergency/evacuations",
-        request=emergency.EvacuateNow,
-        answer=emergency.Evacuated,
-        run=emergency.evacuate_now,
+    _operation(
+        "POST",
+        "/manage/emergency/evacuations",
+        emergency.evacuate_now,
+        "While the database is down, have this replica lead a cell's tenants to another cell.",
         needs_registry=False,
     ),
 )
