@@ -16,6 +16,7 @@ from xds.http import Gate, ManageFace, RateLimiter, ResolveFace, TokenFace, Toke
 from xds.identities import Access as ChannelAccess
 from xds.names import CellId, TenantId
 from xds.operations.exchanging import Denied, Granted, exchange
+from xds.operations.fleet import FleetView
 from xds.operations.operators import RoleNames
 from xds.operations.resolving import Resolution, needed_by, resolve, resolve_token
 from xds.operations.status import SystemStatus
@@ -152,17 +153,21 @@ class Access:
         routes = [*tokens.routes(), *resolving.routes(), *managing.routes()]
         return build_app(status, metrics, gate=gate, routes=routes)
 
-    def build_control(self, status: Callable[[], SystemStatus]) -> Control:
-        """What performs operators' requests."""
+    def build_control(self, status: Callable[[], SystemStatus], seen: Callable[[], FleetView]) -> Control:
+        """What performs operators' requests; `seen` are the nodes of this replica."""
         published = self._publisher
         return Control(
             Parts(
                 registry=self._registry,
+                rehearsal=self._registry.rehearsal,
                 snapshots=self._registry.snapshots,
                 rollouts=self._registry.rollouts,
+                fleet=self._registry.rollouts,
+                seen=seen,
                 status=status,
                 topology=lambda: published.published.topology if published.published is not None else None,
                 evacuate=published.evacuate,
+                policy=self._settings.placement_policy,
             )
         )
 

@@ -24,6 +24,7 @@ from xds.configured import (
 )
 from xds.errors import Conflict, RegistryError, XdsError
 from xds.http import HttpServer
+from xds.operations.drainorders import work_off
 from xds.operations.fleet import Replica
 from xds.operations.overriding import end_expired
 from xds.operations.status import SystemStatus
@@ -44,6 +45,7 @@ _CHANGE_LOG_SECONDS = 7 * 24 * 3600
 _PRUNE_SECONDS = 3600
 _DAY = 24 * 3600
 _OVERRIDE_SECONDS = 2
+_DRAIN_SECONDS = 0.5
 
 
 async def serve(settings: Settings) -> None:
@@ -128,7 +130,7 @@ class _ControlPlane:
         self._resolver = resolver
         authorization = Authorization(resolver.resolve) if resolver else None
         access = Access(settings, credentials, registry, self._publisher, self._fleet)
-        control = access.build_control(self._status)
+        control = access.build_control(self._status, self._reporter.seen)
         operators = access.operators(around.tls.access if around.tls else None)
         service = ControlService(control, operators)
         self._ads = AdsServer(settings.xds_listen, around, server_options(settings), authorization, service)
@@ -153,6 +155,7 @@ class _ControlPlane:
                     tasks.create_task(self._prune()),
                     tasks.create_task(self._reporter.run()),
                     tasks.create_task(self._end_overrides()),
+                    tasks.create_task(self._drain_cells()),
                 ]
                 if self._resolver:
                     running.append(tasks.create_task(self._resolver.watch()))
@@ -205,6 +208,17 @@ class _ControlPlane:
                     self._log.info("override.ended", tenant=tenant)
             except (RegistryError, Conflict) as error:
                 self._log.debug("overrides.not_ended", error=str(error))
+
+    async def _drain_cells(self) -> None:
+        """Work off the drains that were ordered, whichever replica sees first that the next batch is due."""
+        while True:
+            await asyncio.sleep(_DRAIN_SECONDS)
+            try:
+                for drain in await work_off(self._registry):
+                    told = {"state": drain.state.value, "moved": drain.moved, "stopped": drain.stopped}
+                    self._log.info("drain.worked", cell=drain.cell, operation=drain.id, **told)
+            except (RegistryError, Conflict) as error:
+                self._log.debug("drains.not_worked", error=str(error))
 
     def _status(self) -> SystemStatus:
         registry = self._registry.status

@@ -9,8 +9,8 @@ import pytest_asyncio
 
 from tests.e2e.asking import ask
 from tests.e2e.watching import is_answered, say, statusz, traffic, until
+from xds.cli.asking import Servers
 from xds.demo.stack import Stack
-from xds.http import Servers
 from xds.model import Override, OverrideKind
 from xds.names import CellId, TenantId
 from xds.operations import Author, DrainOptions, Phase, drain_cell, set_override, undrain_cell

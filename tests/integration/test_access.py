@@ -21,6 +21,7 @@ from xds.http import HttpServer
 from xds.model import Cell, Tenant, TenantState
 from xds.names import CellId, TenantId
 from xds.operations import Author, add_cell, add_tenant, create_key, move_tenant, revoke_key, set_tenant_state
+from xds.operations.fleet import FleetView
 from xds.operations.status import PublishStatus, RegistryStatus, SystemStatus
 from xds.publish import Feed, Publisher
 from xds.registry import PostgresRegistry
@@ -99,7 +100,9 @@ def serve(database_url: str, tmp_path: Path) -> Serve:
             await add_tenant(registry, Tenant(ACME, A))
             running = tasks.create_task(publisher.run())
             access = Access(chosen, credentials, registry, publisher, fleet)
-            app = access.build_app(lambda: STATUS, metrics, access.build_control(lambda: STATUS))
+            app = access.build_app(
+                lambda: STATUS, metrics, access.build_control(lambda: STATUS, lambda: FleetView(replicas=(), nodes=()))
+            )
             async with (
                 HttpServer(app, Address("127.0.0.1", 0)) as server,
                 aiohttp.ClientSession(f"http://{server.address}", timeout=aiohttp.ClientTimeout(total=10)) as session,

@@ -23,10 +23,11 @@ from xds.model import Cell, Tenant
 from xds.names import CellId, TenantId
 from xds.operations import add_cell, add_tenant
 from xds.operations.emergency import record_displacements
+from xds.operations.fleet import Replica
 from xds.operations.status import RegistryStatus, SystemStatus
 from xds.publish import Feed, Publisher, Recording
 from xds.registry import PostgresRegistry
-from xds.server import AdsServer, ControlService, Fleet, Surroundings, Tls
+from xds.server import AdsServer, ControlService, Fleet, Reporter, Surroundings, Tls
 from xds.session import Limits
 from xds.settings import Address, Settings
 from xds.snapshot import Frames
@@ -122,6 +123,17 @@ def _settings(folder: Path, values: dict[str, object]) -> Settings:
     return Settings(**given | values)  # type: ignore[arg-type]  # pydantic checks them
 
 
+async def _fill(registry: PostgresRegistry) -> None:
+    await add_cell(registry, Cell(id=A))
+    await add_cell(registry, Cell(id=B))
+    await add_tenant(registry, Tenant(ACME, A))
+
+
+def _replica(publisher: Publisher) -> Replica:
+    status = publisher.status
+    return Replica(name="here", version="0", started_at=0, seen_at=1, snapshot=status.snapshot, publishes=status.leads)
+
+
 @asynccontextmanager
 async def controlled(
     database_url: str, folder: Path, *, tls: Tls | None = None, token: str = "", **values: object
@@ -156,12 +168,11 @@ async def controlled(
                 cells=publisher.cells,
             )
 
-        await add_cell(registry, Cell(id=A))
-        await add_cell(registry, Cell(id=B))
-        await add_tenant(registry, Tenant(ACME, A))
-        running = tasks.create_task(publisher.run())
+        await _fill(registry)
         access = Access(chosen, credentials, registry, publisher, fleet)
-        control = access.build_control(status)
+        reporter = Reporter(fleet, registry.rollouts, lambda: _replica(publisher))
+        running = [tasks.create_task(each.run()) for each in (publisher, reporter)]
+        control = access.build_control(status, reporter.seen)
         service = ControlService(control, access.operators(tls.access if tls else None))
         ads = AdsServer(Address("127.0.0.1", 0), around, control_service=service)
         xds = await ads.start()
@@ -177,7 +188,8 @@ async def controlled(
                 yield made
         finally:
             await ads.stop(0)
-            running.cancel()
+            for task in running:
+                task.cancel()
 
 
 @asynccontextmanager

@@ -42,7 +42,6 @@ COVERED = {
     "xds/cli/output.py": "tests/integration/cli/test_cells.py",
     "xds/control/fleet.py": "tests/integration/server/test_control.py",
     "xds/control/watching.py": "tests/integration/server/test_control.py",
-    "xds/http/asking.py": "tests/integration/cli/test_explaining.py",
     "xds/model/override.py": "tests/integration/registry/test_overrides.py",
     "xds/operations/auditing.py": "tests/integration/registry/test_auditing.py",
     "xds/operations/checking.py": "tests/integration/cli/test_snapshotcheck.py",

@@ -1,35 +1,49 @@
-"""How a command asks running servers what their Envoys have acknowledged."""
+"""How a command asks running servers what they, and their Envoys, know of a tenant.
 
-from collections.abc import Callable, Sequence
+Fulfils `xds.operations.phasing.Witness`. Must not know what is made of the answers.
+"""
+
+import asyncio
+from collections.abc import Sequence
 
 import click
 
-from xds.operations.phasing import Witness
+from xds.cli.remote import Server
+from xds.errors import ReplicaUnavailable
+from xds.names import CellId, TenantId
+from xds.operations.phasing import Witnessed
 
 
-def server_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command --server and --token; its parameters are `servers` and `token`."""
-    server = click.option(
-        "--server",
-        "servers",
-        multiple=True,
-        metavar="URL",
-        help="A running server's HTTP address, http://xds.internal:8080; each replica, for all Envoys.",
-    )
-    token = click.option(
-        "--token",
-        default="",
-        envvar="XDS_OPERATOR_TOKEN",
-        help="An operator's token, if it wants one. [env: XDS_OPERATOR_TOKEN]",
-    )
-    return server(token(command))
+class Servers:
+    """Several replicas, by their URLs; `token` is an operator's, if they want one. Raises click.UsageError."""
+
+    def __init__(self, urls: Sequence[str], token: str = "") -> None:
+        self._servers = [Server(url, token) for url in urls]
+
+    async def witness(self, tenant: TenantId) -> Sequence[Witnessed]:
+        """What each replica says now; raises `ReplicaUnavailable` if one doesn't."""
+        return await asyncio.gather(*(asyncio.to_thread(_ask, server, tenant) for server in self._servers))
 
 
-def witness(servers: Sequence[str], token: str) -> Witness | None:
+def witness(urls: Sequence[str], token: str) -> Servers | None:
     """Who is asked; None if nobody is."""
-    if not servers:
-        return None
-    # Here and not above: most commands need no HTTP client, which takes a while to import.
-    from xds.http import Servers  # noqa: PLC0415
+    return Servers(urls, token) if urls else None
 
-    return Servers(servers, token)
+
+def _ask(server: Server, tenant: TenantId) -> Witnessed:
+    try:
+        told = server.get("/resolve", tenant=tenant)
+        cell = told["cell"]
+        return Witnessed(
+            server=server.url,
+            revision=int(told["revision"]),
+            snapshot=int(told["snapshot"]),
+            cell=CellId(cell["id"]) if cell else None,
+            state=told["state"],
+            envoys=tuple((str(each["node_id"]), str(each["progress"])) for each in told["envoys"]),
+            why=tuple(told["why"]),
+        )
+    except click.ClickException as refusal:
+        raise ReplicaUnavailable(f"server {refusal.format_message()}") from refusal
+    except (ValueError, KeyError, TypeError) as error:
+        raise ReplicaUnavailable(f"server {server.url}: expected an answer about {tenant}, got another") from error

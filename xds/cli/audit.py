@@ -24,6 +24,7 @@ def audit() -> None:
 @click.option("--tenant", metavar="ID", help="Only of this tenant.")
 @click.option("--operation", metavar="ID", help="Only of this operation: one drain, say.")
 @click.option("--since", callback=past, metavar="WHEN", help="Only since then: 30m, 12h, 7d, or a date.")
+@click.option("--before", type=click.IntRange(min=1), metavar="N", help="Only what was before event N.")
 @click.option(
     "--limit", type=click.IntRange(min=1), default=100, show_default=True, metavar="N", help="At most so many."
 )
@@ -36,6 +37,7 @@ def list_command(
     tenant: str | None,
     operation: str | None,
     since: datetime | None,
+    before: int | None,
     limit: int,
     as_json: bool,
 ) -> None:
@@ -50,6 +52,7 @@ def list_command(
         tenant=TenantId(tenant) if tenant is not None else None,
         operation=operation,
         since=since,
+        before=before,
         limit=limit,
     )
     events = run(context, lambda registry: list_audit(registry, query))

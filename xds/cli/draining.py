@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 import click
 
-from xds.cli.asking import server_options
 from xds.cli.changing import Intent, change_options, confirm, perform
 from xds.cli.feeding import progress_bar
 from xds.cli.output import print_json, print_list, say
 from xds.cli.registry import run
-from xds.cli.remote import Server
+from xds.cli.remote import Server, server_options
 from xds.cli.settings import read_settings
 from xds.cli.times import seconds
 from xds.names import CellId

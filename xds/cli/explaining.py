@@ -5,10 +5,11 @@ from dataclasses import asdict
 
 import click
 
-from xds.cli.asking import server_options, witness
+from xds.cli.asking import witness
 from xds.cli.changing import event_to_json
 from xds.cli.output import as_json_option, print_json, say
 from xds.cli.registry import run
+from xds.cli.remote import server_options
 from xds.names import TenantId
 from xds.operations.explaining import Explanation, explain_tenant
 

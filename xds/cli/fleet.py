@@ -1,27 +1,27 @@
-"""`alphaswarm-xds fleet`: the Envoys of all replicas, and how far each has come."""
+"""`alphaswarm-xds fleet`: the Envoys of all replicas, and how far each has come.
 
-import time
-from collections.abc import Iterable
+Asks the database, or a running server, which answers the same.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
 
 import click
 
-from xds.cli.fleetremote import show_node, show_status
 from xds.cli.output import as_json_option, print_json, print_table, say
 from xds.cli.registry import run
-from xds.cli.remote import Server
-from xds.cli.snapshot import to_time
-from xds.operations.fleet import FleetNode, FleetView, Replica
+from xds.cli.remote import Server, token_option
 
 NOT_WELL = 3
 """The exit status of `--check`: it could be asked, and what it says is not good."""
 
 _COLUMNS = ("NODE", "GROUP", "REGION", "ZONE", "ENVOY", "REPLICA", "SINCE", "SENT", "ACKED", "NACKED", "LAG", "STATE")
 
+Document = Mapping[str, Any]
+
 _server_option = click.option(
-    "--server", metavar="URL", default=None, help="Ask this one server, not the database; it knows its own Envoys."
-)
-_token_option = click.option(
-    "--token", envvar="XDS_OPERATOR_TOKEN", default="", help="For --server: an operator's token (XDS_OPERATOR_TOKEN)."
+    "--server", metavar="URL", default=None, help="Ask this server, not the database; http://xds.internal:8080, say."
 )
 
 
@@ -29,7 +29,8 @@ _token_option = click.option(
 def fleet() -> None:
     """See the Envoys that are, or lately were, connected to any replica.
 
-    The replicas write down in the database what they see, within a second. While it is down, ask each with --server.
+    The replicas write down in the database what they see, within a second. While it is down, a --server that is asked
+    tells of its own Envoys, and says so.
     """
 
 
@@ -44,7 +45,7 @@ def fleet() -> None:
     help="How many seconds an Envoy may be behind what it is to have.",
 )
 @_server_option
-@_token_option
+@token_option
 @as_json_option
 @click.pass_context
 def status_command(
@@ -61,7 +62,7 @@ def status_command(
 
     \b
     All is well if there is a replica and no connected Envoy rejects something or is behind for longer than --max-lag;
-    for --server, if it is ready and no Envoy rejects something.
+    a --server that is asked must be ready, too.
 
     \b
     Exit status: 0 it could be asked, 1 it could not, 2 wrong arguments; with --check, 3 if not all is well.
@@ -71,19 +72,24 @@ def status_command(
       alphaswarm-xds fleet status --check --max-lag 5
     """  # noqa: D301 -- click reads the \b
     if server is not None:
-        is_well = show_status(Server(server, token), group, as_json=as_json)
+        asked = Server(server, token)
+        summary: Document = asked.get("/manage/fleet")
+        nodes: Sequence[Document] = list(asked.get_all("/manage/fleet/nodes", group=group))
     else:
-        view = run(context, lambda registry: registry.rollouts.view())
-        nodes = [node for node in view.nodes if group in (None, node.group)]
-        _show(view, nodes, as_json=as_json)
-        is_well = bool(view.replicas) and not any(_is_late(node, max_lag) for node in nodes)
+        summary, known = _from_database(context)
+        nodes = [node for node in known if group in (None, node["group"])]
+    if as_json:
+        print_json({**summary, "data": nodes})
+    else:
+        _show(summary, nodes)
+    is_well = summary["replicas"] and summary.get("ready", True) and not any(_is_late(node, max_lag) for node in nodes)
     context.exit(NOT_WELL if check and not is_well else 0)
 
 
 @fleet.command("node")
 @click.argument("node_id", metavar="ID")
 @_server_option
-@_token_option
+@token_option
 @as_json_option
 @click.pass_context
 def node_command(context: click.Context, *, node_id: str, server: str | None, token: str, as_json: bool) -> None:
@@ -98,85 +104,73 @@ def node_command(context: click.Context, *, node_id: str, server: str | None, to
       alphaswarm-xds fleet node edge-1 --json
     """  # noqa: D301 -- click reads the \b
     if server is not None:
-        show_node(Server(server, token), node_id, as_json=as_json)
-        return
-    view = run(context, lambda registry: registry.rollouts.view())
-    found = [node for node in view.nodes if node.id == node_id]
-    if not found:
-        raise click.ClickException(f"node {node_id}: no replica knows it")
+        told: Document = Server(server, token).get(f"/manage/fleet/nodes/{quote(node_id, safe='')}")
+    else:
+        summary, nodes = _from_database(context)
+        told = {"data": [node for node in nodes if node["id"] == node_id], "complete": summary["complete"]}
+        if not told["data"]:
+            raise click.ClickException(f"node {node_id}: no replica knows it")
     if as_json:
-        print_json({"data": list(map(_node_to_json, found))})
+        print_json(dict(told))
         return
-    for node in found:
-        for key, value in _node_to_json(node).items():
+    _tell_if_partial(told)
+    for node in told["data"]:
+        for key, value in node.items():
             if key != "types":
                 say(f"{key:12} {value}")
-        rows = ((kind, of["sent"], of["acked"], of["nacked"], of["version"]) for kind, of in node.types.items())
-        print_table(("TYPE", "SENT", "ACKED", "NACKED", "VERSION"), rows, empty="it has asked for nothing yet")
+        rows = (
+            (of["type"], of.get("subscribed", "*"), of["sent"], of["acked"], of["nacked"], of["version"], of["error"])
+            for of in node["types"]
+        )
+        columns = ("TYPE", "SUBSCRIBED", "SENT", "ACKED", "NACKED", "VERSION", "ERROR")
+        print_table(columns, rows, empty="it has asked for nothing yet")
 
 
-def _show(view: FleetView, nodes: Iterable[FleetNode], *, as_json: bool) -> None:
-    if as_json:
-        replicas = [_replica_to_json(each) for each in view.replicas]
-        print_json({"replicas": replicas, "data": [_node_to_json(node) for node in nodes]})
-        return
-    rows = ((each.name, each.version, each.snapshot, "publishes" if each.publishes else "") for each in view.replicas)
+def _from_database(context: click.Context) -> tuple[Document, list[Document]]:
+    """What the API would tell of it: replicas, and nodes."""
+    # Here and not above: it takes a while to import.
+    from xds.control.fleet import replicas_of, views_of  # noqa: PLC0415
+
+    view = run(context, lambda registry: registry.rollouts.view())
+    replicas = [each.model_dump(mode="json", exclude_none=True) for each in replicas_of(view)]
+    nodes = [each.model_dump(mode="json", exclude_none=True) for each in views_of(view)]
+    return {"complete": True, "replicas": replicas}, [*nodes]
+
+
+def _show(summary: Document, nodes: Iterable[Document]) -> None:
+    _tell_if_partial(summary)
+    if "ready" in summary:
+        held = f"; held: {summary['held']}" if summary["held"] else ""
+        readiness = "ready" if summary["ready"] else f"not ready: {summary['reason']}"
+        say(f"snapshot {summary['snapshot']}, publishing {summary['mode']}{held}; {readiness}")
+    rows = (
+        (each["name"], each["version"], each["snapshot"], "publishes" if each["publishes"] else "")
+        for each in summary["replicas"]
+    )
     print_table(("REPLICA", "VERSION", "SNAPSHOT", ""), rows, empty="no replica has said anything lately")
     say("")
     print_table(_COLUMNS, map(_row, nodes), empty="no Envoy is connected")
 
 
-def _is_late(node: FleetNode, max_lag: float) -> bool:
-    return node.gone_at is None and (bool(node.error) or _lag(node) > max_lag)
+def _tell_if_partial(told: Document) -> None:
+    if not told["complete"]:
+        click.echo("the database can't be asked: this is what one replica knows", err=True)
 
 
-def _lag(node: FleetNode) -> float:
-    """For how many seconds it has been behind what it is to have."""
-    return max(0.0, time.time() - node.behind_since) if node.behind_since is not None else 0.0
+def _is_late(node: Document, max_lag: float) -> bool:
+    return "gone_at" not in node and (bool(node["error"]) or node["lag_seconds"] > max_lag)
 
 
-def _state(node: FleetNode) -> str:
-    if node.gone_at is not None:
-        return f"gone since {to_time(node.gone_at)}"
-    if node.error:
-        return f"rejects {node.error}"
-    ok = "ok" if node.is_settled else "behind"
-    return f"{ok}, has what is rolled out" if node.has_new else ok
+def _state(node: Document) -> str:
+    if "gone_at" in node:
+        return f"gone since {node['gone_at']}"
+    if node["error"]:
+        return f"rejects {node['error']}"
+    ok = "ok" if node["settled"] else "behind"
+    return f"{ok}, has what is rolled out" if node["lane"] != node["group"] else ok
 
 
-def _row(node: FleetNode) -> tuple[object, ...]:
-    totals = (sum(int(str(of[name])) for of in node.types.values()) for name in ("sent", "acked", "nacked"))
-    about = (node.id, node.group, node.region, node.zone, node.user_agent, node.replica, to_time(node.connected_at))
-    return (*about, *totals, f"{_lag(node):.1f}", _state(node))
-
-
-def _replica_to_json(replica: Replica) -> dict[str, object]:
-    return {
-        "name": replica.name,
-        "version": replica.version,
-        "started_at": to_time(replica.started_at),
-        "seen_at": to_time(replica.seen_at),
-        "snapshot": replica.snapshot,
-        "publishes": replica.publishes,
-    }
-
-
-def _node_to_json(node: FleetNode) -> dict[str, object]:
-    return {
-        "id": node.id,
-        "group": node.group,
-        "lane": node.lane,
-        "region": node.region,
-        "zone": node.zone,
-        "labels": dict(node.labels),
-        "user_agent": node.user_agent,
-        "variant": node.variant,
-        "peer": node.peer,
-        "replica": node.replica,
-        "connected_at": to_time(node.connected_at),
-        "gone_at": None if node.gone_at is None else to_time(node.gone_at),
-        "settled": node.is_settled,
-        "lag_seconds": round(_lag(node), 3),
-        "error": node.error,
-        "types": {kind: dict(of) for kind, of in node.types.items()},
-    }
+def _row(node: Document) -> tuple[object, ...]:
+    totals = (sum(of[name] for of in node["types"]) for name in ("sent", "acked", "nacked"))
+    about = (*(node[name] for name in ("id", "group", "region", "zone", "user_agent", "replica", "connected_at")),)
+    return (*about, *totals, f"{node['lag_seconds']:.1f}", _state(node))

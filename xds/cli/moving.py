@@ -8,11 +8,12 @@ from pathlib import Path
 
 import click
 
-from xds.cli.asking import server_options, witness
+from xds.cli.asking import witness
 from xds.cli.changing import Intent, author_options, change_options, perform
 from xds.cli.feeding import read_lines
 from xds.cli.output import as_json_option, change_to_json, print_json, print_list, print_table, say
 from xds.cli.registry import run
+from xds.cli.remote import server_options
 from xds.cli.times import seconds
 from xds.names import CellId, TenantId
 from xds.operations import Author, Move, move_share, move_tenants

@@ -176,40 +176,23 @@ async def _since(registry: PostgresRegistry, number: int) -> tuple[Difference, .
     return await operations.compare(store, await operations.newest_number(store), number)
 
 
-@snapshot.command("pin")
-@_message_option
-@_by_option
-@_wait_option
-@as_json_option
-@click.pass_context
-def pin_command(context: click.Context, *, message: str, by: str, waits: bool, as_json: bool) -> None:
-    """Keep serving the snapshot in force until `resume`, whatever the registry says."""
-    word = word_of(by, message)
-    _decide(context, lambda store: operations.pin(store, word), waits=waits, as_json=as_json)
+def _add_decision(name: str, decide: Callable[[SnapshotStore, Word], Awaitable[Decided]], words: str) -> None:
+    @snapshot.command(name, help=words)
+    @_message_option
+    @_by_option
+    @_wait_option
+    @as_json_option
+    @click.pass_context
+    def command(context: click.Context, *, message: str, by: str, waits: bool, as_json: bool) -> None:
+        word = word_of(by, message)
+        _decide(context, lambda store: decide(store, word), waits=waits, as_json=as_json)
 
 
-@snapshot.command("freeze")
-@_message_option
-@_by_option
-@_wait_option
-@as_json_option
-@click.pass_context
-def freeze_command(context: click.Context, *, message: str, by: str, waits: bool, as_json: bool) -> None:
-    """Publish nothing until `resume`; changes are held, and can be seen by `diff`."""
-    word = word_of(by, message)
-    _decide(context, lambda store: operations.freeze(store, word), waits=waits, as_json=as_json)
-
-
-@snapshot.command("resume")
-@_message_option
-@_by_option
-@_wait_option
-@as_json_option
-@click.pass_context
-def resume_command(context: click.Context, *, message: str, by: str, waits: bool, as_json: bool) -> None:
-    """Undo rollback, pin and freeze."""
-    word = word_of(by, message)
-    _decide(context, lambda store: operations.resume(store, word), waits=waits, as_json=as_json)
+_add_decision("pin", operations.pin, "Keep serving the snapshot in force until `resume`, whatever the registry says.")
+_add_decision(
+    "freeze", operations.freeze, "Publish nothing until `resume`; changes are held, and can be seen by `diff`."
+)
+_add_decision("resume", operations.resume, "Undo rollback, pin and freeze.")
 
 
 @snapshot.command("mode")

@@ -7,6 +7,6 @@ Knows neither HTTP nor gRPC.
 from xds.control.operation import Operation, Parts
 from xds.control.performing import Control
 from xds.control.table import OPERATIONS
-from xds.control.watching import watch_fleet, watch_snapshots
+from xds.control.watching import watch_fleet, watch_rollout, watch_snapshots
 
-__all__ = ["OPERATIONS", "Control", "Operation", "Parts", "watch_fleet", "watch_snapshots"]
+__all__ = ["OPERATIONS", "Control", "Operation", "Parts", "watch_fleet", "watch_rollout", "watch_snapshots"]

@@ -8,8 +8,8 @@ from pydantic import Field
 from xds import operations
 from xds.control.operation import Parts
 from xds.control.paging import cut
-from xds.control.preconditions import etag_of, expecting_cell
-from xds.control.shapes import Answer, Cursor, Etag, Id, Limit, Next, Request, Text
+from xds.control.preconditions import etag_of_cell, expecting_cell
+from xds.control.shapes import Answer, Change, Cursor, Etag, Id, Limit, Next, Request, Tenants, Text
 from xds.errors import RegistryError
 from xds.model import Cell, CellState, Endpoint, Tenancy, UpstreamProtocol
 from xds.names import CellId
@@ -28,7 +28,7 @@ class EndpointView(Answer):
 
 
 class CellView(Answer):
-    """A cell. `tenants` is not there while the registry can't be reached."""
+    """A cell; one without `capacity` takes any number. `tenants` is not there while the registry can't be reached."""
 
     id: str
     state: CellState
@@ -39,6 +39,7 @@ class CellView(Answer):
     protocol: UpstreamProtocol
     endpoints: list[EndpointView]
     tenants: int | None = None
+    capacity: int | None = None
     etag: str
 
 
@@ -72,7 +73,7 @@ class NewEndpoint(Request):
     weight: Annotated[int, Field(ge=1, le=1000, strict=True)] = 1
 
 
-class AddCell(Request):
+class AddCell(Change):
     """A cell that does not exist; without endpoints it gets one."""
 
     id: Annotated[str, Field(pattern=r"^cell-[a-z0-9]([a-z0-9-]{0,41}[a-z0-9])?$")]
@@ -85,9 +86,10 @@ class AddCell(Request):
     )
     protocol: UpstreamProtocol = UpstreamProtocol.HTTP1
     endpoints: Annotated[list[NewEndpoint], Field(max_length=1000)] = Field(default_factory=list)
+    capacity: Tenants | None = None
 
 
-class SetCellState(Request):
+class SetCellState(Change):
     """Another state for a cell."""
 
     cell: Id
@@ -95,11 +97,19 @@ class SetCellState(Request):
     etag: Etag
 
 
-class SetEndpoints(Request):
+class SetEndpoints(Change):
     """These endpoints, and no others, for a cell."""
 
     cell: Id
     endpoints: Annotated[list[NewEndpoint], Field(min_length=1, max_length=1000)]
+    etag: Etag
+
+
+class SetCapacity(Change):
+    """Room for so many tenants in a cell; without `capacity`, for any number."""
+
+    cell: Id
+    capacity: Tenants | None = None
     etag: Etag
 
 
@@ -116,13 +126,15 @@ async def list_cells(parts: Parts, request: ListCells, _by: str) -> CellPage:
     """The registry's cells; while it can't be reached, those that are served."""
     try:
         listings = await operations.list_cells(parts.registry, state=request.state)
-        views = [_view(listing) for listing in listings]
+        views = [_to_view(listing) for listing in listings]
     except RegistryError:
         topology = parts.topology()
         if topology is None:
             raise
         served = sorted(topology.cells.values(), key=lambda cell: cell.id)
-        views = [_to_view(cell, None) for cell in served if request.state in (None, cell.state)]
+        views = [
+            _to_view(CellListing(cell, 0), is_counted=False) for cell in served if request.state in (None, cell.state)
+        ]
     limit = request.limit or len(views)
     page, following = cut(views, limit, request.cursor, key=lambda each: (each.id,), like=("",))
     return CellPage(data=page, next=following)
@@ -130,7 +142,7 @@ async def list_cells(parts: Parts, request: ListCells, _by: str) -> CellPage:
 
 async def get_cell(parts: Parts, request: GetCell, _by: str) -> CellView:
     """The cell, as the registry has it."""
-    return _view(await operations.get_cell(parts.registry, CellId(request.cell)))
+    return _to_view(await operations.get_cell(parts.registry, CellId(request.cell)))
 
 
 async def add_cell(parts: Parts, request: AddCell, by: str) -> CellView:
@@ -147,16 +159,17 @@ async def add_cell(parts: Parts, request: AddCell, by: str) -> CellView:
             protocol=request.protocol,
             endpoints=_endpoints(request.endpoints),
         ),
-        by=Author(by),
+        capacity=request.capacity,
+        by=Author(by, request.message),
     )
-    return _to_view(cell, 0)
+    return _to_view(CellListing(cell, 0, request.capacity))
 
 
 async def set_cell_state(parts: Parts, request: SetCellState, by: str) -> StateChange:
     """Bring a cell into another state."""
     cell = CellId(request.cell)
     store = expecting_cell(parts.registry, cell, request.etag)
-    change = await operations.set_cell_state(store, cell, request.state, by=Author(by))
+    change = await operations.set_cell_state(store, cell, request.state, by=Author(by, request.message))
     return StateChange(id=change.cell, was=change.was, now=change.now, changed=change.is_change)
 
 
@@ -164,7 +177,15 @@ async def set_endpoints(parts: Parts, request: SetEndpoints, by: str) -> CellVie
     """Exchange a cell's endpoints."""
     cell = CellId(request.cell)
     store = expecting_cell(parts.registry, cell, request.etag)
-    await operations.set_endpoints(store, cell, _endpoints(request.endpoints), by=Author(by))
+    await operations.set_endpoints(store, cell, _endpoints(request.endpoints), by=Author(by, request.message))
+    return await get_cell(parts, GetCell(cell=cell), by)
+
+
+async def set_capacity(parts: Parts, request: SetCapacity, by: str) -> CellView:
+    """Limit how many tenants a cell takes."""
+    cell = CellId(request.cell)
+    store = expecting_cell(parts.registry, cell, request.etag)
+    await operations.set_capacity(store, cell, request.capacity, by=Author(by, request.message))
     return await get_cell(parts, GetCell(cell=cell), by)
 
 
@@ -172,11 +193,8 @@ def _endpoints(given: list[NewEndpoint]) -> tuple[Endpoint, ...]:
     return tuple(Endpoint(address=e.address, port=e.port, zone=e.zone, weight=e.weight) for e in given)
 
 
-def _view(listing: CellListing) -> CellView:
-    return _to_view(listing.cell, listing.tenants)
-
-
-def _to_view(cell: Cell, tenants: int | None) -> CellView:
+def _to_view(listing: CellListing, *, is_counted: bool = True) -> CellView:
+    cell = listing.cell
     labels: Mapping[str, str] = dict(cell.labels)
     return CellView(
         id=cell.id,
@@ -187,6 +205,7 @@ def _to_view(cell: Cell, tenants: int | None) -> CellView:
         labels=dict(sorted(labels.items())),
         protocol=cell.protocol,
         endpoints=[EndpointView(address=e.address, port=e.port, zone=e.zone, weight=e.weight) for e in cell.endpoints],
-        tenants=tenants,
-        etag=etag_of(cell),
+        tenants=listing.tenants if is_counted else None,
+        capacity=listing.capacity,
+        etag=etag_of_cell(cell, listing.capacity),
     )

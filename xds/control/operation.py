@@ -8,7 +8,8 @@ from typing import Generic, Literal, Protocol, TypeVar
 from xds.control.shapes import Answer, Request
 from xds.model import Topology
 from xds.names import CellId
-from xds.operations import Store
+from xds.operations import AuditEvent, Store, Transactions
+from xds.operations.fleet import FleetStore, FleetView
 from xds.operations.operators import Role
 from xds.operations.rollouts import RolloutStore
 from xds.operations.snapshots import SnapshotStore
@@ -26,16 +27,33 @@ class Evacuate(Protocol):
         ...
 
 
+class Rehearsal(Transactions, Protocol):
+    """Where an operation can be tried: what it does is undone, and told."""
+
+    @property
+    def events(self) -> tuple[AuditEvent, ...]:
+        """What would be audited."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What operations work on; `topology` is what is published, None before there is something."""
+    """What operations work on.
+
+    `fleet` knows the nodes of all replicas, `seen` those of this one. `topology` is what is published, None before
+    there is something. `policy` places tenants.
+    """
 
     registry: Store
+    rehearsal: Callable[[], Rehearsal]
     snapshots: SnapshotStore
     rollouts: RolloutStore
+    fleet: FleetStore
+    seen: Callable[[], FleetView]
     status: Callable[[], SystemStatus]
     topology: Callable[[], Topology | None]
     evacuate: Evacuate
+    policy: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

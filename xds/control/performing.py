@@ -18,6 +18,7 @@ _AT_ONCE = 2
 """Operations at once: whoever asks leaves connections to the registry for the publisher."""
 
 _FAULTS_SHOWN = 5
+_VALUE_SHOWN = 80
 
 _log = get_logger()
 
@@ -47,13 +48,21 @@ class Control:
         return answer
 
 
+def _got(given: object) -> str:
+    """The value that is at fault, if it is one that can be told in a line."""
+    if not isinstance(given, str | int | float):
+        return ""
+    text = repr(given)
+    return f", got {text[:_VALUE_SHOWN]}" + ("…" if len(text) > _VALUE_SHOWN else "")
+
+
 def _read(shape: type[Q], data: Mapping[str, object]) -> Q:
     try:
         return shape.model_validate(data)
     except ValidationError as error:
         faults = [
-            f"{'.'.join(map(str, each['loc'])) or 'request'}: {each['msg'].lower()}"
-            for each in error.errors(include_url=False, include_context=False, include_input=False)
+            f"{'.'.join(map(str, each['loc'])) or 'request'}: {each['msg'].lower()}{_got(each['input'])}"
+            for each in error.errors(include_url=False, include_context=False)
         ]
         more = f"; and {len(faults) - _FAULTS_SHOWN} more" if len(faults) > _FAULTS_SHOWN else ""
         raise RequestError("; ".join(faults[:_FAULTS_SHOWN]) + more) from None

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from xds.control.operation import Parts
-from xds.control.preconditions import etag_of, expecting_policy
-from xds.control.shapes import Answer, BodyNumber, Etag, Message, Request, Text, to_time
+from xds.control.preconditions import etag_of_policy, expecting_policy
+from xds.control.shapes import Answer, BodyNumber, Change, Etag, Request, Text, to_time
 from xds.operations import snapshots as operations
 from xds.operations.snapshots import Decided, SnapshotStore, Word
 from xds.publish.policy import Mode, Policy
@@ -56,10 +56,9 @@ class GetPublishing(Request):
     """How publishing stands."""
 
 
-class Decide(Request):
+class Decide(Change):
     """A decision."""
 
-    message: Message = ""
     etag: Etag
 
 
@@ -101,7 +100,7 @@ async def get_publishing(parts: Parts, _request: GetPublishing, _by: str) -> Pub
         ),
         snapshot=newest[0].number if newest else None,
         acted=acted,
-        etag=etag_of(policy),
+        etag=etag_of_policy(policy),
     )
 
 
@@ -139,7 +138,7 @@ async def set_mode(parts: Parts, request: SetMode, by: str) -> DecisionView:
 
 async def _decide(parts: Parts, request: Decide, decide: Callable[[SnapshotStore], Awaitable[Decided]]) -> DecisionView:
     decided = await decide(expecting_policy(parts.snapshots, request.etag))
-    return DecisionView(changed=decided.is_change, policy=_policy(decided.now), etag=etag_of(decided.now))
+    return DecisionView(changed=decided.is_change, policy=_policy(decided.now), etag=etag_of_policy(decided.now))
 
 
 def _word(request: Decide, by: str) -> Word:

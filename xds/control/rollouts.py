@@ -6,7 +6,9 @@ from typing import Annotated
 from pydantic import Field
 
 from xds.control.operation import Parts
-from xds.control.shapes import Answer, Limit, Message, Request, Text, to_time
+from xds.control.paging import from_cursor, page_of
+from xds.control.preconditions import etag_of_rollout, expecting_rollout
+from xds.control.shapes import LARGEST_NUMBER, Answer, Change, Cursor, Etag, Limit, Next, Request, Text, to_time
 from xds.operations import rollouts as operations
 from xds.operations.snapshots import Word
 from xds.publish.rollout import Rollout, RolloutState
@@ -32,52 +34,62 @@ class RolloutView(Answer):
     by: str
     message: str
     ended_at: datetime | None = None
+    etag: str
 
 
-class Rollouts(Answer):
+class RolloutPage(Answer):
     """Rollouts, the newest first."""
 
     data: list[RolloutView]
+    next: Next = None
 
 
 class ListRollouts(Request):
     """The newest ones."""
 
     limit: Limit = 20
+    cursor: Cursor = None
 
 
-class StartRollout(Request):
+class StartRollout(Change):
     """Start the one that is pending, or stopped; what is left out is as the publisher planned it."""
 
     waves: Annotated[Text, Field(min_length=1)] | None = None
     soak_seconds: SoakSeconds | None = None
-    message: Message = ""
+    etag: Etag
 
 
-class AbortRollout(Request):
+class AbortRollout(Change):
     """Stop the one that is running or pending."""
 
-    message: Message = ""
+    etag: Etag
 
 
-async def list_rollouts(parts: Parts, request: ListRollouts, _by: str) -> Rollouts:
-    """The newest rollouts."""
-    return Rollouts(data=[_view(each) for each in await parts.rollouts.rollouts(request.limit)])
+async def list_rollouts(parts: Parts, request: ListRollouts, _by: str) -> RolloutPage:
+    """A page of rollouts."""
+    after = from_cursor(request.cursor, (0,))
+    before = None if after is None else max(0, min(int(after[0]), LARGEST_NUMBER))
+    found = await parts.rollouts.rollouts(request.limit + 1, before)
+    page, following = page_of(found, request.limit, key=lambda rollout: (rollout.id,))
+    return RolloutPage(data=[view_of(each) for each in page], next=following)
 
 
 async def start_rollout(parts: Parts, request: StartRollout, by: str) -> RolloutView:
     """Start the rollout that is pending, or once more the one that was stopped."""
     waves = Waves(request.waves) if request.waves is not None else None
     word = Word(by=by, message=request.message)
-    return _view(await operations.start(parts.rollouts, word, waves=waves, soak_seconds=request.soak_seconds))
+    store = expecting_rollout(parts.rollouts, request.etag)
+    return view_of(await operations.start(store, word, waves=waves, soak_seconds=request.soak_seconds))
 
 
 async def abort_rollout(parts: Parts, request: AbortRollout, by: str) -> RolloutView:
     """Stop the rollout."""
-    return _view(await operations.abort(parts.rollouts, Word(by=by, message=request.message)))
+    store = expecting_rollout(parts.rollouts, request.etag)
+    return view_of(await operations.abort(store, Word(by=by, message=request.message)))
 
 
-def _view(rollout: Rollout) -> RolloutView:
+def view_of(rollout: Rollout) -> RolloutView:
+    """A rollout, as it is shown."""
     return RolloutView(
         id=rollout.id,
         state=rollout.state,
@@ -91,4 +103,5 @@ def _view(rollout: Rollout) -> RolloutView:
         by=rollout.by,
         message=rollout.message,
         ended_at=None if rollout.ended_at is None else to_time(rollout.ended_at),
+        etag=etag_of_rollout(rollout),
     )

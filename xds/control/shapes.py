@@ -6,15 +6,27 @@ The limits here are of what can be a value at all; what makes sense, the operati
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 LARGEST_NUMBER = 2**63 - 1
+
+
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=500)]
+"""What people write, and names of things that are not ours: PostgreSQL takes no NUL."""
+
+Message = Annotated[Text, Field(description="Why; it is kept.")]
 
 
 class Request(BaseModel):
     """What is asked. A field that is unknown is refused: it may be a misspelt one that matters."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Change(Request):
+    """What is asked to be changed, and why."""
+
+    message: Message = ""
 
 
 class Answer(BaseModel):
@@ -25,9 +37,6 @@ class Answer(BaseModel):
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 """A cell's or a tenant's id, as far as its letters go."""
-
-Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=500)]
-"""What people write, and names of things that are not ours: PostgreSQL takes no NUL."""
 
 Number = Annotated[int, Field(ge=0, le=LARGEST_NUMBER)]
 """In a path or a query."""
@@ -49,7 +58,21 @@ Cursor = Annotated[
     Field(pattern=r"^[A-Za-z0-9_-]{1,1000}$", description="Where to go on: `next` of the page before."),
 ]
 Next = Annotated[str | None, Field(description="The cursor of the next page; not there on the last one.")]
-Message = Annotated[Text, Field(description="Why; it is kept.")]
+
+
+Tenants = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
+"""How many tenants a cell has room for."""
+
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("expected a time that there is in UTC") from None
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""An instant; given in any zone."""
 
 
 def to_time(seconds: float) -> datetime:

@@ -7,10 +7,11 @@ protos/xds/control/v1.
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, get_type_hints
 
-from xds.control import cells, emergency, fleet, publishing, rollouts, snapshots, tenants
+from xds.control import audit, cells, drains, emergency, fleet, overrides, publishing, rollouts, snapshots, tenants
 from xds.control.operation import A, Operation, Parts, Q
 
 _CELL, _TENANT, _SNAPSHOT = "/manage/cells/{cell}", "/manage/tenants/{tenant}", "/manage/snapshots/{number}"
+_DRAIN = f"{_CELL}/drain"
 _FLEET, _PUBLISHING, _ROLLOUTS = "/manage/fleet", "/manage/publishing", "/manage/rollouts"
 
 Method = Literal["GET", "POST", "PUT"]
@@ -33,6 +34,19 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     _operation("GET", _CELL, cells.get_cell, "Show a cell."),
     _operation("PUT", f"{_CELL}/state", cells.set_cell_state, "Bring a cell into another state."),
     _operation("PUT", f"{_CELL}/endpoints", cells.set_endpoints, "Exchange a cell's endpoints."),
+    _operation("PUT", f"{_CELL}/capacity", cells.set_capacity, "Limit how many tenants a cell takes."),
+    _operation("GET", "/manage/drains", drains.list_drains, "List the newest drains."),
+    _operation("GET", _DRAIN, drains.get_drain, "Show a cell's last drain, and how far it is."),
+    _operation("POST", f"{_DRAIN}/rehearsal", drains.rehearse_drain, "Say where a drain would take a cell's tenants."),
+    _operation("POST", f"{_DRAIN}/start", drains.start_drain, "Have servers move a cell's tenants away, in batches."),
+    _operation("POST", f"{_DRAIN}/stop", drains.stop_drain, "Stop a drain before its next batch."),
+    _operation("POST", f"{_DRAIN}/resume", drains.resume_drain, "Go on with a drain that was stopped."),
+    _operation("POST", f"{_CELL}/evacuate", drains.evacuate_cell, "Move everybody out of a cell now, all or none."),
+    _operation("POST", f"{_CELL}/undrain", drains.undrain_cell, "Have a drained cell active, and its tenants back."),
+    _operation("GET", "/manage/overrides", overrides.list_overrides, "List overrides."),
+    _operation("PUT", f"{_TENANT}/override", overrides.set_override, "Keep a tenant in another cell for a time."),
+    _operation("POST", f"{_TENANT}/override/clear", overrides.clear_override, "Let a tenant be where it is placed."),
+    _operation("GET", "/manage/audit", audit.list_audit, "List who did what, when and why."),
     _operation("GET", "/manage/tenants", tenants.list_tenants, "List tenants."),
     _operation("POST", "/manage/tenants", tenants.add_tenant, "Add a tenant.", creates=True),
     _operation("GET", _TENANT, tenants.get_tenant, "Show a tenant."),
@@ -55,9 +69,9 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
         publishing.set_mode,
         "Publish changes as they come (auto), or when an operator says so (manual).",
     ),
-    _operation("GET", _FLEET, fleet.get_fleet, "Show what this replica serves, and to how many."),
-    _operation("GET", f"{_FLEET}/nodes", fleet.list_nodes, "List the Envoys that are connected to this replica."),
-    _operation("GET", f"{_FLEET}/nodes/{{node}}", fleet.get_node, "Show one Envoy."),
+    _operation("GET", _FLEET, fleet.get_fleet, "Show the replicas, and to how many they serve what."),
+    _operation("GET", f"{_FLEET}/nodes", fleet.list_nodes, "List the Envoys of all replicas."),
+    _operation("GET", f"{_FLEET}/nodes/{{node}}", fleet.get_node, "Show one Envoy on each replica."),
     _operation("GET", _ROLLOUTS, rollouts.list_rollouts, "List the newest rollouts."),
     _operation(
         "POST", f"{_ROLLOUTS}/start", rollouts.start_rollout, "Start the rollout that is pending or was stopped."

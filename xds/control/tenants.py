@@ -1,5 +1,6 @@
 """What can be asked about tenants."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -8,10 +9,11 @@ from pydantic import Field
 from xds import operations
 from xds.control.cells import StateChange
 from xds.control.operation import Parts
+from xds.control.overrides import OverrideView, view_of
 from xds.control.paging import from_cursor, page_of
-from xds.control.preconditions import etag_of, expecting_tenant
-from xds.control.shapes import Answer, Cursor, Etag, Id, Limit, Next, Request, to_time
-from xds.model import Tenant, TenantState
+from xds.control.preconditions import etag_of_tenant, expecting_tenant
+from xds.control.shapes import Answer, Change, Cursor, Etag, Id, Limit, Next, Request, to_time
+from xds.model import Override, Tenant, TenantState
 from xds.names import CellId, TenantId
 from xds.operations import Author
 
@@ -24,12 +26,16 @@ class ArrivalView(Answer):
 
 
 class TenantView(Answer):
-    """A tenant; one that has always lived in its cell has no arrival."""
+    """A tenant and the cell where it is placed; its requests go elsewhere if it has an override.
+
+    One that has always lived in its cell has no arrival.
+    """
 
     id: str
     cell: str
     state: TenantState
     arrival: ArrivalView | None = None
+    override: OverrideView | None = None
     etag: str
 
 
@@ -55,7 +61,7 @@ class GetTenant(Request):
     tenant: Id
 
 
-class AddTenant(Request):
+class AddTenant(Change):
     """A tenant that does not exist, in a cell that takes tenants."""
 
     id: Id
@@ -63,7 +69,7 @@ class AddTenant(Request):
     state: TenantState = TenantState.ACTIVE
 
 
-class SetTenantState(Request):
+class SetTenantState(Change):
     """Another state for a tenant."""
 
     tenant: Id
@@ -71,7 +77,7 @@ class SetTenantState(Request):
     etag: Etag
 
 
-class MoveTenant(Request):
+class MoveTenant(Change):
     """Another cell for a tenant."""
 
     tenant: Id
@@ -79,7 +85,7 @@ class MoveTenant(Request):
     etag: Etag
 
 
-class MoveTenants(Request):
+class MoveTenants(Change):
     """Another cell for several tenants, all or none, wherever they are now."""
 
     tenants: Annotated[list[Id], Field(min_length=1, max_length=1000)]
@@ -112,25 +118,27 @@ async def list_tenants(parts: Parts, request: ListTenants, _by: str) -> TenantPa
         after=None if after is None else TenantId(str(after[0])),
     )
     page, following = page_of(found, request.limit, key=lambda tenant: (tenant.id,))
-    return TenantPage(data=[_view(tenant) for tenant in page], next=following)
+    kept = await _overrides(parts, page)
+    return TenantPage(data=[_view(tenant, kept.get(tenant.id)) for tenant in page], next=following)
 
 
 async def get_tenant(parts: Parts, request: GetTenant, _by: str) -> TenantView:
     """The tenant, as the registry has it."""
-    return _view(await operations.get_tenant(parts.registry, TenantId(request.tenant)))
+    tenant = await operations.get_tenant(parts.registry, TenantId(request.tenant))
+    return _view(tenant, (await _overrides(parts, [tenant])).get(tenant.id))
 
 
 async def add_tenant(parts: Parts, request: AddTenant, by: str) -> TenantView:
     """Add a tenant."""
     asked = Tenant(TenantId(request.id), CellId(request.cell), request.state)
-    return _view(await operations.add_tenant(parts.registry, asked, by=Author(by)))
+    return _view(await operations.add_tenant(parts.registry, asked, by=Author(by, request.message)), None)
 
 
 async def set_tenant_state(parts: Parts, request: SetTenantState, by: str) -> StateChange:
     """Suspend a tenant, or let it in again."""
     tenant = TenantId(request.tenant)
     store = expecting_tenant(parts.registry, tenant, request.etag)
-    change = await operations.set_tenant_state(store, tenant, request.state, by=Author(by))
+    change = await operations.set_tenant_state(store, tenant, request.state, by=Author(by, request.message))
     return StateChange(id=change.tenant, was=change.was, now=change.now, changed=change.is_change)
 
 
@@ -138,25 +146,36 @@ async def move_tenant(parts: Parts, request: MoveTenant, by: str) -> MoveView:
     """Move a tenant."""
     tenant, cell = TenantId(request.tenant), CellId(request.to)
     store = expecting_tenant(parts.registry, tenant, request.etag, cells=[cell])
-    return _move(await operations.move_tenant(store, tenant, cell, by=Author(by)))
+    return _move(await operations.move_tenant(store, tenant, cell, by=Author(by, request.message)))
 
 
 async def move_tenants(parts: Parts, request: MoveTenants, by: str) -> Moves:
     """Move tenants, in one transaction."""
     wanted = {TenantId(tenant): CellId(request.to) for tenant in request.tenants}
-    return Moves(data=[_move(each) for each in await operations.move_tenants(parts.registry, wanted, by=Author(by))])
+    return Moves(
+        data=[
+            _move(each)
+            for each in await operations.move_tenants(parts.registry, wanted, by=Author(by, request.message))
+        ]
+    )
 
 
 def _move(move: operations.Move) -> MoveView:
     return MoveView(tenant=move.tenant, was=move.was, now=move.now, changed=move.is_change)
 
 
-def _view(tenant: Tenant) -> TenantView:
+async def _overrides(parts: Parts, tenants: Sequence[Tenant]) -> dict[TenantId, Override]:
+    found = await parts.registry.list_overrides(tenants=[tenant.id for tenant in tenants])
+    return {override.tenant: override for override in found}
+
+
+def _view(tenant: Tenant, override: Override | None) -> TenantView:
     came = tenant.arrival
     return TenantView(
         id=tenant.id,
         cell=tenant.cell,
         state=tenant.state,
         arrival=None if came is None else ArrivalView(previous=came.previous, at=to_time(came.at)),
-        etag=etag_of(tenant),
+        override=None if override is None else view_of(override),
+        etag=etag_of_tenant(tenant, override),
     )

@@ -4,7 +4,6 @@ Answers from what it is given; must not know the ADS server or the registry.
 """
 
 from xds.http.app import build_app
-from xds.http.asking import Servers
 from xds.http.gate import Gate
 from xds.http.limiter import RateLimiter
 from xds.http.manage import ManageFace
@@ -18,7 +17,6 @@ __all__ = [
     "ManageFace",
     "RateLimiter",
     "ResolveFace",
-    "Servers",
     "TokenFace",
     "TokenLimits",
     "build_app",

@@ -36,7 +36,7 @@ from xds.operations.tenants import (
     place_tenant,
     set_tenant_state,
 )
-from xds.operations.underway import Drain, Phase, PhasedMove
+from xds.operations.underway import Drain, DrainState, Orders, Phase, PhasedMove
 
 __all__ = [
     "DEFAULT_POLICY",
@@ -54,6 +54,7 @@ __all__ = [
     "CellStateChange",
     "Drain",
     "DrainOptions",
+    "DrainState",
     "Drained",
     "EndpointsChange",
     "Fill",
@@ -61,6 +62,7 @@ __all__ = [
     "KeyStore",
     "Move",
     "NewKey",
+    "Orders",
     "OverrideChange",
     "Phase",
     "PhasedMove",

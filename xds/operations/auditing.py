@@ -54,12 +54,16 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditQuery:
-    """Which events: all that are asked for must be so. A cell's are also those of tenants that left it."""
+    """Which events: all that are asked for must be so. A cell's are also those of tenants that left it.
+
+    `before` is an event's id: only older ones.
+    """
 
     cell: CellId | None = None
     tenant: TenantId | None = None
     operation: str | None = None
     since: datetime | None = None
+    before: int | None = None
     limit: int | None = None
 
 

@@ -18,7 +18,7 @@ from xds.operations.cells import accepting_cell, check_transition, known_cell
 from xds.operations.placing import DEFAULT_POLICY, Placer, described
 from xds.operations.store import Transaction, Transactions
 from xds.operations.tenants import move_within
-from xds.operations.underway import Drain
+from xds.operations.underway import Drain, Orders
 
 ATTEMPTS = 3
 """How often in a row a batch may fail, by a lock or a lack of room that may pass, before the drain gives up."""
@@ -109,7 +109,8 @@ async def drain_cell(
         await asyncio.sleep(options.pause)
     async with store.transaction(author, "cells drain") as transaction:
         await transaction.cells([cell], to_change=True)
-        left, kept = await _remaining(transaction, cell)
+        drain = await transaction.last_drain(cell) or drain
+        left, kept = await remaining(transaction, cell)
         if not (left or kept):
             drain = replace(drain, ended_at=datetime.now(UTC))
             await transaction.put_drain(drain)
@@ -117,15 +118,18 @@ async def drain_cell(
 
 
 async def begin_drain(
-    store: Transactions, cell_id: CellId, options: DrainOptions, *, by: Author = UNNAMED
+    store: Transactions, cell_id: CellId, options: DrainOptions, *, by: Author = UNNAMED, orders: Orders | None = None
 ) -> tuple[Drain, bool]:
-    """Set a cell draining; its drain, and whether that was begun before. A new target counts for who is left."""
-    drain = _new_drain(cell_id, options)
+    """Set a cell draining; its drain, and whether that was begun before. A new target counts for who is left.
+
+    With `orders` servers work it off; without, whoever calls.
+    """
+    drain = _new_drain(cell_id, options, orders)
     async with store.transaction(replace(by, operation=drain.id), "cells drain") as transaction:
-        cell = (await _lock(transaction, drain)).cell
+        cell = (await lock(transaction, cell_id, options.to)).cell
         last = await transaction.last_drain(cell_id)
         if last is not None and _goes_on(last, cell):
-            drain = replace(last, to=options.to, ended_at=None)
+            drain = replace(last, to=options.to, ended_at=None, orders=orders, stopped="", failures=0)
             await transaction.put_drain(drain)
             return drain, True
         return await _start(transaction, cell, drain, last), False
@@ -134,11 +138,14 @@ async def begin_drain(
 async def drain_batch(store: Transactions, drain: Drain, options: DrainOptions, *, by: Author = UNNAMED) -> int:
     """Move the next tenants of a drain away, all or none; how many: 0 when none is left."""
     async with store.transaction(replace(by, operation=drain.id), "cells drain") as transaction:
-        locked = await _lock(transaction, drain)
+        locked = await lock(transaction, drain.cell, drain.to)
         last = await transaction.last_drain(drain.cell)
         if last is None or last.id != drain.id or last.undone_at or locked.cell.state is not CellState.DRAINING:
             raise Conflict(f"cell {drain.cell}: its drain was given up by somebody else; it is {locked.cell.state}")
-        return await _empty(transaction, locked, options, options.batch)
+        moved = await empty(transaction, locked, options, options.batch)
+        if moved:
+            await transaction.put_drain(replace(last, moved=last.moved + moved))
+        return moved
 
 
 async def evacuate_cell(
@@ -155,16 +162,18 @@ async def evacuate_cell(
     """
     drain = await _present_drain(store, cell_id, options, by)
     async with store.transaction(replace(by, operation=drain.id), action) as transaction:
-        locked = await _lock(transaction, drain)
+        locked = await lock(transaction, cell_id, options.to)
         last = await transaction.last_drain(cell_id)
         if last is None or last.id != drain.id or not _goes_on(last, locked.cell):
             drain = await _start(transaction, locked.cell, drain, last)
+        else:
+            drain = replace(last, to=options.to)
         guests = await transaction.overrides(cell=cell_id)
         await transaction.tenants(sorted(guests))
         await transaction.delete_overrides(guests.keys())
-        moved = await _empty(transaction, locked, options, None)
-        left, kept = await _remaining(transaction, cell_id)
-        drain = replace(drain, ended_at=datetime.now(UTC))
+        moved = await empty(transaction, locked, options, None)
+        left, kept = await remaining(transaction, cell_id)
+        drain = replace(drain, moved=drain.moved + moved, ended_at=datetime.now(UTC))
         await transaction.put_drain(drain)
     return Drained(drain=drain, moved=moved, batches=1, is_resumed=False, left=left, kept=kept)
 
@@ -196,15 +205,48 @@ async def undrain_cell(store: Transactions, cell_id: CellId, *, by: Author = UNN
 
 
 @dataclass(frozen=True, slots=True)
-class _Locked:
+class Locked:
     """A cell that is emptied, and the cells that its tenants may go to; all locked to be changed."""
 
     cell: Cell
     to: tuple[CellId, ...]
 
 
-def _new_drain(cell: CellId, options: DrainOptions) -> Drain:
-    return Drain(id=f"drain-{uuid4().hex[:16]}", cell=cell, to=options.to, was=CellState.ACTIVE)
+async def lock(transaction: Transaction, cell_id: CellId, to: CellId | None) -> Locked:
+    """Lock a cell that is emptied into `to`, or by policy, and all that its tenants may go to."""
+    # At once and in the order of their ids: whoever locked the one first and the others then could wait in a circle.
+    if to is None:
+        like = [cell for cell in await transaction.open_cells_like(cell_id) if cell != cell_id]
+        return Locked(known_cell(await transaction.cells([cell_id]), cell_id), tuple(like))
+    if to == cell_id:
+        raise RequestError(f"cell {cell_id}: expected another cell for its tenants to go to")
+    cells = await transaction.cells(sorted({cell_id, to}), to_change=True)
+    return Locked(known_cell(cells, cell_id), (accepting_cell(cells, to).id,))
+
+
+async def empty(transaction: Transaction, locked: Locked, options: DrainOptions, limit: int | None) -> int:
+    """Move the tenants that are placed in the cell, at most `limit`; how many."""
+    residents = await transaction.residents(locked.cell.id, limit)
+    if not residents:
+        return 0
+    if options.to is not None:
+        targets = dict.fromkeys(residents, options.to)
+    else:
+        fills = (await transaction.fills(locked.to)).values()
+        cell = locked.cell
+        placing = Placer(fills, options.policy, described(cell.tier, cell.region))
+        targets = {tenant: placing.place() for tenant in residents}
+    await move_within(transaction, targets)
+    return len(residents)
+
+
+async def remaining(transaction: Transaction, cell: CellId) -> tuple[tuple[TenantId, ...], tuple[TenantId, ...]]:
+    """Who is passed over: those with a move in phases under way, and those who are kept there by an override."""
+    return tuple(await transaction.leaving(cell)), tuple(sorted(await transaction.overrides(cell=cell)))
+
+
+def _new_drain(cell: CellId, options: DrainOptions, orders: Orders | None = None) -> Drain:
+    return Drain(id=f"drain-{uuid4().hex[:16]}", cell=cell, to=options.to, was=CellState.ACTIVE, orders=orders)
 
 
 async def _present_drain(store: Transactions, cell_id: CellId, options: DrainOptions, by: Author) -> Drain:
@@ -222,18 +264,6 @@ def _goes_on(last: Drain, cell: Cell) -> bool:
     return last.undone_at is None and cell.state is CellState.DRAINING
 
 
-async def _lock(transaction: Transaction, drain: Drain) -> _Locked:
-    # At once and in the order of their ids: whoever locked the one first and the others then could wait in a circle.
-    if drain.to is None:
-        to = [cell for cell in await transaction.open_cells_like(drain.cell) if cell != drain.cell]
-        return _Locked(known_cell(await transaction.cells([drain.cell]), drain.cell), tuple(to))
-    if drain.to == drain.cell:
-        raise RequestError(f"cell {drain.cell}: expected another cell for its tenants to go to")
-    cells = await transaction.cells(sorted({drain.cell, drain.to}), to_change=True)
-    cell = known_cell(cells, drain.cell)
-    return _Locked(cell, (accepting_cell(cells, drain.to).id,))
-
-
 async def _start(transaction: Transaction, cell: Cell, drain: Drain, last: Drain | None) -> Drain:
     if last is not None and last.ended_at is None:
         # The cell was set to another state since: that drain was given up.
@@ -244,23 +274,3 @@ async def _start(transaction: Transaction, cell: Cell, drain: Drain, last: Drain
         await transaction.update_cell_state(cell.id, CellState.DRAINING)
     await transaction.put_drain(drain)
     return drain
-
-
-async def _empty(transaction: Transaction, locked: _Locked, options: DrainOptions, limit: int | None) -> int:
-    """Move the tenants that are placed in the cell, at most `limit`; how many."""
-    residents = await transaction.residents(locked.cell.id, limit)
-    if not residents:
-        return 0
-    if options.to is not None:
-        targets = dict.fromkeys(residents, options.to)
-    else:
-        fills = (await transaction.fills(locked.to)).values()
-        cell = locked.cell
-        placing = Placer(fills, options.policy, described(cell.tier, cell.region))
-        targets = {tenant: placing.place() for tenant in residents}
-    await move_within(transaction, targets)
-    return len(residents)
-
-
-async def _remaining(transaction: Transaction, cell: CellId) -> tuple[tuple[TenantId, ...], tuple[TenantId, ...]]:
-    return tuple(await transaction.leaving(cell)), tuple(sorted(await transaction.overrides(cell=cell)))

@@ -22,8 +22,8 @@ class RolloutStore(Protocol):
         """The newest one."""
         ...
 
-    async def rollouts(self, limit: int) -> Sequence[Rollout]:
-        """The newest ones, the newest first."""
+    async def rollouts(self, limit: int, before: int | None = None) -> Sequence[Rollout]:
+        """The newest ones, or those before the one with the id `before`, the newest first."""
         ...
 
     async def exchange_rollout(self, was: Rollout, now: Rollout) -> None:

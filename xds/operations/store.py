@@ -176,7 +176,7 @@ class Store(Transactions, AuditStore, Protocol):
         ...
 
     async def find_tenant(self, tenant: TenantId) -> Tenant | None:
-        """A tenant."""
+        """A tenant, where it is placed."""
         ...
 
     async def list_tenants(
@@ -185,8 +185,23 @@ class Store(Transactions, AuditStore, Protocol):
         """The tenants in `cell` and `state` (None: any), by id, those after `after`, at most `limit`."""
         ...
 
-    async def list_overrides(self, *, cell: CellId | None) -> Sequence[Override]:
-        """The overrides into `cell` (None: any), by tenant."""
+    async def list_overrides(
+        self, *, cell: CellId | None = None, tenants: Collection[TenantId] | None = None
+    ) -> Sequence[Override]:
+        """The overrides into `cell` (None: any), of `tenants` (None: any), by tenant."""
+        ...
+
+    async def list_drains(
+        self, *, cell: CellId | None, is_open: bool | None, limit: int, before: str | None = None
+    ) -> Sequence[Drain]:
+        """The drains of `cell` (None: any) that have not ended, or have; those begun before drain `before`.
+
+        The newest first, at most `limit`.
+        """
+        ...
+
+    async def due_drains(self) -> Sequence[Drain]:
+        """The drains that servers work off and whose pause is over."""
         ...
 
     async def list_moves(self) -> Sequence[PhasedMove]:

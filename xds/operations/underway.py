@@ -12,19 +12,62 @@ from xds.names import CellId, TenantId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """How servers are to drain a cell: `batch` tenants, a pause of so many seconds, the next ones; on whose word, why.
+
+    `policy` places those for whom the drain names no cell.
+    """
+
+    batch: int
+    pause: float
+    policy: str
+    actor: str
+    message: str = ""
+
+
+class DrainState(StrEnum):
+    """Who works at a drain: servers (running), nobody (stopped), a command that began it (open); or it is over."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    OPEN = "open"
+    ENDED = "ended"
+    UNDONE = "undone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drain:
     """A cell's tenants are being moved away, or were (`ended_at`), or were brought back (`undone_at`).
 
     `to` is where they go; None: where the placement policy has each. `was` is the cell's state before. The id is the
-    operation in the audit trail.
+    operation in the audit trail. With `orders`, servers work it off, unless it is `stopped`, which says why; `failures`
+    is how many batches have failed in a row. `moved` is how many tenants have gone. The registry gives `started_at`,
+    and `changed_at`: when any of this was written last.
     """
 
     id: str
     cell: CellId
     to: CellId | None
     was: CellState
+    orders: Orders | None = None
+    stopped: str = ""
+    failures: int = 0
+    moved: int = 0
+    started_at: datetime | None = None
+    changed_at: datetime | None = None
     ended_at: datetime | None = None
     undone_at: datetime | None = None
+
+    @property
+    def state(self) -> DrainState:
+        """Who works at it, or that it is over."""
+        if self.undone_at is not None:
+            return DrainState.UNDONE
+        if self.ended_at is not None:
+            return DrainState.ENDED
+        if self.stopped:
+            return DrainState.STOPPED
+        return DrainState.RUNNING if self.orders is not None else DrainState.OPEN
 
 
 class Phase(StrEnum):

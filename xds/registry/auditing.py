@@ -21,8 +21,8 @@ SELECT {COLUMNS} FROM audit
  WHERE ($1::text IS NULL OR cell_id = $1 OR before ->> 'cell_id' = $1)
    AND ($2::text IS NULL OR tenant_id = $2)
    AND ($3::text IS NULL OR operation_id = $3)
-   AND ($4::timestamptz IS NULL OR at >= $4)
- ORDER BY id DESC LIMIT $5"""  # noqa: S608 -- our constant
+   AND ($4::timestamptz IS NULL OR at >= $4) AND ($5::bigint IS NULL OR id < $5)
+ ORDER BY id DESC LIMIT $6"""  # noqa: S608 -- our constant
 
 # Written by the transaction that asks, though others may have the same operation.
 OWN = f"""
@@ -38,7 +38,7 @@ async def name_author(queries: Queries, by: Author, action: str) -> None:
 
 async def list_events(queries: Queries, query: AuditQuery) -> list[AuditEvent]:
     """The events that are asked for, the newest first."""
-    asked = (query.cell, query.tenant, query.operation, query.since, query.limit)
+    asked = (query.cell, query.tenant, query.operation, query.since, query.before, query.limit)
     return [_to_event(row) for row in await queries.fetch(LIST, *asked)]
 
 

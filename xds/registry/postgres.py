@@ -6,7 +6,7 @@ needed, so a database that is down is an answer to a question and not a failure 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from types import MappingProxyType
 from typing import NamedTuple
@@ -16,7 +16,7 @@ import asyncpg
 from xds.errors import RegistryMismatch, RegistryUnavailable, XdsError
 from xds.model import Cell, Changes, Override, Tenant, TenantState, Topology
 from xds.names import CellId, Revision, TenantId
-from xds.operations import UNNAMED, AuditEvent, AuditQuery, Author, Fill, PhasedMove
+from xds.operations import UNNAMED, AuditEvent, AuditQuery, Author, Drain, Fill, PhasedMove
 from xds.registry.apikeys import ApiKeys
 from xds.registry.auditing import list_events, name_author
 from xds.registry.dsn import describe
@@ -25,13 +25,13 @@ from xds.registry.health import Health
 from xds.registry.listening import Listener
 from xds.registry.overrides import list_overrides
 from xds.registry.queries import Queries
-from xds.registry.reading import LISTED_TENANTS, SOME_TENANTS, read_all, read_cells, read_changes, read_fills
+from xds.registry.reading import LISTED_TENANTS, PLACED_TENANTS, read_all, read_cells, read_changes, read_fills
 from xds.registry.rehearsing import Rehearsal
 from xds.registry.rollouts import PostgresRollouts
 from xds.registry.rows import Reading
 from xds.registry.schema import CHANNEL, SCHEMA_REVISION, SNAPSHOTS_CHANNEL, VERSION_TABLE
 from xds.registry.snapshots import Connecting, PostgresSnapshots
-from xds.registry.underway import MOVES, to_move
+from xds.registry.underway import DUE_DRAINS, LIST_DRAINS, MOVES, to_drain, to_move
 from xds.registry.writing import PostgresTransaction
 from xds.telemetry import get_logger
 from xds.telemetry.status import RegistryStatus
@@ -179,10 +179,24 @@ class PostgresRegistry:
         async with self._queries() as queries:
             return await list_events(queries, query)
 
-    async def list_overrides(self, *, cell: CellId | None) -> Sequence[Override]:
-        """The overrides into `cell` (None: any), by tenant."""
+    async def list_overrides(
+        self, *, cell: CellId | None = None, tenants: Collection[TenantId] | None = None
+    ) -> Sequence[Override]:
+        """The overrides into `cell` (None: any), of `tenants` (None: any), by tenant."""
         async with self._queries() as queries:
-            return list((await list_overrides(queries, None, cell)).values())
+            return list((await list_overrides(queries, tenants, cell)).values())
+
+    async def list_drains(
+        self, *, cell: CellId | None, is_open: bool | None, limit: int, before: str | None = None
+    ) -> Sequence[Drain]:
+        """The drains of `cell` (None: any) that have not ended, or have; those begun before drain `before`."""
+        async with self._queries() as queries:
+            return [to_drain(row) for row in await queries.fetch(LIST_DRAINS, cell, is_open, before, limit)]
+
+    async def due_drains(self) -> Sequence[Drain]:
+        """The drains that servers work off and whose pause is over."""
+        async with self._queries() as queries:
+            return [to_drain(row) for row in await queries.fetch(DUE_DRAINS)]
 
     async def list_moves(self) -> Sequence[PhasedMove]:
         """The moves in phases that are under way, by tenant."""
@@ -213,10 +227,10 @@ class PostgresRegistry:
         return (reading.cells[cell], fills[cell]) if cell in reading.cells else None
 
     async def find_tenant(self, tenant: TenantId) -> Tenant | None:
-        """A tenant."""
+        """A tenant, where it is placed."""
         reading = Reading()
         async with self._queries() as queries:
-            reading.add_tenants(await queries.fetch(SOME_TENANTS, [tenant]))
+            reading.add_tenants(await queries.fetch(PLACED_TENANTS, [tenant]))
         self._report(reading.problems)
         return reading.tenants.get(tenant)
 

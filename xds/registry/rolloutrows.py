@@ -14,7 +14,7 @@ from xds.registry.rows import Row
 
 ROLLOUTS = """
 SELECT id, structure, waves, soak_seconds, state, wave, wave_since, settled_at, nodes, reason, by, message, ended_at
-  FROM rollouts ORDER BY id DESC LIMIT $1"""
+  FROM rollouts WHERE $2::bigint IS NULL OR id < $2 ORDER BY id DESC LIMIT $1"""
 PROPOSE = """
 INSERT INTO rollouts (structure, waves, soak_seconds, state, wave, wave_since, settled_at, nodes, reason, by, message,
                       ended_at)

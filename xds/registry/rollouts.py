@@ -28,10 +28,10 @@ class PostgresRollouts:
         found = await self.rollouts(1)
         return found[0] if found else None
 
-    async def rollouts(self, limit: int) -> Sequence[Rollout]:
-        """The newest ones, the newest first."""
+    async def rollouts(self, limit: int, before: int | None = None) -> Sequence[Rollout]:
+        """The newest ones, or those before one of them, the newest first."""
         async with self._queries() as queries:
-            return [sql.to_rollout(row) for row in await queries.fetch(sql.ROLLOUTS, limit)]
+            return [sql.to_rollout(row) for row in await queries.fetch(sql.ROLLOUTS, limit, before)]
 
     async def exchange_rollout(self, was: Rollout, now: Rollout) -> None:
         """Have `now` stand where `was` stood; raises `Conflict` if that no longer stands there."""

@@ -2,16 +2,34 @@
 
 from xds.model import CellState, TenantState
 from xds.names import CellId, TenantId
-from xds.operations import Drain, Phase, PhasedMove
+from xds.operations import Drain, Orders, Phase, PhasedMove
 from xds.registry.rows import Row
 
-LAST_DRAIN = """
-SELECT id, cell_id, to_cell, was, ended_at, undone_at FROM drains
- WHERE cell_id = $1 ORDER BY started_at DESC LIMIT 1"""
+DRAIN_COLUMNS = (
+    "id, cell_id, to_cell, was, batch, pause_seconds, policy, actor, message, stopped, failures, moved, started_at,"
+    " changed_at, ended_at, undone_at"
+)
+LAST_DRAIN = f"SELECT {DRAIN_COLUMNS} FROM drains WHERE cell_id = $1 ORDER BY started_at DESC LIMIT 1"  # noqa: S608 -- our constants, here and below
+LIST_DRAINS = f"""
+SELECT {DRAIN_COLUMNS} FROM drains
+ WHERE ($1::text IS NULL OR cell_id = $1) AND ($2::boolean IS NULL OR (ended_at IS NULL) = $2)
+   AND ($3::text IS NULL OR (started_at, id) < (SELECT started_at, id FROM drains WHERE id = $3))
+ ORDER BY started_at DESC, id DESC LIMIT $4"""  # noqa: S608
+DUE_DRAINS = f"""
+SELECT {DRAIN_COLUMNS} FROM drains
+ WHERE ended_at IS NULL AND batch IS NOT NULL AND stopped = ''
+   AND changed_at + pause_seconds * interval '1 second' <= clock_timestamp()
+ ORDER BY changed_at"""  # noqa: S608
 PUT_DRAIN = """
-INSERT INTO drains (id, cell_id, to_cell, was, ended_at, undone_at) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO drains (id, cell_id, to_cell, was, batch, pause_seconds, policy, actor, message, stopped, failures, moved,
+                    ended_at, undone_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT ON CONSTRAINT drains_pk DO UPDATE
-   SET (to_cell, ended_at, undone_at) = (excluded.to_cell, excluded.ended_at, excluded.undone_at)"""
+   SET (to_cell, batch, pause_seconds, policy, actor, message, stopped, failures, moved, ended_at, undone_at,
+        changed_at)
+     = (excluded.to_cell, excluded.batch, excluded.pause_seconds, excluded.policy, excluded.actor, excluded.message,
+        excluded.stopped, excluded.failures, excluded.moved, excluded.ended_at, excluded.undone_at,
+        clock_timestamp())"""
 WENT = """
 SELECT DISTINCT tenant_id FROM audit
  WHERE operation_id = $1 AND kind = 'tenant' AND before ->> 'cell_id' <> after ->> 'cell_id'
@@ -45,14 +63,32 @@ def to_drain(row: Row) -> Drain:
         cell=CellId(row["cell_id"]),
         to=None if row["to_cell"] is None else CellId(row["to_cell"]),
         was=CellState(row["was"]),
-        ended_at=row["ended_at"],
-        undone_at=row["undone_at"],
+        orders=None if row["batch"] is None else _to_orders(row),
+        **{
+            name: row[name]
+            for name in ("stopped", "failures", "moved", "started_at", "changed_at", "ended_at", "undone_at")
+        },
+    )
+
+
+def _to_orders(row: Row) -> Orders:
+    return Orders(
+        batch=row["batch"],
+        pause=row["pause_seconds"],
+        policy=row["policy"],
+        actor=row["actor"],
+        message=row["message"],
     )
 
 
 def drain_values(drain: Drain) -> tuple[object, ...]:
     """What PUT_DRAIN wants."""
-    return (drain.id, drain.cell, drain.to, drain.was, drain.ended_at, drain.undone_at)
+    given = drain.orders
+    orders = (None, 0.0, "", "", "")
+    if given is not None:
+        orders = (given.batch, given.pause, given.policy, given.actor, given.message)  # type: ignore[assignment]
+    over = (drain.ended_at, drain.undone_at)
+    return (drain.id, drain.cell, drain.to, drain.was, *orders, drain.stopped, drain.failures, drain.moved, *over)
 
 
 def to_move(row: Row) -> PhasedMove:

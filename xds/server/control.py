@@ -12,7 +12,7 @@ import grpc
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
-from xds.control import OPERATIONS, Control, Operation, Parts, watch_fleet, watch_snapshots
+from xds.control import OPERATIONS, Control, Operation, Parts, watch_fleet, watch_rollout, watch_snapshots
 from xds.errors import XdsError
 from xds.operations.operators import Role
 from xds.proto.typed.alphaswarm.xds.control import v1
@@ -27,7 +27,11 @@ SERVICE: Any = default_google_proto_descriptor_pool.FindFileByName(_FILE).servic
 NAME: str = SERVICE.full_name
 
 Watch = Callable[[Parts, Callable[[], bool]], AsyncIterator[Any]]
-WATCHES: Mapping[str, Watch] = {"WatchFleet": watch_fleet, "WatchSnapshots": watch_snapshots}
+WATCHES: Mapping[str, Watch] = {
+    "WatchFleet": watch_fleet,
+    "WatchRollout": watch_rollout,
+    "WatchSnapshots": watch_snapshots,
+}
 
 _log = get_logger()
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from xds.errors import RegistryError
 from xds.names import NodeId, TypeUrl
-from xds.operations.fleet import FleetNode, FleetStore, Replica
-from xds.server.fleet import Fleet, StreamRecord
+from xds.operations.fleet import FleetNode, FleetStore, FleetView, Replica
+from xds.server.fleet import Fleet, StreamRecord, TypeRecord
 from xds.telemetry import get_logger
 
 LOOK_SECONDS = 0.5
@@ -36,6 +36,11 @@ class Reporter:
         self._behind: dict[NodeId, float] = {}
         self._said_at = 0.0
         self._log = get_logger()
+
+    def seen(self) -> FleetView:
+        """This replica and its nodes, as they are now."""
+        replica = self._describe()
+        return FleetView(replicas=(replica,), nodes=tuple(self._look(replica.name).values()))
 
     async def run(self) -> None:
         """Report until cancelled. What can't be told now is told later."""
@@ -68,7 +73,8 @@ class Reporter:
             other = seen.get(node.id)
             if other is not None:
                 is_settled = node.is_settled and other.is_settled
-                node = replace(node, is_settled=is_settled, error=node.error or other.error)
+                types = {**other.types, **node.types}
+                node = replace(node, is_settled=is_settled, error=node.error or other.error, types=types)
             seen[node.id] = node
         now = time.time()
         self._behind = {id_: self._behind.get(id_, now) for id_, node in seen.items() if not node.is_settled}
@@ -93,11 +99,19 @@ def _describe(record: StreamRecord, replica: str) -> FleetNode:
         connected_at=record.connected_at,
         is_settled=bool(standings) and all(standing.is_current for standing in standings.values()),
         error="; ".join(f"{_label(type_url)}: {record.of_type(type_url).error}" for type_url in nacked),
-        types={
-            _label(type_url): {"sent": of.sent, "acked": of.acked, "nacked": of.nacked, "version": of.version}
-            for type_url, of in record.types.items()
-        },
+        types={_label(type_url): _told(of) for type_url, of in record.types.items()},
     )
+
+
+def _told(of: TypeRecord) -> dict[str, object]:
+    return {
+        "subscribed": of.subscribed,
+        "sent": of.sent,
+        "acked": of.acked,
+        "nacked": of.nacked,
+        "version": of.version,
+        "error": of.error,
+    }
 
 
 def _essence(node: FleetNode | None) -> FleetNode | None:

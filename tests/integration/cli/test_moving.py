@@ -86,7 +86,7 @@ def test_a_tenant_is_placed_by_policy(seeded: Run) -> None:
         (["--from", "cell-a", "--to", "cell-b", "--share", "0.1"], 2, "expected a share such as 10%, got '0.1'"),
         (["--from", "cell-a", "--to", "cell-b", "--share", "0%"], 1, "share: expected more than 0 %"),
         (["t1", "t2", "--to", "cell-b", "--hold"], 2, "for one tenant at a time"),
-        (["t1", "--to", "cell-b", "--verify", "--server", "ftp://x"], 1, "server: expected a URL such as http://"),
+        (["t1", "--to", "cell-b", "--verify", "--server", "ftp://x"], 2, "--server: expected a URL like http://"),
         (["--file", "/nowhere"], 1, "cannot read /nowhere"),
     ],
 )

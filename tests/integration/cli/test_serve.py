@@ -7,16 +7,18 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Timer
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import grpc
 import pytest
 
+from tests.integration.cli.conftest import Run
 from xds.demo.authority import Authority, put
 from xds.demo.idp import IdentityProvider
 from xds.proto.typed.alphaswarm.xds.control.v1 import Publishing
@@ -220,3 +222,42 @@ def test_it_is_asked_over_both_faces(auth: dict[str, str], database_url: str) ->
         with grpc.insecure_channel(started["xds"]) as channel:
             asked = channel.unary_unary(f"/{CONTROL}/GetPublishing")(b"", timeout=20)
         assert Publishing.parse(asked).etag == told["etag"]
+
+
+def asked(http: str, path: str, body: dict[str, object] | None = None) -> Any:
+    headers = {"Content-Type": "application/json", "If-Match": "*"}
+    data = None if body is None else json.dumps(body).encode()
+    with urlopen(Request(f"http://{http}{path}", data, headers), timeout=20) as answer:
+        return json.load(answer)
+
+
+def until_true(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_a_drain_outlives_the_server_that_was_asked_for_it(auth: dict[str, str], database_url: str, xds: Run) -> None:
+    for cell in ("cell-a", "cell-b"):
+        xds("cells", "add", cell, "--state", "active")
+    for number in range(6):
+        xds("tenants", "add", f"t{number}", "--cell", "cell-a")
+    there = {"DATABASE_URL": database_url, **auth}
+    with serving(**there, REPLICA="first") as first, serving(**there, REPLICA="second") as second:
+        assert first.stderr is not None
+        assert second.stderr is not None
+        asked_one = until_event(first.stderr, "server.started")["http"]
+        other = until_event(second.stderr, "server.started")["http"]
+        until_true(lambda: len(asked(other, "/manage/fleet")["replicas"]) == 2)
+        told = asked(other, "/manage/fleet")
+        assert (told["complete"], sorted(each["name"] for each in told["replicas"])) == (True, ["first", "second"])
+        assert sum(each["publishes"] for each in told["replicas"]) == 1
+
+        order = {"to": "cell-b", "batch": 2, "pause_seconds": 1}
+        assert asked(asked_one, "/manage/cells/cell-a/drain/start", order)["state"] == "running"
+        until_true(lambda: asked(other, "/manage/cells/cell-a/drain")["moved"] > 0)
+        first.kill()
+        until_true(lambda: asked(other, "/manage/cells/cell-a/drain")["state"] == "ended")
+        drained = asked(other, "/manage/cells/cell-a/drain")
+        assert (drained["moved"], drained["left"]) == (6, 0)

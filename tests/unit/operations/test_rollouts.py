@@ -36,8 +36,9 @@ class Memory:
         """The newest one."""
         return self.stands
 
-    async def rollouts(self, limit: int) -> Sequence[Rollout]:
+    async def rollouts(self, limit: int, before: int | None = None) -> Sequence[Rollout]:
         """The newest ones."""
+        assert before is None
         return [self.stands][:limit] if self.stands else []
 
     async def exchange_rollout(self, was: Rollout, now: Rollout) -> None:

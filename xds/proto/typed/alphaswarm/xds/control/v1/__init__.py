@@ -8,27 +8,37 @@ __all__ = (
     "AddCellRequest",
     "AddTenantRequest",
     "Arrival",
+    "AuditEvent",
+    "AuditPage",
     "Cell",
     "CellPage",
+    "ClearOverrideRequest",
     "DecideRequest",
     "Decision",
     "DiffSnapshotsRequest",
     "Difference",
     "DifferencePage",
+    "Drain",
+    "DrainPage",
     "Endpoint",
+    "EvacuateCellRequest",
     "EvacuateNowRequest",
     "Evacuated",
     "Fleet",
     "FleetChange",
     "GetCellRequest",
+    "GetDrainRequest",
     "GetFleetRequest",
     "GetNodeRequest",
     "GetPublishingRequest",
     "GetSnapshotRequest",
     "GetTenantRequest",
     "Held",
+    "ListAuditRequest",
     "ListCellsRequest",
+    "ListDrainsRequest",
     "ListNodesRequest",
+    "ListOverridesRequest",
     "ListResourcesRequest",
     "ListRolloutsRequest",
     "ListSnapshotsRequest",
@@ -39,29 +49,43 @@ __all__ = (
     "Moves",
     "NewEndpoint",
     "Node",
+    "NodeOnReplicas",
     "NodePage",
-    "NodeStreams",
     "NodeType",
+    "Override",
+    "OverrideChange",
+    "OverridePage",
     "Policy",
     "PublishRequest",
     "Publishing",
+    "RehearseDrainRequest",
+    "Rehearsed",
+    "Replica",
     "Resource",
     "ResourcePage",
+    "ResumeDrainRequest",
     "RollbackRequest",
     "Rollout",
-    "Rollouts",
+    "RolloutPage",
+    "SetCapacityRequest",
     "SetCellStateRequest",
     "SetEndpointsRequest",
     "SetModeRequest",
+    "SetOverrideRequest",
     "SetTenantStateRequest",
     "Snapshot",
     "SnapshotEvent",
     "SnapshotPage",
+    "StartDrainRequest",
     "StartRolloutRequest",
     "StateChange",
+    "StopDrainRequest",
     "Tenant",
     "TenantPage",
+    "UndrainCellRequest",
+    "Undrained",
     "WatchFleetRequest",
+    "WatchRolloutRequest",
     "WatchSnapshotsRequest",
 )
 
@@ -86,6 +110,8 @@ class AbortRolloutRequest(betterproto2.Message):
         return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["AbortRolloutRequest"]
 
     message: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
+
+    etag: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "AbortRolloutRequest", AbortRolloutRequest)
@@ -116,6 +142,10 @@ class AddCellRequest(betterproto2.Message):
 
     endpoints: "list[NewEndpoint]" = betterproto2.field(8, betterproto2.TYPE_MESSAGE, repeated=True)
 
+    capacity: "int | None" = betterproto2.field(9, betterproto2.TYPE_INT64, optional=True)
+
+    message: "str | None" = betterproto2.field(10, betterproto2.TYPE_STRING, optional=True)
+
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "AddCellRequest", AddCellRequest)
 
@@ -132,6 +162,8 @@ class AddTenantRequest(betterproto2.Message):
     cell: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
 
     state: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
+
+    message: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "AddTenantRequest", AddTenantRequest)
@@ -152,6 +184,65 @@ class Arrival(betterproto2.Message):
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "Arrival", Arrival)
+
+
+@dataclass(eq=False, repr=False)
+class AuditEvent(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["AuditEvent"]
+
+    id: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
+
+    at: "datetime.datetime | None" = betterproto2.field(
+        2, betterproto2.TYPE_MESSAGE, unwrap=lambda: ____google__protobuf__.Timestamp, optional=True
+    )
+
+    actor: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    action: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+
+    operation: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    What has the same one was done at once, or by one drain.
+    """
+
+    message: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+
+    kind: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
+
+    cell: "str | None" = betterproto2.field(8, betterproto2.TYPE_STRING, optional=True)
+
+    tenant: "str | None" = betterproto2.field(9, betterproto2.TYPE_STRING, optional=True)
+
+    before: "____google__protobuf__.Struct | None" = betterproto2.field(10, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Absent: it was added.
+    """
+
+    after: "____google__protobuf__.Struct | None" = betterproto2.field(11, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Absent: it was removed.
+    """
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "AuditEvent", AuditEvent)
+
+
+@dataclass(eq=False, repr=False)
+class AuditPage(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["AuditPage"]
+
+    data: "list[AuditEvent]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    next: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "AuditPage", AuditPage)
 
 
 @dataclass(eq=False, repr=False)
@@ -186,6 +277,11 @@ class Cell(betterproto2.Message):
 
     etag: "str" = betterproto2.field(10, betterproto2.TYPE_STRING)
 
+    capacity: "int | None" = betterproto2.field(11, betterproto2.TYPE_INT64, optional=True)
+    """
+    Absent: any number of tenants.
+    """
+
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "Cell", Cell)
 
@@ -203,6 +299,26 @@ class CellPage(betterproto2.Message):
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "CellPage", CellPage)
+
+
+@dataclass(eq=False, repr=False)
+class ClearOverrideRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["ClearOverrideRequest"]
+
+    tenant: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    etag: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    The tenant's.
+    """
+
+    message: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "ClearOverrideRequest", ClearOverrideRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -301,6 +417,84 @@ default_message_pool.register_message("alphaswarm.xds.control.v1", "DiffSnapshot
 
 
 @dataclass(eq=False, repr=False)
+class Drain(betterproto2.Message):
+    """
+    Without `to`, the placement policy says where each tenant goes.
+    """
+
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["Drain"]
+
+    id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    The operation in the audit trail.
+    """
+
+    cell: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    to: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
+
+    state: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    running (servers work at it), stopped, open (begun by a command, which works at it), ended or undone.
+    """
+
+    stopped: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    Why nobody works at it.
+    """
+
+    batch: "int | None" = betterproto2.field(6, betterproto2.TYPE_INT64, optional=True)
+
+    pause_seconds: "float | None" = betterproto2.field(7, betterproto2.TYPE_DOUBLE, optional=True)
+
+    by: "str | None" = betterproto2.field(8, betterproto2.TYPE_STRING, optional=True)
+
+    message: "str | None" = betterproto2.field(9, betterproto2.TYPE_STRING, optional=True)
+
+    moved: "int" = betterproto2.field(10, betterproto2.TYPE_INT64)
+
+    left: "int | None" = betterproto2.field(11, betterproto2.TYPE_INT64, optional=True)
+    """
+    Tenants in the cell; absent in lists.
+    """
+
+    started_at: "datetime.datetime | None" = betterproto2.field(
+        12, betterproto2.TYPE_MESSAGE, unwrap=lambda: ____google__protobuf__.Timestamp, optional=True
+    )
+
+    ended_at: "datetime.datetime | None" = betterproto2.field(
+        13, betterproto2.TYPE_MESSAGE, unwrap=lambda: ____google__protobuf__.Timestamp, optional=True
+    )
+
+    undone_at: "datetime.datetime | None" = betterproto2.field(
+        14, betterproto2.TYPE_MESSAGE, unwrap=lambda: ____google__protobuf__.Timestamp, optional=True
+    )
+
+    etag: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "Drain", Drain)
+
+
+@dataclass(eq=False, repr=False)
+class DrainPage(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["DrainPage"]
+
+    data: "list[Drain]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    next: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "DrainPage", DrainPage)
+
+
+@dataclass(eq=False, repr=False)
 class Endpoint(betterproto2.Message):
     @betterproto2.staticproperty
     @staticmethod
@@ -317,6 +511,28 @@ class Endpoint(betterproto2.Message):
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "Endpoint", Endpoint)
+
+
+@dataclass(eq=False, repr=False)
+class EvacuateCellRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["EvacuateCellRequest"]
+
+    cell: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    to: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+
+    etag: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    The cell's.
+    """
+
+    message: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "EvacuateCellRequest", EvacuateCellRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -356,7 +572,7 @@ default_message_pool.register_message("alphaswarm.xds.control.v1", "EvacuateNowR
 @dataclass(eq=False, repr=False)
 class Fleet(betterproto2.Message):
     """
-    What this replica serves, and to whom.
+    All replicas, and how many nodes are connected; `snapshot` to `reason` are of the replica that is asked.
     """
 
     @betterproto2.staticproperty
@@ -364,27 +580,31 @@ class Fleet(betterproto2.Message):
     def DESCRIPTOR() -> Descriptor:
         return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["Fleet"]
 
-    snapshot: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
+    complete: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
 
-    mode: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    replicas: "list[Replica]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
 
-    held: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    snapshot: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
+
+    mode: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+
+    held: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
     """
     Why there is more than is published; empty if there is not.
     """
 
-    ready: "bool" = betterproto2.field(4, betterproto2.TYPE_BOOL)
+    ready: "bool" = betterproto2.field(6, betterproto2.TYPE_BOOL)
 
-    reason: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    reason: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
 
-    streams: "int" = betterproto2.field(6, betterproto2.TYPE_INT64)
+    nodes: "int" = betterproto2.field(8, betterproto2.TYPE_INT64)
 
-    nodes: "int" = betterproto2.field(7, betterproto2.TYPE_INT64)
+    rejecting: "int" = betterproto2.field(9, betterproto2.TYPE_INT64)
 
-    rejecting: "int" = betterproto2.field(8, betterproto2.TYPE_INT64)
+    behind: "int" = betterproto2.field(10, betterproto2.TYPE_INT64)
 
     groups: "dict[str, int]" = betterproto2.field(
-        9, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_INT64)
+        11, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_INT64)
     )
 
 
@@ -402,6 +622,8 @@ class FleetChange(betterproto2.Message):
 
     gone: "list[Node]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
 
+    complete: "bool" = betterproto2.field(3, betterproto2.TYPE_BOOL)
+
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "FleetChange", FleetChange)
 
@@ -417,6 +639,19 @@ class GetCellRequest(betterproto2.Message):
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "GetCellRequest", GetCellRequest)
+
+
+@dataclass(eq=False, repr=False)
+class GetDrainRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["GetDrainRequest"]
+
+    cell: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "GetDrainRequest", GetDrainRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -514,6 +749,31 @@ default_message_pool.register_message("alphaswarm.xds.control.v1", "Held", Held)
 
 
 @dataclass(eq=False, repr=False)
+class ListAuditRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["ListAuditRequest"]
+
+    cell: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
+
+    tenant: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+
+    operation: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
+
+    since: "datetime.datetime | None" = betterproto2.field(
+        4, betterproto2.TYPE_MESSAGE, unwrap=lambda: ____google__protobuf__.Timestamp, optional=True
+    )
+
+    limit: "int | None" = betterproto2.field(5, betterproto2.TYPE_INT32, optional=True)
+
+    cursor: "str | None" = betterproto2.field(6, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "ListAuditRequest", ListAuditRequest)
+
+
+@dataclass(eq=False, repr=False)
 class ListCellsRequest(betterproto2.Message):
     @betterproto2.staticproperty
     @staticmethod
@@ -531,6 +791,28 @@ default_message_pool.register_message("alphaswarm.xds.control.v1", "ListCellsReq
 
 
 @dataclass(eq=False, repr=False)
+class ListDrainsRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["ListDrainsRequest"]
+
+    cell: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
+
+    open: "bool | None" = betterproto2.field(2, betterproto2.TYPE_BOOL, optional=True)
+    """
+    Whether it has not ended.
+    """
+
+    limit: "int | None" = betterproto2.field(3, betterproto2.TYPE_INT32, optional=True)
+
+    cursor: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "ListDrainsRequest", ListDrainsRequest)
+
+
+@dataclass(eq=False, repr=False)
 class ListNodesRequest(betterproto2.Message):
     @betterproto2.staticproperty
     @staticmethod
@@ -545,8 +827,27 @@ class ListNodesRequest(betterproto2.Message):
 
     cursor: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
 
+    connected: "bool | None" = betterproto2.field(5, betterproto2.TYPE_BOOL, optional=True)
+
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "ListNodesRequest", ListNodesRequest)
+
+
+@dataclass(eq=False, repr=False)
+class ListOverridesRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["ListOverridesRequest"]
+
+    cell: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
+
+    limit: "int | None" = betterproto2.field(2, betterproto2.TYPE_INT32, optional=True)
+
+    cursor: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "ListOverridesRequest", ListOverridesRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -583,6 +884,8 @@ class ListRolloutsRequest(betterproto2.Message):
         return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["ListRolloutsRequest"]
 
     limit: "int | None" = betterproto2.field(1, betterproto2.TYPE_INT32, optional=True)
+
+    cursor: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "ListRolloutsRequest", ListRolloutsRequest)
@@ -667,6 +970,8 @@ class MoveTenantRequest(betterproto2.Message):
 
     etag: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
 
+    message: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
+
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "MoveTenantRequest", MoveTenantRequest)
 
@@ -681,6 +986,8 @@ class MoveTenantsRequest(betterproto2.Message):
     tenants: "list[str]" = betterproto2.field(1, betterproto2.TYPE_STRING, repeated=True)
 
     to: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    message: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "MoveTenantsRequest", MoveTenantsRequest)
@@ -711,7 +1018,7 @@ default_message_pool.register_message("alphaswarm.xds.control.v1", "NewEndpoint"
 @dataclass(eq=False, repr=False)
 class Node(betterproto2.Message):
     """
-    A stream of a node: one that uses a service a type has several.
+    A node on a replica.
     """
 
     @betterproto2.staticproperty
@@ -721,27 +1028,73 @@ class Node(betterproto2.Message):
 
     id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
-    group: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    replica: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
 
-    variant: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    group: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
 
-    peer: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    lane: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    The group whose content it is served.
+    """
 
-    user_agent: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    region: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
 
-    connected_at: "datetime.datetime | None" = betterproto2.field(
-        6, betterproto2.TYPE_MESSAGE, unwrap=lambda: ____google__protobuf__.Timestamp, optional=True
+    zone: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+
+    labels: "dict[str, str]" = betterproto2.field(
+        7, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_STRING)
     )
 
-    rejecting: "list[str]" = betterproto2.field(7, betterproto2.TYPE_STRING, repeated=True)
+    user_agent: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
+
+    variant: "str" = betterproto2.field(9, betterproto2.TYPE_STRING)
+
+    peer: "str" = betterproto2.field(10, betterproto2.TYPE_STRING)
+
+    connected_at: "datetime.datetime | None" = betterproto2.field(
+        11, betterproto2.TYPE_MESSAGE, unwrap=lambda: ____google__protobuf__.Timestamp, optional=True
+    )
+
+    gone_at: "datetime.datetime | None" = betterproto2.field(
+        12, betterproto2.TYPE_MESSAGE, unwrap=lambda: ____google__protobuf__.Timestamp, optional=True
+    )
+    """
+    Absent while it is connected.
+    """
+
+    settled: "bool" = betterproto2.field(13, betterproto2.TYPE_BOOL)
+    """
+    Whether it holds what it asked for; if not, it has lagged for so long behind what is published.
+    """
+
+    lag_seconds: "float" = betterproto2.field(14, betterproto2.TYPE_DOUBLE)
+
+    rejecting: "list[str]" = betterproto2.field(15, betterproto2.TYPE_STRING, repeated=True)
     """
     The types whose last response it rejected.
     """
 
-    types: "list[NodeType]" = betterproto2.field(8, betterproto2.TYPE_MESSAGE, repeated=True)
+    error: "str" = betterproto2.field(16, betterproto2.TYPE_STRING)
+
+    types: "list[NodeType]" = betterproto2.field(17, betterproto2.TYPE_MESSAGE, repeated=True)
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "Node", Node)
+
+
+@dataclass(eq=False, repr=False)
+class NodeOnReplicas(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["NodeOnReplicas"]
+
+    data: "list[Node]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    complete: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "NodeOnReplicas", NodeOnReplicas)
 
 
 @dataclass(eq=False, repr=False)
@@ -755,21 +1108,13 @@ class NodePage(betterproto2.Message):
 
     next: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
 
+    complete: "bool" = betterproto2.field(3, betterproto2.TYPE_BOOL)
+    """
+    False while the database can't be asked: then it is of the replica that is asked alone.
+    """
+
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "NodePage", NodePage)
-
-
-@dataclass(eq=False, repr=False)
-class NodeStreams(betterproto2.Message):
-    @betterproto2.staticproperty
-    @staticmethod
-    def DESCRIPTOR() -> Descriptor:
-        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["NodeStreams"]
-
-    data: "list[Node]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
-
-
-default_message_pool.register_message("alphaswarm.xds.control.v1", "NodeStreams", NodeStreams)
 
 
 @dataclass(eq=False, repr=False)
@@ -798,6 +1143,68 @@ class NodeType(betterproto2.Message):
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "NodeType", NodeType)
+
+
+@dataclass(eq=False, repr=False)
+class Override(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["Override"]
+
+    tenant: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    cell: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    kind: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    testing, isolation or quarantine.
+    """
+
+    owner: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+
+    reason: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+
+    expires_at: "datetime.datetime | None" = betterproto2.field(
+        6, betterproto2.TYPE_MESSAGE, unwrap=lambda: ____google__protobuf__.Timestamp, optional=True
+    )
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "Override", Override)
+
+
+@dataclass(eq=False, repr=False)
+class OverrideChange(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["OverrideChange"]
+
+    tenant: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    was: "Override | None" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, optional=True)
+
+    now: "Override | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
+
+    changed: "bool" = betterproto2.field(4, betterproto2.TYPE_BOOL)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "OverrideChange", OverrideChange)
+
+
+@dataclass(eq=False, repr=False)
+class OverridePage(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["OverridePage"]
+
+    data: "list[Override]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    next: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "OverridePage", OverridePage)
 
 
 @dataclass(eq=False, repr=False)
@@ -873,6 +1280,78 @@ default_message_pool.register_message("alphaswarm.xds.control.v1", "PublishReque
 
 
 @dataclass(eq=False, repr=False)
+class Rehearsed(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["Rehearsed"]
+
+    tenants: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
+
+    to: "dict[str, int]" = betterproto2.field(
+        2, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_INT64)
+    )
+    """
+    How many tenants, by the cell to which they would go.
+    """
+
+    kept: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
+    """
+    In the cell by an override.
+    """
+
+    being_moved: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "Rehearsed", Rehearsed)
+
+
+@dataclass(eq=False, repr=False)
+class RehearseDrainRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["RehearseDrainRequest"]
+
+    cell: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    to: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "RehearseDrainRequest", RehearseDrainRequest)
+
+
+@dataclass(eq=False, repr=False)
+class Replica(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["Replica"]
+
+    name: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    version: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    started_at: "datetime.datetime | None" = betterproto2.field(
+        3, betterproto2.TYPE_MESSAGE, unwrap=lambda: ____google__protobuf__.Timestamp, optional=True
+    )
+
+    seen_at: "datetime.datetime | None" = betterproto2.field(
+        4, betterproto2.TYPE_MESSAGE, unwrap=lambda: ____google__protobuf__.Timestamp, optional=True
+    )
+
+    snapshot: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
+    """
+    The snapshot that it serves.
+    """
+
+    publishes: "bool" = betterproto2.field(6, betterproto2.TYPE_BOOL)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "Replica", Replica)
+
+
+@dataclass(eq=False, repr=False)
 class Resource(betterproto2.Message):
     @betterproto2.staticproperty
     @staticmethod
@@ -911,6 +1390,26 @@ class ResourcePage(betterproto2.Message):
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "ResourcePage", ResourcePage)
+
+
+@dataclass(eq=False, repr=False)
+class ResumeDrainRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["ResumeDrainRequest"]
+
+    cell: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    etag: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    The drain's.
+    """
+
+    message: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "ResumeDrainRequest", ResumeDrainRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -973,21 +1472,47 @@ class Rollout(betterproto2.Message):
         12, betterproto2.TYPE_MESSAGE, unwrap=lambda: ____google__protobuf__.Timestamp, optional=True
     )
 
+    etag: "str" = betterproto2.field(13, betterproto2.TYPE_STRING)
+
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "Rollout", Rollout)
 
 
 @dataclass(eq=False, repr=False)
-class Rollouts(betterproto2.Message):
+class RolloutPage(betterproto2.Message):
     @betterproto2.staticproperty
     @staticmethod
     def DESCRIPTOR() -> Descriptor:
-        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["Rollouts"]
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["RolloutPage"]
 
     data: "list[Rollout]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
 
+    next: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
 
-default_message_pool.register_message("alphaswarm.xds.control.v1", "Rollouts", Rollouts)
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "RolloutPage", RolloutPage)
+
+
+@dataclass(eq=False, repr=False)
+class SetCapacityRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["SetCapacityRequest"]
+
+    cell: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    capacity: "int | None" = betterproto2.field(2, betterproto2.TYPE_INT64, optional=True)
+    """
+    Absent: any number of tenants.
+    """
+
+    etag: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    message: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "SetCapacityRequest", SetCapacityRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -1002,6 +1527,8 @@ class SetCellStateRequest(betterproto2.Message):
     state: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
 
     etag: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    message: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "SetCellStateRequest", SetCellStateRequest)
@@ -1019,6 +1546,8 @@ class SetEndpointsRequest(betterproto2.Message):
     endpoints: "list[NewEndpoint]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
 
     etag: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    message: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "SetEndpointsRequest", SetEndpointsRequest)
@@ -1042,6 +1571,41 @@ default_message_pool.register_message("alphaswarm.xds.control.v1", "SetModeReque
 
 
 @dataclass(eq=False, repr=False)
+class SetOverrideRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["SetOverrideRequest"]
+
+    tenant: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    cell: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    kind: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
+
+    owner: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
+    """
+    Absent: who asks.
+    """
+
+    reason: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+
+    expires_at: "datetime.datetime | None" = betterproto2.field(
+        6, betterproto2.TYPE_MESSAGE, unwrap=lambda: ____google__protobuf__.Timestamp, optional=True
+    )
+
+    etag: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
+    """
+    The tenant's.
+    """
+
+    message: "str | None" = betterproto2.field(8, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "SetOverrideRequest", SetOverrideRequest)
+
+
+@dataclass(eq=False, repr=False)
 class SetTenantStateRequest(betterproto2.Message):
     @betterproto2.staticproperty
     @staticmethod
@@ -1053,6 +1617,8 @@ class SetTenantStateRequest(betterproto2.Message):
     state: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
 
     etag: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    message: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "SetTenantStateRequest", SetTenantStateRequest)
@@ -1129,6 +1695,32 @@ default_message_pool.register_message("alphaswarm.xds.control.v1", "SnapshotPage
 
 
 @dataclass(eq=False, repr=False)
+class StartDrainRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["StartDrainRequest"]
+
+    cell: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    to: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+
+    batch: "int | None" = betterproto2.field(3, betterproto2.TYPE_INT64, optional=True)
+
+    pause_seconds: "float | None" = betterproto2.field(4, betterproto2.TYPE_DOUBLE, optional=True)
+
+    etag: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    The cell's.
+    """
+
+    message: "str | None" = betterproto2.field(6, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "StartDrainRequest", StartDrainRequest)
+
+
+@dataclass(eq=False, repr=False)
 class StartRolloutRequest(betterproto2.Message):
     @betterproto2.staticproperty
     @staticmethod
@@ -1143,6 +1735,8 @@ class StartRolloutRequest(betterproto2.Message):
     soak_seconds: "float | None" = betterproto2.field(2, betterproto2.TYPE_DOUBLE, optional=True)
 
     message: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
+
+    etag: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "StartRolloutRequest", StartRolloutRequest)
@@ -1168,6 +1762,26 @@ default_message_pool.register_message("alphaswarm.xds.control.v1", "StateChange"
 
 
 @dataclass(eq=False, repr=False)
+class StopDrainRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["StopDrainRequest"]
+
+    cell: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    etag: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    The drain's.
+    """
+
+    message: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "StopDrainRequest", StopDrainRequest)
+
+
+@dataclass(eq=False, repr=False)
 class Tenant(betterproto2.Message):
     @betterproto2.staticproperty
     @staticmethod
@@ -1183,6 +1797,11 @@ class Tenant(betterproto2.Message):
     arrival: "Arrival | None" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, optional=True)
 
     etag: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+
+    override: "Override | None" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Where its requests go instead of `cell`.
+    """
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "Tenant", Tenant)
@@ -1204,6 +1823,45 @@ default_message_pool.register_message("alphaswarm.xds.control.v1", "TenantPage",
 
 
 @dataclass(eq=False, repr=False)
+class UndrainCellRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["UndrainCellRequest"]
+
+    cell: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    etag: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    The drain's.
+    """
+
+    message: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "UndrainCellRequest", UndrainCellRequest)
+
+
+@dataclass(eq=False, repr=False)
+class Undrained(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["Undrained"]
+
+    cell: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    operation: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    moved: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
+
+    stayed: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "Undrained", Undrained)
+
+
+@dataclass(eq=False, repr=False)
 class WatchFleetRequest(betterproto2.Message):
     @betterproto2.staticproperty
     @staticmethod
@@ -1214,6 +1872,19 @@ class WatchFleetRequest(betterproto2.Message):
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "WatchFleetRequest", WatchFleetRequest)
+
+
+@dataclass(eq=False, repr=False)
+class WatchRolloutRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["WatchRolloutRequest"]
+
+    pass
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "WatchRolloutRequest", WatchRolloutRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -1232,5 +1903,5 @@ default_message_pool.register_message("alphaswarm.xds.control.v1", "WatchSnapsho
 from .....google import protobuf as ____google__protobuf__
 
 XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR = default_google_proto_descriptor_pool.AddSerializedFile(
-    b'\n\x1cxds/control/v1/control.proto\x12\x19alphaswarm.xds.control.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto"d\n\x08Endpoint\x12\x18\n\x07address\x18\x01 \x01(\tR\x07address\x12\x12\n\x04port\x18\x02 \x01(\x05R\x04port\x12\x12\n\x04zone\x18\x03 \x01(\tR\x04zone\x12\x16\n\x06weight\x18\x04 \x01(\x05R\x06weight"\x90\x03\n\x04Cell\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x18\n\x07tenancy\x18\x03 \x01(\tR\x07tenancy\x12\x12\n\x04tier\x18\x04 \x01(\tR\x04tier\x12\x16\n\x06region\x18\x05 \x01(\tR\x06region\x12C\n\x06labels\x18\x06 \x03(\x0b2+.alphaswarm.xds.control.v1.Cell.LabelsEntryR\x06labels\x12\x1a\n\x08protocol\x18\x07 \x01(\tR\x08protocol\x12A\n\tendpoints\x18\x08 \x03(\x0b2#.alphaswarm.xds.control.v1.EndpointR\tendpoints\x12\x1d\n\x07tenants\x18\t \x01(\x03H\x00R\x07tenants\x88\x01\x01\x12\x12\n\x04etag\x18\n \x01(\tR\x04etag\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\n\n\x08_tenants"a\n\x08CellPage\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.CellR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\x84\x01\n\x10ListCellsRequest\x12\x19\n\x05state\x18\x01 \x01(\tH\x00R\x05state\x88\x01\x01\x12\x19\n\x05limit\x18\x02 \x01(\x05H\x01R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x03 \x01(\tH\x02R\x06cursor\x88\x01\x01B\x08\n\x06_stateB\x08\n\x06_limitB\t\n\x07_cursor"$\n\x0eGetCellRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell"\xb8\x03\n\x0eAddCellRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n\x05state\x18\x02 \x01(\tH\x00R\x05state\x88\x01\x01\x12\x1d\n\x07tenancy\x18\x03 \x01(\tH\x01R\x07tenancy\x88\x01\x01\x12\x17\n\x04tier\x18\x04 \x01(\tH\x02R\x04tier\x88\x01\x01\x12\x1b\n\x06region\x18\x05 \x01(\tH\x03R\x06region\x88\x01\x01\x12M\n\x06labels\x18\x06 \x03(\x0b25.alphaswarm.xds.control.v1.AddCellRequest.LabelsEntryR\x06labels\x12\x1f\n\x08protocol\x18\x07 \x01(\tH\x04R\x08protocol\x88\x01\x01\x12D\n\tendpoints\x18\x08 \x03(\x0b2&.alphaswarm.xds.control.v1.NewEndpointR\tendpoints\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x08\n\x06_stateB\n\n\x08_tenancyB\x07\n\x05_tierB\t\n\x07_regionB\x0b\n\t_protocol"\xa4\x01\n\x0bNewEndpoint\x12\x1d\n\x07address\x18\x01 \x01(\tH\x00R\x07address\x88\x01\x01\x12\x17\n\x04port\x18\x02 \x01(\x05H\x01R\x04port\x88\x01\x01\x12\x17\n\x04zone\x18\x03 \x01(\tH\x02R\x04zone\x88\x01\x01\x12\x1b\n\x06weight\x18\x04 \x01(\x05H\x03R\x06weight\x88\x01\x01B\n\n\x08_addressB\x07\n\x05_portB\x07\n\x05_zoneB\t\n\x07_weight"S\n\x13SetCellStateRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag"\x83\x01\n\x13SetEndpointsRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12D\n\tendpoints\x18\x02 \x03(\x0b2&.alphaswarm.xds.control.v1.NewEndpointR\tendpoints\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag"[\n\x0bStateChange\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n\x03was\x18\x02 \x01(\tR\x03was\x12\x10\n\x03now\x18\x03 \x01(\tR\x03now\x12\x18\n\x07changed\x18\x04 \x01(\x08R\x07changed"Q\n\x07Arrival\x12\x1a\n\x08previous\x18\x01 \x01(\tR\x08previous\x12*\n\x02at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at"\xa5\x01\n\x06Tenant\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04cell\x18\x02 \x01(\tR\x04cell\x12\x14\n\x05state\x18\x03 \x01(\tR\x05state\x12A\n\x07arrival\x18\x04 \x01(\x0b2".alphaswarm.xds.control.v1.ArrivalH\x00R\x07arrival\x88\x01\x01\x12\x12\n\x04etag\x18\x05 \x01(\tR\x04etagB\n\n\x08_arrival"e\n\nTenantPage\x125\n\x04data\x18\x01 \x03(\x0b2!.alphaswarm.xds.control.v1.TenantR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\xa8\x01\n\x12ListTenantsRequest\x12\x17\n\x04cell\x18\x01 \x01(\tH\x00R\x04cell\x88\x01\x01\x12\x19\n\x05state\x18\x02 \x01(\tH\x01R\x05state\x88\x01\x01\x12\x19\n\x05limit\x18\x03 \x01(\x05H\x02R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x04 \x01(\tH\x03R\x06cursor\x88\x01\x01B\x07\n\x05_cellB\x08\n\x06_stateB\x08\n\x06_limitB\t\n\x07_cursor"*\n\x10GetTenantRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant"[\n\x10AddTenantRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04cell\x18\x02 \x01(\tR\x04cell\x12\x19\n\x05state\x18\x03 \x01(\tH\x00R\x05state\x88\x01\x01B\x08\n\x06_state"Y\n\x15SetTenantStateRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag"O\n\x11MoveTenantRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x0e\n\x02to\x18\x02 \x01(\tR\x02to\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag">\n\x12MoveTenantsRequest\x12\x18\n\x07tenants\x18\x01 \x03(\tR\x07tenants\x12\x0e\n\x02to\x18\x02 \x01(\tR\x02to"\\\n\x04Move\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x10\n\x03was\x18\x02 \x01(\tR\x03was\x12\x10\n\x03now\x18\x03 \x01(\tR\x03now\x12\x18\n\x07changed\x18\x04 \x01(\x08R\x07changed"<\n\x05Moves\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.MoveR\x04data"\xf2\x02\n\x08Snapshot\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number\x12*\n\x02at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at\x12\x0e\n\x02by\x18\x03 \x01(\tR\x02by\x12\x12\n\x04kind\x18\x04 \x01(\tR\x04kind\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message\x12\x1a\n\x08revision\x18\x06 \x01(\x03R\x08revision\x12\x16\n\x06digest\x18\x07 \x01(\tR\x06digest\x12G\n\x06counts\x18\x08 \x03(\x0b2/.alphaswarm.xds.control.v1.Snapshot.CountsEntryR\x06counts\x12\x18\n\x07changed\x18\t \x01(\x03R\x07changed\x12\x12\n\x04gone\x18\n \x01(\x03R\x04gone\x1a9\n\x0bCountsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01"i\n\x0cSnapshotPage\x127\n\x04data\x18\x01 \x03(\x0b2#.alphaswarm.xds.control.v1.SnapshotR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"c\n\x14ListSnapshotsRequest\x12\x19\n\x05limit\x18\x01 \x01(\x05H\x00R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x02 \x01(\tH\x01R\x06cursor\x88\x01\x01B\x08\n\x06_limitB\t\n\x07_cursor",\n\x12GetSnapshotRequest\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number"\xbc\x01\n\x08Resource\x12\x14\n\x05group\x18\x01 \x01(\tR\x05group\x12\x12\n\x04type\x18\x02 \x01(\tR\x04type\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x18\n\x07version\x18\x04 \x01(\tR\x07version\x12\x14\n\x05bytes\x18\x05 \x01(\x03R\x05bytes\x126\n\x07content\x18\x06 \x01(\x0b2\x17.google.protobuf.StructH\x00R\x07content\x88\x01\x01B\n\n\x08_content"i\n\x0cResourcePage\x127\n\x04data\x18\x01 \x03(\x0b2#.alphaswarm.xds.control.v1.ResourceR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\xea\x01\n\x14ListResourcesRequest\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number\x12\x17\n\x04type\x18\x02 \x01(\tH\x00R\x04type\x88\x01\x01\x12\x17\n\x04name\x18\x03 \x01(\tH\x01R\x04name\x88\x01\x01\x12\x1d\n\x07content\x18\x04 \x01(\x08H\x02R\x07content\x88\x01\x01\x12\x19\n\x05limit\x18\x05 \x01(\x05H\x03R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x06 \x01(\tH\x04R\x06cursor\x88\x01\x01B\x07\n\x05_typeB\x07\n\x05_nameB\n\n\x08_contentB\x08\n\x06_limitB\t\n\x07_cursor"\xab\x01\n\nDifference\x12\x12\n\x04sign\x18\x01 \x01(\tR\x04sign\x12\x14\n\x05group\x18\x02 \x01(\tR\x05group\x12\x12\n\x04type\x18\x03 \x01(\tR\x04type\x12\x12\n\x04name\x18\x04 \x01(\tR\x04name\x12\x1b\n\x06before\x18\x05 \x01(\tH\x00R\x06before\x88\x01\x01\x12\x19\n\x05after\x18\x06 \x01(\tH\x01R\x05after\x88\x01\x01B\t\n\x07_beforeB\x08\n\x06_after"m\n\x0eDifferencePage\x129\n\x04data\x18\x01 \x03(\x0b2%.alphaswarm.xds.control.v1.DifferenceR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\x8f\x01\n\x14DiffSnapshotsRequest\x12\x14\n\x05older\x18\x01 \x01(\x03R\x05older\x12\x14\n\x05newer\x18\x02 \x01(\x03R\x05newer\x12\x19\n\x05limit\x18\x03 \x01(\x05H\x00R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x04 \x01(\tH\x01R\x06cursor\x88\x01\x01B\x08\n\x06_limitB\t\n\x07_cursor"\xb2\x01\n\x06Policy\x12\x12\n\x04mode\x18\x01 \x01(\tR\x04mode\x12\x16\n\x06frozen\x18\x02 \x01(\x08R\x06frozen\x12\x1b\n\x06pinned\x18\x03 \x01(\x03H\x00R\x06pinned\x88\x01\x01\x12\x0e\n\x02by\x18\x04 \x01(\tR\x02by\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message\x12*\n\x02at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02atB\t\n\x07_pinned"\xac\x02\n\x04Held\x12\x16\n\x06digest\x18\x01 \x01(\tR\x06digest\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\x12\x16\n\x06reason\x18\x03 \x01(\tR\x06reason\x12C\n\x06counts\x18\x04 \x03(\x0b2+.alphaswarm.xds.control.v1.Held.CountsEntryR\x06counts\x12\x18\n\x07changed\x18\x05 \x01(\x03R\x07changed\x12\x12\n\x04gone\x18\x06 \x01(\x03R\x04gone\x12*\n\x02at\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at\x1a9\n\x0bCountsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01"\xe2\x01\n\nPublishing\x129\n\x06policy\x18\x01 \x01(\x0b2!.alphaswarm.xds.control.v1.PolicyR\x06policy\x128\n\x04held\x18\x02 \x01(\x0b2\x1f.alphaswarm.xds.control.v1.HeldH\x00R\x04held\x88\x01\x01\x12\x1f\n\x08snapshot\x18\x03 \x01(\x03H\x01R\x08snapshot\x88\x01\x01\x12\x14\n\x05acted\x18\x04 \x01(\x08R\x05acted\x12\x12\n\x04etag\x18\x05 \x01(\tR\x04etagB\x07\n\x05_heldB\x0b\n\t_snapshot"\x16\n\x14GetPublishingRequest"g\n\x0ePublishRequest\x12\x16\n\x06digest\x18\x01 \x01(\tR\x06digest\x12\x1d\n\x07message\x18\x02 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etagB\n\n\x08_message"h\n\x0fRollbackRequest\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number\x12\x1d\n\x07message\x18\x02 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etagB\n\n\x08_message"N\n\rDecideRequest\x12\x1d\n\x07message\x18\x01 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x02 \x01(\tR\x04etagB\n\n\x08_message"c\n\x0eSetModeRequest\x12\x12\n\x04mode\x18\x01 \x01(\tR\x04mode\x12\x1d\n\x07message\x18\x02 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etagB\n\n\x08_message"s\n\x08Decision\x12\x18\n\x07changed\x18\x01 \x01(\x08R\x07changed\x129\n\x06policy\x18\x02 \x01(\x0b2!.alphaswarm.xds.control.v1.PolicyR\x06policy\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag"\xc4\x01\n\x08NodeType\x12\x12\n\x04type\x18\x01 \x01(\tR\x04type\x12#\n\nsubscribed\x18\x02 \x01(\x03H\x00R\nsubscribed\x88\x01\x01\x12\x12\n\x04sent\x18\x03 \x01(\x03R\x04sent\x12\x14\n\x05acked\x18\x04 \x01(\x03R\x05acked\x12\x16\n\x06nacked\x18\x05 \x01(\x03R\x06nacked\x12\x18\n\x07version\x18\x06 \x01(\tR\x07version\x12\x14\n\x05error\x18\x07 \x01(\tR\x05errorB\r\n\x0b_subscribed"\x91\x02\n\x04Node\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05group\x18\x02 \x01(\tR\x05group\x12\x18\n\x07variant\x18\x03 \x01(\tR\x07variant\x12\x12\n\x04peer\x18\x04 \x01(\tR\x04peer\x12\x1d\n\nuser_agent\x18\x05 \x01(\tR\tuserAgent\x12=\n\x0cconnected_at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0bconnectedAt\x12\x1c\n\trejecting\x18\x07 \x03(\tR\trejecting\x129\n\x05types\x18\x08 \x03(\x0b2#.alphaswarm.xds.control.v1.NodeTypeR\x05types"a\n\x08NodePage\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\xb5\x01\n\x10ListNodesRequest\x12\x19\n\x05group\x18\x01 \x01(\tH\x00R\x05group\x88\x01\x01\x12!\n\trejecting\x18\x02 \x01(\x08H\x01R\trejecting\x88\x01\x01\x12\x19\n\x05limit\x18\x03 \x01(\x05H\x02R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x04 \x01(\tH\x03R\x06cursor\x88\x01\x01B\x08\n\x06_groupB\x0c\n\n_rejectingB\x08\n\x06_limitB\t\n\x07_cursor"$\n\x0eGetNodeRequest\x12\x12\n\x04node\x18\x01 \x01(\tR\x04node"B\n\x0bNodeStreams\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x04data"\x11\n\x0fGetFleetRequest"\xc8\x02\n\x05Fleet\x12\x1a\n\x08snapshot\x18\x01 \x01(\x03R\x08snapshot\x12\x12\n\x04mode\x18\x02 \x01(\tR\x04mode\x12\x12\n\x04held\x18\x03 \x01(\tR\x04held\x12\x14\n\x05ready\x18\x04 \x01(\x08R\x05ready\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason\x12\x18\n\x07streams\x18\x06 \x01(\x03R\x07streams\x12\x14\n\x05nodes\x18\x07 \x01(\x03R\x05nodes\x12\x1c\n\trejecting\x18\x08 \x01(\x03R\trejecting\x12D\n\x06groups\x18\t \x03(\x0b2,.alphaswarm.xds.control.v1.Fleet.GroupsEntryR\x06groups\x1a9\n\x0bGroupsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01"\x13\n\x11WatchFleetRequest"}\n\x0bFleetChange\x129\n\x07changed\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x07changed\x123\n\x04gone\x18\x02 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x04gone"\x17\n\x15WatchSnapshotsRequest"\x8a\x01\n\rSnapshotEvent\x12D\n\x08snapshot\x18\x01 \x01(\x0b2#.alphaswarm.xds.control.v1.SnapshotH\x00R\x08snapshot\x88\x01\x01\x12\x12\n\x04mode\x18\x02 \x01(\tR\x04mode\x12\x12\n\x04held\x18\x03 \x01(\tR\x04heldB\x0b\n\t_snapshot"\xa7\x03\n\x07Rollout\x12\x0e\n\x02id\x18\x01 \x01(\x03R\x02id\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x14\n\x05waves\x18\x03 \x03(\tR\x05waves\x12\x12\n\x04wave\x18\x04 \x01(\x03R\x04wave\x129\n\nwave_since\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\twaveSince\x12>\n\nsettled_at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampH\x00R\tsettledAt\x88\x01\x01\x12!\n\x0csoak_seconds\x18\x07 \x01(\x01R\x0bsoakSeconds\x12\x14\n\x05nodes\x18\x08 \x03(\tR\x05nodes\x12\x16\n\x06reason\x18\t \x01(\tR\x06reason\x12\x0e\n\x02by\x18\n \x01(\tR\x02by\x12\x18\n\x07message\x18\x0b \x01(\tR\x07message\x12:\n\x08ended_at\x18\x0c \x01(\x0b2\x1a.google.protobuf.TimestampH\x01R\x07endedAt\x88\x01\x01B\r\n\x0b_settled_atB\x0b\n\t_ended_at"B\n\x08Rollouts\x126\n\x04data\x18\x01 \x03(\x0b2".alphaswarm.xds.control.v1.RolloutR\x04data":\n\x13ListRolloutsRequest\x12\x19\n\x05limit\x18\x01 \x01(\x05H\x00R\x05limit\x88\x01\x01B\x08\n\x06_limit"\x9e\x01\n\x13StartRolloutRequest\x12\x19\n\x05waves\x18\x01 \x01(\tH\x00R\x05waves\x88\x01\x01\x12&\n\x0csoak_seconds\x18\x02 \x01(\x01H\x01R\x0bsoakSeconds\x88\x01\x01\x12\x1d\n\x07message\x18\x03 \x01(\tH\x02R\x07message\x88\x01\x01B\x08\n\x06_wavesB\x0f\n\r_soak_secondsB\n\n\x08_message"@\n\x13AbortRolloutRequest\x12\x1d\n\x07message\x18\x01 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"c\n\x12EvacuateNowRequest\x12\x12\n\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n\x02to\x18\x02 \x01(\tR\x02to\x12\x1d\n\x07message\x18\x03 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"I\n\tEvacuated\x12\x10\n\x03was\x18\x01 \x01(\tR\x03was\x12\x10\n\x03now\x18\x02 \x01(\tR\x03now\x12\x18\n\x07tenants\x18\x03 \x01(\x03R\x07tenants2\xcf\x17\n\x07Control\x12]\n\tListCells\x12+.alphaswarm.xds.control.v1.ListCellsRequest\x1a#.alphaswarm.xds.control.v1.CellPage\x12U\n\x07GetCell\x12).alphaswarm.xds.control.v1.GetCellRequest\x1a\x1f.alphaswarm.xds.control.v1.Cell\x12U\n\x07AddCell\x12).alphaswarm.xds.control.v1.AddCellRequest\x1a\x1f.alphaswarm.xds.control.v1.Cell\x12f\n\x0cSetCellState\x12..alphaswarm.xds.control.v1.SetCellStateRequest\x1a&.alphaswarm.xds.control.v1.StateChange\x12_\n\x0cSetEndpoints\x12..alphaswarm.xds.control.v1.SetEndpointsRequest\x1a\x1f.alphaswarm.xds.control.v1.Cell\x12c\n\x0bListTenants\x12-.alphaswarm.xds.control.v1.ListTenantsRequest\x1a%.alphaswarm.xds.control.v1.TenantPage\x12[\n\tGetTenant\x12+.alphaswarm.xds.control.v1.GetTenantRequest\x1a!.alphaswarm.xds.control.v1.Tenant\x12[\n\tAddTenant\x12+.alphaswarm.xds.control.v1.AddTenantRequest\x1a!.alphaswarm.xds.control.v1.Tenant\x12j\n\x0eSetTenantState\x120.alphaswarm.xds.control.v1.SetTenantStateRequest\x1a&.alphaswarm.xds.control.v1.StateChange\x12[\n\nMoveTenant\x12,.alphaswarm.xds.control.v1.MoveTenantRequest\x1a\x1f.alphaswarm.xds.control.v1.Move\x12^\n\x0bMoveTenants\x12-.alphaswarm.xds.control.v1.MoveTenantsRequest\x1a .alphaswarm.xds.control.v1.Moves\x12i\n\rListSnapshots\x12/.alphaswarm.xds.control.v1.ListSnapshotsRequest\x1a\'.alphaswarm.xds.control.v1.SnapshotPage\x12a\n\x0bGetSnapshot\x12-.alphaswarm.xds.control.v1.GetSnapshotRequest\x1a#.alphaswarm.xds.control.v1.Snapshot\x12i\n\rListResources\x12/.alphaswarm.xds.control.v1.ListResourcesRequest\x1a\'.alphaswarm.xds.control.v1.ResourcePage\x12k\n\rDiffSnapshots\x12/.alphaswarm.xds.control.v1.DiffSnapshotsRequest\x1a).alphaswarm.xds.control.v1.DifferencePage\x12g\n\rGetPublishing\x12/.alphaswarm.xds.control.v1.GetPublishingRequest\x1a%.alphaswarm.xds.control.v1.Publishing\x12Y\n\x07Publish\x12).alphaswarm.xds.control.v1.PublishRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12[\n\x08Rollback\x12*.alphaswarm.xds.control.v1.RollbackRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12T\n\x03Pin\x12(.alphaswarm.xds.control.v1.DecideRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12W\n\x06Freeze\x12(.alphaswarm.xds.control.v1.DecideRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12W\n\x06Resume\x12(.alphaswarm.xds.control.v1.DecideRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12Y\n\x07SetMode\x12).alphaswarm.xds.control.v1.SetModeRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12c\n\x0cListRollouts\x12..alphaswarm.xds.control.v1.ListRolloutsRequest\x1a#.alphaswarm.xds.control.v1.Rollouts\x12b\n\x0cStartRollout\x12..alphaswarm.xds.control.v1.StartRolloutRequest\x1a".alphaswarm.xds.control.v1.Rollout\x12b\n\x0cAbortRollout\x12..alphaswarm.xds.control.v1.AbortRolloutRequest\x1a".alphaswarm.xds.control.v1.Rollout\x12b\n\x0bEvacuateNow\x12-.alphaswarm.xds.control.v1.EvacuateNowRequest\x1a$.alphaswarm.xds.control.v1.Evacuated\x12X\n\x08GetFleet\x12*.alphaswarm.xds.control.v1.GetFleetRequest\x1a .alphaswarm.xds.control.v1.Fleet\x12]\n\tListNodes\x12+.alphaswarm.xds.control.v1.ListNodesRequest\x1a#.alphaswarm.xds.control.v1.NodePage\x12\\\n\x07GetNode\x12).alphaswarm.xds.control.v1.GetNodeRequest\x1a&.alphaswarm.xds.control.v1.NodeStreams\x12d\n\nWatchFleet\x12,.alphaswarm.xds.control.v1.WatchFleetRequest\x1a&.alphaswarm.xds.control.v1.FleetChange0\x01\x12n\n\x0eWatchSnapshots\x120.alphaswarm.xds.control.v1.WatchSnapshotsRequest\x1a(.alphaswarm.xds.control.v1.SnapshotEvent0\x01b\x06proto3'
+    b'\n\x1cxds/control/v1/control.proto\x12\x19alphaswarm.xds.control.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto"d\n\x08Endpoint\x12\x18\n\x07address\x18\x01 \x01(\tR\x07address\x12\x12\n\x04port\x18\x02 \x01(\x05R\x04port\x12\x12\n\x04zone\x18\x03 \x01(\tR\x04zone\x12\x16\n\x06weight\x18\x04 \x01(\x05R\x06weight"\xbe\x03\n\x04Cell\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x18\n\x07tenancy\x18\x03 \x01(\tR\x07tenancy\x12\x12\n\x04tier\x18\x04 \x01(\tR\x04tier\x12\x16\n\x06region\x18\x05 \x01(\tR\x06region\x12C\n\x06labels\x18\x06 \x03(\x0b2+.alphaswarm.xds.control.v1.Cell.LabelsEntryR\x06labels\x12\x1a\n\x08protocol\x18\x07 \x01(\tR\x08protocol\x12A\n\tendpoints\x18\x08 \x03(\x0b2#.alphaswarm.xds.control.v1.EndpointR\tendpoints\x12\x1d\n\x07tenants\x18\t \x01(\x03H\x00R\x07tenants\x88\x01\x01\x12\x12\n\x04etag\x18\n \x01(\tR\x04etag\x12\x1f\n\x08capacity\x18\x0b \x01(\x03H\x01R\x08capacity\x88\x01\x01\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\n\n\x08_tenantsB\x0b\n\t_capacity"a\n\x08CellPage\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.CellR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\x84\x01\n\x10ListCellsRequest\x12\x19\n\x05state\x18\x01 \x01(\tH\x00R\x05state\x88\x01\x01\x12\x19\n\x05limit\x18\x02 \x01(\x05H\x01R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x03 \x01(\tH\x02R\x06cursor\x88\x01\x01B\x08\n\x06_stateB\x08\n\x06_limitB\t\n\x07_cursor"$\n\x0eGetCellRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell"\x91\x04\n\x0eAddCellRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n\x05state\x18\x02 \x01(\tH\x00R\x05state\x88\x01\x01\x12\x1d\n\x07tenancy\x18\x03 \x01(\tH\x01R\x07tenancy\x88\x01\x01\x12\x17\n\x04tier\x18\x04 \x01(\tH\x02R\x04tier\x88\x01\x01\x12\x1b\n\x06region\x18\x05 \x01(\tH\x03R\x06region\x88\x01\x01\x12M\n\x06labels\x18\x06 \x03(\x0b25.alphaswarm.xds.control.v1.AddCellRequest.LabelsEntryR\x06labels\x12\x1f\n\x08protocol\x18\x07 \x01(\tH\x04R\x08protocol\x88\x01\x01\x12D\n\tendpoints\x18\x08 \x03(\x0b2&.alphaswarm.xds.control.v1.NewEndpointR\tendpoints\x12\x1f\n\x08capacity\x18\t \x01(\x03H\x05R\x08capacity\x88\x01\x01\x12\x1d\n\x07message\x18\n \x01(\tH\x06R\x07message\x88\x01\x01\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x08\n\x06_stateB\n\n\x08_tenancyB\x07\n\x05_tierB\t\n\x07_regionB\x0b\n\t_protocolB\x0b\n\t_capacityB\n\n\x08_message"\xa4\x01\n\x0bNewEndpoint\x12\x1d\n\x07address\x18\x01 \x01(\tH\x00R\x07address\x88\x01\x01\x12\x17\n\x04port\x18\x02 \x01(\x05H\x01R\x04port\x88\x01\x01\x12\x17\n\x04zone\x18\x03 \x01(\tH\x02R\x04zone\x88\x01\x01\x12\x1b\n\x06weight\x18\x04 \x01(\x05H\x03R\x06weight\x88\x01\x01B\n\n\x08_addressB\x07\n\x05_portB\x07\n\x05_zoneB\t\n\x07_weight"~\n\x13SetCellStateRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x04 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"\xae\x01\n\x13SetEndpointsRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12D\n\tendpoints\x18\x02 \x03(\x0b2&.alphaswarm.xds.control.v1.NewEndpointR\tendpoints\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x04 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"\x95\x01\n\x12SetCapacityRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x1f\n\x08capacity\x18\x02 \x01(\x03H\x00R\x08capacity\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x04 \x01(\tH\x01R\x07message\x88\x01\x01B\x0b\n\t_capacityB\n\n\x08_message"\xbb\x04\n\x05Drain\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04cell\x18\x02 \x01(\tR\x04cell\x12\x13\n\x02to\x18\x03 \x01(\tH\x00R\x02to\x88\x01\x01\x12\x14\n\x05state\x18\x04 \x01(\tR\x05state\x12\x18\n\x07stopped\x18\x05 \x01(\tR\x07stopped\x12\x19\n\x05batch\x18\x06 \x01(\x03H\x01R\x05batch\x88\x01\x01\x12(\n\rpause_seconds\x18\x07 \x01(\x01H\x02R\x0cpauseSeconds\x88\x01\x01\x12\x13\n\x02by\x18\x08 \x01(\tH\x03R\x02by\x88\x01\x01\x12\x1d\n\x07message\x18\t \x01(\tH\x04R\x07message\x88\x01\x01\x12\x14\n\x05moved\x18\n \x01(\x03R\x05moved\x12\x17\n\x04left\x18\x0b \x01(\x03H\x05R\x04left\x88\x01\x01\x129\n\nstarted_at\x18\x0c \x01(\x0b2\x1a.google.protobuf.TimestampR\tstartedAt\x12:\n\x08ended_at\x18\r \x01(\x0b2\x1a.google.protobuf.TimestampH\x06R\x07endedAt\x88\x01\x01\x12<\n\tundone_at\x18\x0e \x01(\x0b2\x1a.google.protobuf.TimestampH\x07R\x08undoneAt\x88\x01\x01\x12\x12\n\x04etag\x18\x0f \x01(\tR\x04etagB\x05\n\x03_toB\x08\n\x06_batchB\x10\n\x0e_pause_secondsB\x05\n\x03_byB\n\n\x08_messageB\x07\n\x05_leftB\x0b\n\t_ended_atB\x0c\n\n_undone_at"c\n\tDrainPage\x124\n\x04data\x18\x01 \x03(\x0b2 .alphaswarm.xds.control.v1.DrainR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\xa4\x01\n\x11ListDrainsRequest\x12\x17\n\x04cell\x18\x01 \x01(\tH\x00R\x04cell\x88\x01\x01\x12\x17\n\x04open\x18\x02 \x01(\x08H\x01R\x04open\x88\x01\x01\x12\x19\n\x05limit\x18\x03 \x01(\x05H\x02R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x04 \x01(\tH\x03R\x06cursor\x88\x01\x01B\x07\n\x05_cellB\x07\n\x05_openB\x08\n\x06_limitB\t\n\x07_cursor"%\n\x0fGetDrainRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell"F\n\x14RehearseDrainRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x13\n\x02to\x18\x02 \x01(\tH\x00R\x02to\x88\x01\x01B\x05\n\x03_to"\xcf\x01\n\tRehearsed\x12\x18\n\x07tenants\x18\x01 \x01(\x03R\x07tenants\x12<\n\x02to\x18\x02 \x03(\x0b2,.alphaswarm.xds.control.v1.Rehearsed.ToEntryR\x02to\x12\x12\n\x04kept\x18\x03 \x01(\x03R\x04kept\x12\x1f\n\x0bbeing_moved\x18\x04 \x01(\x03R\nbeingMoved\x1a5\n\x07ToEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01"\xe3\x01\n\x11StartDrainRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x13\n\x02to\x18\x02 \x01(\tH\x00R\x02to\x88\x01\x01\x12\x19\n\x05batch\x18\x03 \x01(\x03H\x01R\x05batch\x88\x01\x01\x12(\n\rpause_seconds\x18\x04 \x01(\x01H\x02R\x0cpauseSeconds\x88\x01\x01\x12\x12\n\x04etag\x18\x05 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x06 \x01(\tH\x03R\x07message\x88\x01\x01B\x05\n\x03_toB\x08\n\x06_batchB\x10\n\x0e_pause_secondsB\n\n\x08_message"e\n\x10StopDrainRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x12\n\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x03 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"g\n\x12ResumeDrainRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x12\n\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x03 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"\x84\x01\n\x13EvacuateCellRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x13\n\x02to\x18\x02 \x01(\tH\x00R\x02to\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x04 \x01(\tH\x01R\x07message\x88\x01\x01B\x05\n\x03_toB\n\n\x08_message"g\n\x12UndrainCellRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x12\n\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x03 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"k\n\tUndrained\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x1c\n\toperation\x18\x02 \x01(\tR\toperation\x12\x14\n\x05moved\x18\x03 \x01(\x03R\x05moved\x12\x16\n\x06stayed\x18\x04 \x01(\x03R\x06stayed"[\n\x0bStateChange\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n\x03was\x18\x02 \x01(\tR\x03was\x12\x10\n\x03now\x18\x03 \x01(\tR\x03now\x12\x18\n\x07changed\x18\x04 \x01(\x08R\x07changed"Q\n\x07Arrival\x12\x1a\n\x08previous\x18\x01 \x01(\tR\x08previous\x12*\n\x02at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at"\xf8\x01\n\x06Tenant\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04cell\x18\x02 \x01(\tR\x04cell\x12\x14\n\x05state\x18\x03 \x01(\tR\x05state\x12A\n\x07arrival\x18\x04 \x01(\x0b2".alphaswarm.xds.control.v1.ArrivalH\x00R\x07arrival\x88\x01\x01\x12\x12\n\x04etag\x18\x05 \x01(\tR\x04etag\x12D\n\x08override\x18\x06 \x01(\x0b2#.alphaswarm.xds.control.v1.OverrideH\x01R\x08override\x88\x01\x01B\n\n\x08_arrivalB\x0b\n\t_override"e\n\nTenantPage\x125\n\x04data\x18\x01 \x03(\x0b2!.alphaswarm.xds.control.v1.TenantR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\xa8\x01\n\x12ListTenantsRequest\x12\x17\n\x04cell\x18\x01 \x01(\tH\x00R\x04cell\x88\x01\x01\x12\x19\n\x05state\x18\x02 \x01(\tH\x01R\x05state\x88\x01\x01\x12\x19\n\x05limit\x18\x03 \x01(\x05H\x02R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x04 \x01(\tH\x03R\x06cursor\x88\x01\x01B\x07\n\x05_cellB\x08\n\x06_stateB\x08\n\x06_limitB\t\n\x07_cursor"*\n\x10GetTenantRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant"\x86\x01\n\x10AddTenantRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04cell\x18\x02 \x01(\tR\x04cell\x12\x19\n\x05state\x18\x03 \x01(\tH\x00R\x05state\x88\x01\x01\x12\x1d\n\x07message\x18\x04 \x01(\tH\x01R\x07message\x88\x01\x01B\x08\n\x06_stateB\n\n\x08_message"\x84\x01\n\x15SetTenantStateRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x04 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"z\n\x11MoveTenantRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x0e\n\x02to\x18\x02 \x01(\tR\x02to\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x04 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"i\n\x12MoveTenantsRequest\x12\x18\n\x07tenants\x18\x01 \x03(\tR\x07tenants\x12\x0e\n\x02to\x18\x02 \x01(\tR\x02to\x12\x1d\n\x07message\x18\x03 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"\\\n\x04Move\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x10\n\x03was\x18\x02 \x01(\tR\x03was\x12\x10\n\x03now\x18\x03 \x01(\tR\x03now\x12\x18\n\x07changed\x18\x04 \x01(\x08R\x07changed"<\n\x05Moves\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.MoveR\x04data"\xb3\x01\n\x08Override\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x12\n\x04cell\x18\x02 \x01(\tR\x04cell\x12\x12\n\x04kind\x18\x03 \x01(\tR\x04kind\x12\x14\n\x05owner\x18\x04 \x01(\tR\x05owner\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason\x129\n\nexpires_at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt"i\n\x0cOverridePage\x127\n\x04data\x18\x01 \x03(\x0b2#.alphaswarm.xds.control.v1.OverrideR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\x85\x01\n\x14ListOverridesRequest\x12\x17\n\x04cell\x18\x01 \x01(\tH\x00R\x04cell\x88\x01\x01\x12\x19\n\x05limit\x18\x02 \x01(\x05H\x01R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x03 \x01(\tH\x02R\x06cursor\x88\x01\x01B\x07\n\x05_cellB\x08\n\x06_limitB\t\n\x07_cursor"\x99\x02\n\x12SetOverrideRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x12\n\x04cell\x18\x02 \x01(\tR\x04cell\x12\x17\n\x04kind\x18\x03 \x01(\tH\x00R\x04kind\x88\x01\x01\x12\x19\n\x05owner\x18\x04 \x01(\tH\x01R\x05owner\x88\x01\x01\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason\x129\n\nexpires_at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x12\n\x04etag\x18\x07 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x08 \x01(\tH\x02R\x07message\x88\x01\x01B\x07\n\x05_kindB\x08\n\x06_ownerB\n\n\x08_message"m\n\x14ClearOverrideRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x12\n\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x03 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"\xca\x01\n\x0eOverrideChange\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12:\n\x03was\x18\x02 \x01(\x0b2#.alphaswarm.xds.control.v1.OverrideH\x00R\x03was\x88\x01\x01\x12:\n\x03now\x18\x03 \x01(\x0b2#.alphaswarm.xds.control.v1.OverrideH\x01R\x03now\x88\x01\x01\x12\x18\n\x07changed\x18\x04 \x01(\x08R\x07changedB\x06\n\x04_wasB\x06\n\x04_now"\x8b\x03\n\nAuditEvent\x12\x0e\n\x02id\x18\x01 \x01(\x03R\x02id\x12*\n\x02at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n\x05actor\x18\x03 \x01(\tR\x05actor\x12\x16\n\x06action\x18\x04 \x01(\tR\x06action\x12\x1c\n\toperation\x18\x05 \x01(\tR\toperation\x12\x18\n\x07message\x18\x06 \x01(\tR\x07message\x12\x12\n\x04kind\x18\x07 \x01(\tR\x04kind\x12\x17\n\x04cell\x18\x08 \x01(\tH\x00R\x04cell\x88\x01\x01\x12\x1b\n\x06tenant\x18\t \x01(\tH\x01R\x06tenant\x88\x01\x01\x124\n\x06before\x18\n \x01(\x0b2\x17.google.protobuf.StructH\x02R\x06before\x88\x01\x01\x122\n\x05after\x18\x0b \x01(\x0b2\x17.google.protobuf.StructH\x03R\x05after\x88\x01\x01B\x07\n\x05_cellB\t\n\x07_tenantB\t\n\x07_beforeB\x08\n\x06_after"h\n\tAuditPage\x129\n\x04data\x18\x01 \x03(\x0b2%.alphaswarm.xds.control.v1.AuditEventR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\x9b\x02\n\x10ListAuditRequest\x12\x17\n\x04cell\x18\x01 \x01(\tH\x00R\x04cell\x88\x01\x01\x12\x1b\n\x06tenant\x18\x02 \x01(\tH\x01R\x06tenant\x88\x01\x01\x12!\n\toperation\x18\x03 \x01(\tH\x02R\toperation\x88\x01\x01\x125\n\x05since\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampH\x03R\x05since\x88\x01\x01\x12\x19\n\x05limit\x18\x05 \x01(\x05H\x04R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x06 \x01(\tH\x05R\x06cursor\x88\x01\x01B\x07\n\x05_cellB\t\n\x07_tenantB\x0c\n\n_operationB\x08\n\x06_sinceB\x08\n\x06_limitB\t\n\x07_cursor"\xf2\x02\n\x08Snapshot\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number\x12*\n\x02at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at\x12\x0e\n\x02by\x18\x03 \x01(\tR\x02by\x12\x12\n\x04kind\x18\x04 \x01(\tR\x04kind\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message\x12\x1a\n\x08revision\x18\x06 \x01(\x03R\x08revision\x12\x16\n\x06digest\x18\x07 \x01(\tR\x06digest\x12G\n\x06counts\x18\x08 \x03(\x0b2/.alphaswarm.xds.control.v1.Snapshot.CountsEntryR\x06counts\x12\x18\n\x07changed\x18\t \x01(\x03R\x07changed\x12\x12\n\x04gone\x18\n \x01(\x03R\x04gone\x1a9\n\x0bCountsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01"i\n\x0cSnapshotPage\x127\n\x04data\x18\x01 \x03(\x0b2#.alphaswarm.xds.control.v1.SnapshotR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"c\n\x14ListSnapshotsRequest\x12\x19\n\x05limit\x18\x01 \x01(\x05H\x00R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x02 \x01(\tH\x01R\x06cursor\x88\x01\x01B\x08\n\x06_limitB\t\n\x07_cursor",\n\x12GetSnapshotRequest\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number"\xbc\x01\n\x08Resource\x12\x14\n\x05group\x18\x01 \x01(\tR\x05group\x12\x12\n\x04type\x18\x02 \x01(\tR\x04type\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x18\n\x07version\x18\x04 \x01(\tR\x07version\x12\x14\n\x05bytes\x18\x05 \x01(\x03R\x05bytes\x126\n\x07content\x18\x06 \x01(\x0b2\x17.google.protobuf.StructH\x00R\x07content\x88\x01\x01B\n\n\x08_content"i\n\x0cResourcePage\x127\n\x04data\x18\x01 \x03(\x0b2#.alphaswarm.xds.control.v1.ResourceR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\xea\x01\n\x14ListResourcesRequest\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number\x12\x17\n\x04type\x18\x02 \x01(\tH\x00R\x04type\x88\x01\x01\x12\x17\n\x04name\x18\x03 \x01(\tH\x01R\x04name\x88\x01\x01\x12\x1d\n\x07content\x18\x04 \x01(\x08H\x02R\x07content\x88\x01\x01\x12\x19\n\x05limit\x18\x05 \x01(\x05H\x03R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x06 \x01(\tH\x04R\x06cursor\x88\x01\x01B\x07\n\x05_typeB\x07\n\x05_nameB\n\n\x08_contentB\x08\n\x06_limitB\t\n\x07_cursor"\xab\x01\n\nDifference\x12\x12\n\x04sign\x18\x01 \x01(\tR\x04sign\x12\x14\n\x05group\x18\x02 \x01(\tR\x05group\x12\x12\n\x04type\x18\x03 \x01(\tR\x04type\x12\x12\n\x04name\x18\x04 \x01(\tR\x04name\x12\x1b\n\x06before\x18\x05 \x01(\tH\x00R\x06before\x88\x01\x01\x12\x19\n\x05after\x18\x06 \x01(\tH\x01R\x05after\x88\x01\x01B\t\n\x07_beforeB\x08\n\x06_after"m\n\x0eDifferencePage\x129\n\x04data\x18\x01 \x03(\x0b2%.alphaswarm.xds.control.v1.DifferenceR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\x8f\x01\n\x14DiffSnapshotsRequest\x12\x14\n\x05older\x18\x01 \x01(\x03R\x05older\x12\x14\n\x05newer\x18\x02 \x01(\x03R\x05newer\x12\x19\n\x05limit\x18\x03 \x01(\x05H\x00R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x04 \x01(\tH\x01R\x06cursor\x88\x01\x01B\x08\n\x06_limitB\t\n\x07_cursor"\xb2\x01\n\x06Policy\x12\x12\n\x04mode\x18\x01 \x01(\tR\x04mode\x12\x16\n\x06frozen\x18\x02 \x01(\x08R\x06frozen\x12\x1b\n\x06pinned\x18\x03 \x01(\x03H\x00R\x06pinned\x88\x01\x01\x12\x0e\n\x02by\x18\x04 \x01(\tR\x02by\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message\x12*\n\x02at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02atB\t\n\x07_pinned"\xac\x02\n\x04Held\x12\x16\n\x06digest\x18\x01 \x01(\tR\x06digest\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\x12\x16\n\x06reason\x18\x03 \x01(\tR\x06reason\x12C\n\x06counts\x18\x04 \x03(\x0b2+.alphaswarm.xds.control.v1.Held.CountsEntryR\x06counts\x12\x18\n\x07changed\x18\x05 \x01(\x03R\x07changed\x12\x12\n\x04gone\x18\x06 \x01(\x03R\x04gone\x12*\n\x02at\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at\x1a9\n\x0bCountsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01"\xe2\x01\n\nPublishing\x129\n\x06policy\x18\x01 \x01(\x0b2!.alphaswarm.xds.control.v1.PolicyR\x06policy\x128\n\x04held\x18\x02 \x01(\x0b2\x1f.alphaswarm.xds.control.v1.HeldH\x00R\x04held\x88\x01\x01\x12\x1f\n\x08snapshot\x18\x03 \x01(\x03H\x01R\x08snapshot\x88\x01\x01\x12\x14\n\x05acted\x18\x04 \x01(\x08R\x05acted\x12\x12\n\x04etag\x18\x05 \x01(\tR\x04etagB\x07\n\x05_heldB\x0b\n\t_snapshot"\x16\n\x14GetPublishingRequest"g\n\x0ePublishRequest\x12\x16\n\x06digest\x18\x01 \x01(\tR\x06digest\x12\x1d\n\x07message\x18\x02 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etagB\n\n\x08_message"h\n\x0fRollbackRequest\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number\x12\x1d\n\x07message\x18\x02 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etagB\n\n\x08_message"N\n\rDecideRequest\x12\x1d\n\x07message\x18\x01 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x02 \x01(\tR\x04etagB\n\n\x08_message"c\n\x0eSetModeRequest\x12\x12\n\x04mode\x18\x01 \x01(\tR\x04mode\x12\x1d\n\x07message\x18\x02 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etagB\n\n\x08_message"s\n\x08Decision\x12\x18\n\x07changed\x18\x01 \x01(\x08R\x07changed\x129\n\x06policy\x18\x02 \x01(\x0b2!.alphaswarm.xds.control.v1.PolicyR\x06policy\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag"\xc4\x01\n\x08NodeType\x12\x12\n\x04type\x18\x01 \x01(\tR\x04type\x12#\n\nsubscribed\x18\x02 \x01(\x03H\x00R\nsubscribed\x88\x01\x01\x12\x12\n\x04sent\x18\x03 \x01(\x03R\x04sent\x12\x14\n\x05acked\x18\x04 \x01(\x03R\x05acked\x12\x16\n\x06nacked\x18\x05 \x01(\x03R\x06nacked\x12\x18\n\x07version\x18\x06 \x01(\tR\x07version\x12\x14\n\x05error\x18\x07 \x01(\tR\x05errorB\r\n\x0b_subscribed"\x82\x05\n\x04Node\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n\x07replica\x18\x02 \x01(\tR\x07replica\x12\x14\n\x05group\x18\x03 \x01(\tR\x05group\x12\x12\n\x04lane\x18\x04 \x01(\tR\x04lane\x12\x16\n\x06region\x18\x05 \x01(\tR\x06region\x12\x12\n\x04zone\x18\x06 \x01(\tR\x04zone\x12C\n\x06labels\x18\x07 \x03(\x0b2+.alphaswarm.xds.control.v1.Node.LabelsEntryR\x06labels\x12\x1d\n\nuser_agent\x18\x08 \x01(\tR\tuserAgent\x12\x18\n\x07variant\x18\t \x01(\tR\x07variant\x12\x12\n\x04peer\x18\n \x01(\tR\x04peer\x12=\n\x0cconnected_at\x18\x0b \x01(\x0b2\x1a.google.protobuf.TimestampR\x0bconnectedAt\x128\n\x07gone_at\x18\x0c \x01(\x0b2\x1a.google.protobuf.TimestampH\x00R\x06goneAt\x88\x01\x01\x12\x18\n\x07settled\x18\r \x01(\x08R\x07settled\x12\x1f\n\x0blag_seconds\x18\x0e \x01(\x01R\nlagSeconds\x12\x1c\n\trejecting\x18\x0f \x03(\tR\trejecting\x12\x14\n\x05error\x18\x10 \x01(\tR\x05error\x129\n\x05types\x18\x11 \x03(\x0b2#.alphaswarm.xds.control.v1.NodeTypeR\x05types\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\n\n\x08_gone_at"}\n\x08NodePage\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01\x12\x1a\n\x08complete\x18\x03 \x01(\x08R\x08completeB\x07\n\x05_next"\xe6\x01\n\x10ListNodesRequest\x12\x19\n\x05group\x18\x01 \x01(\tH\x00R\x05group\x88\x01\x01\x12!\n\trejecting\x18\x02 \x01(\x08H\x01R\trejecting\x88\x01\x01\x12\x19\n\x05limit\x18\x03 \x01(\x05H\x02R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x04 \x01(\tH\x03R\x06cursor\x88\x01\x01\x12!\n\tconnected\x18\x05 \x01(\x08H\x04R\tconnected\x88\x01\x01B\x08\n\x06_groupB\x0c\n\n_rejectingB\x08\n\x06_limitB\t\n\x07_cursorB\x0c\n\n_connected"$\n\x0eGetNodeRequest\x12\x12\n\x04node\x18\x01 \x01(\tR\x04node"a\n\x0eNodeOnReplicas\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x04data\x12\x1a\n\x08complete\x18\x02 \x01(\x08R\x08complete"\x11\n\x0fGetFleetRequest"\xe1\x01\n\x07Replica\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07version\x18\x02 \x01(\tR\x07version\x129\n\nstarted_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\tstartedAt\x123\n\x07seen_at\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\x06seenAt\x12\x1a\n\x08snapshot\x18\x05 \x01(\x03R\x08snapshot\x12\x1c\n\tpublishes\x18\x06 \x01(\x08R\tpublishes"\xa2\x03\n\x05Fleet\x12\x1a\n\x08complete\x18\x01 \x01(\x08R\x08complete\x12>\n\x08replicas\x18\x02 \x03(\x0b2".alphaswarm.xds.control.v1.ReplicaR\x08replicas\x12\x1a\n\x08snapshot\x18\x03 \x01(\x03R\x08snapshot\x12\x12\n\x04mode\x18\x04 \x01(\tR\x04mode\x12\x12\n\x04held\x18\x05 \x01(\tR\x04held\x12\x14\n\x05ready\x18\x06 \x01(\x08R\x05ready\x12\x16\n\x06reason\x18\x07 \x01(\tR\x06reason\x12\x14\n\x05nodes\x18\x08 \x01(\x03R\x05nodes\x12\x1c\n\trejecting\x18\t \x01(\x03R\trejecting\x12\x16\n\x06behind\x18\n \x01(\x03R\x06behind\x12D\n\x06groups\x18\x0b \x03(\x0b2,.alphaswarm.xds.control.v1.Fleet.GroupsEntryR\x06groups\x1a9\n\x0bGroupsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01"\x13\n\x11WatchFleetRequest"\x99\x01\n\x0bFleetChange\x129\n\x07changed\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x07changed\x123\n\x04gone\x18\x02 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x04gone\x12\x1a\n\x08complete\x18\x03 \x01(\x08R\x08complete"\x17\n\x15WatchSnapshotsRequest"\x8a\x01\n\rSnapshotEvent\x12D\n\x08snapshot\x18\x01 \x01(\x0b2#.alphaswarm.xds.control.v1.SnapshotH\x00R\x08snapshot\x88\x01\x01\x12\x12\n\x04mode\x18\x02 \x01(\tR\x04mode\x12\x12\n\x04held\x18\x03 \x01(\tR\x04heldB\x0b\n\t_snapshot"\xbb\x03\n\x07Rollout\x12\x0e\n\x02id\x18\x01 \x01(\x03R\x02id\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x14\n\x05waves\x18\x03 \x03(\tR\x05waves\x12\x12\n\x04wave\x18\x04 \x01(\x03R\x04wave\x129\n\nwave_since\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\twaveSince\x12>\n\nsettled_at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampH\x00R\tsettledAt\x88\x01\x01\x12!\n\x0csoak_seconds\x18\x07 \x01(\x01R\x0bsoakSeconds\x12\x14\n\x05nodes\x18\x08 \x03(\tR\x05nodes\x12\x16\n\x06reason\x18\t \x01(\tR\x06reason\x12\x0e\n\x02by\x18\n \x01(\tR\x02by\x12\x18\n\x07message\x18\x0b \x01(\tR\x07message\x12:\n\x08ended_at\x18\x0c \x01(\x0b2\x1a.google.protobuf.TimestampH\x01R\x07endedAt\x88\x01\x01\x12\x12\n\x04etag\x18\r \x01(\tR\x04etagB\r\n\x0b_settled_atB\x0b\n\t_ended_at"g\n\x0bRolloutPage\x126\n\x04data\x18\x01 \x03(\x0b2".alphaswarm.xds.control.v1.RolloutR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"b\n\x13ListRolloutsRequest\x12\x19\n\x05limit\x18\x01 \x01(\x05H\x00R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x02 \x01(\tH\x01R\x06cursor\x88\x01\x01B\x08\n\x06_limitB\t\n\x07_cursor"\xb2\x01\n\x13StartRolloutRequest\x12\x19\n\x05waves\x18\x01 \x01(\tH\x00R\x05waves\x88\x01\x01\x12&\n\x0csoak_seconds\x18\x02 \x01(\x01H\x01R\x0bsoakSeconds\x88\x01\x01\x12\x1d\n\x07message\x18\x03 \x01(\tH\x02R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x04 \x01(\tR\x04etagB\x08\n\x06_wavesB\x0f\n\r_soak_secondsB\n\n\x08_message"T\n\x13AbortRolloutRequest\x12\x1d\n\x07message\x18\x01 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x02 \x01(\tR\x04etagB\n\n\x08_message"\x15\n\x13WatchRolloutRequest"c\n\x12EvacuateNowRequest\x12\x12\n\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n\x02to\x18\x02 \x01(\tR\x02to\x12\x1d\n\x07message\x18\x03 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"I\n\tEvacuated\x12\x10\n\x03was\x18\x01 \x01(\tR\x03was\x12\x10\n\x03now\x18\x02 \x01(\tR\x03now\x12\x18\n\x07tenants\x18\x03 \x01(\x03R\x07tenants2\xbf"\n\x07Control\x12]\n\tListCells\x12+.alphaswarm.xds.control.v1.ListCellsRequest\x1a#.alphaswarm.xds.control.v1.CellPage\x12U\n\x07GetCell\x12).alphaswarm.xds.control.v1.GetCellRequest\x1a\x1f.alphaswarm.xds.control.v1.Cell\x12U\n\x07AddCell\x12).alphaswarm.xds.control.v1.AddCellRequest\x1a\x1f.alphaswarm.xds.control.v1.Cell\x12f\n\x0cSetCellState\x12..alphaswarm.xds.control.v1.SetCellStateRequest\x1a&.alphaswarm.xds.control.v1.StateChange\x12_\n\x0cSetEndpoints\x12..alphaswarm.xds.control.v1.SetEndpointsRequest\x1a\x1f.alphaswarm.xds.control.v1.Cell\x12]\n\x0bSetCapacity\x12-.alphaswarm.xds.control.v1.SetCapacityRequest\x1a\x1f.alphaswarm.xds.control.v1.Cell\x12`\n\nListDrains\x12,.alphaswarm.xds.control.v1.ListDrainsRequest\x1a$.alphaswarm.xds.control.v1.DrainPage\x12X\n\x08GetDrain\x12*.alphaswarm.xds.control.v1.GetDrainRequest\x1a .alphaswarm.xds.control.v1.Drain\x12f\n\rRehearseDrain\x12/.alphaswarm.xds.control.v1.RehearseDrainRequest\x1a$.alphaswarm.xds.control.v1.Rehearsed\x12\\\n\nStartDrain\x12,.alphaswarm.xds.control.v1.StartDrainRequest\x1a .alphaswarm.xds.control.v1.Drain\x12Z\n\tStopDrain\x12+.alphaswarm.xds.control.v1.StopDrainRequest\x1a .alphaswarm.xds.control.v1.Drain\x12^\n\x0bResumeDrain\x12-.alphaswarm.xds.control.v1.ResumeDrainRequest\x1a .alphaswarm.xds.control.v1.Drain\x12`\n\x0cEvacuateCell\x12..alphaswarm.xds.control.v1.EvacuateCellRequest\x1a .alphaswarm.xds.control.v1.Drain\x12b\n\x0bUndrainCell\x12-.alphaswarm.xds.control.v1.UndrainCellRequest\x1a$.alphaswarm.xds.control.v1.Undrained\x12c\n\x0bListTenants\x12-.alphaswarm.xds.control.v1.ListTenantsRequest\x1a%.alphaswarm.xds.control.v1.TenantPage\x12[\n\tGetTenant\x12+.alphaswarm.xds.control.v1.GetTenantRequest\x1a!.alphaswarm.xds.control.v1.Tenant\x12[\n\tAddTenant\x12+.alphaswarm.xds.control.v1.AddTenantRequest\x1a!.alphaswarm.xds.control.v1.Tenant\x12j\n\x0eSetTenantState\x120.alphaswarm.xds.control.v1.SetTenantStateRequest\x1a&.alphaswarm.xds.control.v1.StateChange\x12[\n\nMoveTenant\x12,.alphaswarm.xds.control.v1.MoveTenantRequest\x1a\x1f.alphaswarm.xds.control.v1.Move\x12^\n\x0bMoveTenants\x12-.alphaswarm.xds.control.v1.MoveTenantsRequest\x1a .alphaswarm.xds.control.v1.Moves\x12i\n\rListOverrides\x12/.alphaswarm.xds.control.v1.ListOverridesRequest\x1a\'.alphaswarm.xds.control.v1.OverridePage\x12g\n\x0bSetOverride\x12-.alphaswarm.xds.control.v1.SetOverrideRequest\x1a).alphaswarm.xds.control.v1.OverrideChange\x12k\n\rClearOverride\x12/.alphaswarm.xds.control.v1.ClearOverrideRequest\x1a).alphaswarm.xds.control.v1.OverrideChange\x12^\n\tListAudit\x12+.alphaswarm.xds.control.v1.ListAuditRequest\x1a$.alphaswarm.xds.control.v1.AuditPage\x12i\n\rListSnapshots\x12/.alphaswarm.xds.control.v1.ListSnapshotsRequest\x1a\'.alphaswarm.xds.control.v1.SnapshotPage\x12a\n\x0bGetSnapshot\x12-.alphaswarm.xds.control.v1.GetSnapshotRequest\x1a#.alphaswarm.xds.control.v1.Snapshot\x12i\n\rListResources\x12/.alphaswarm.xds.control.v1.ListResourcesRequest\x1a\'.alphaswarm.xds.control.v1.ResourcePage\x12k\n\rDiffSnapshots\x12/.alphaswarm.xds.control.v1.DiffSnapshotsRequest\x1a).alphaswarm.xds.control.v1.DifferencePage\x12g\n\rGetPublishing\x12/.alphaswarm.xds.control.v1.GetPublishingRequest\x1a%.alphaswarm.xds.control.v1.Publishing\x12Y\n\x07Publish\x12).alphaswarm.xds.control.v1.PublishRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12[\n\x08Rollback\x12*.alphaswarm.xds.control.v1.RollbackRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12T\n\x03Pin\x12(.alphaswarm.xds.control.v1.DecideRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12W\n\x06Freeze\x12(.alphaswarm.xds.control.v1.DecideRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12W\n\x06Resume\x12(.alphaswarm.xds.control.v1.DecideRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12Y\n\x07SetMode\x12).alphaswarm.xds.control.v1.SetModeRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12f\n\x0cListRollouts\x12..alphaswarm.xds.control.v1.ListRolloutsRequest\x1a&.alphaswarm.xds.control.v1.RolloutPage\x12b\n\x0cStartRollout\x12..alphaswarm.xds.control.v1.StartRolloutRequest\x1a".alphaswarm.xds.control.v1.Rollout\x12b\n\x0cAbortRollout\x12..alphaswarm.xds.control.v1.AbortRolloutRequest\x1a".alphaswarm.xds.control.v1.Rollout\x12b\n\x0bEvacuateNow\x12-.alphaswarm.xds.control.v1.EvacuateNowRequest\x1a$.alphaswarm.xds.control.v1.Evacuated\x12X\n\x08GetFleet\x12*.alphaswarm.xds.control.v1.GetFleetRequest\x1a .alphaswarm.xds.control.v1.Fleet\x12]\n\tListNodes\x12+.alphaswarm.xds.control.v1.ListNodesRequest\x1a#.alphaswarm.xds.control.v1.NodePage\x12_\n\x07GetNode\x12).alphaswarm.xds.control.v1.GetNodeRequest\x1a).alphaswarm.xds.control.v1.NodeOnReplicas\x12d\n\nWatchFleet\x12,.alphaswarm.xds.control.v1.WatchFleetRequest\x1a&.alphaswarm.xds.control.v1.FleetChange0\x01\x12n\n\x0eWatchSnapshots\x120.alphaswarm.xds.control.v1.WatchSnapshotsRequest\x1a(.alphaswarm.xds.control.v1.SnapshotEvent0\x01\x12d\n\x0cWatchRollout\x12..alphaswarm.xds.control.v1.WatchRolloutRequest\x1a".alphaswarm.xds.control.v1.Rollout0\x01b\x06proto3'
 )

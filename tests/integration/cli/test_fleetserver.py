@@ -2,15 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 import pytest
 
 from tests.integration.cli.conftest import Ran, run_program
+from tests.integration.publish.test_publisher import name_of, opened, shut
 from tests.integration.server.ads import Client
 from tests.support.controlled import Controlled, plain_channel
+from tests.support.postgres import PostgresServer
 
 
 async def fleet(plane: Controlled, *arguments: str, token: str | None = None) -> Ran:
@@ -21,35 +24,39 @@ async def fleet(plane: Controlled, *arguments: str, token: str | None = None) ->
 
 @asynccontextmanager
 async def envoy(plane: Controlled, node_id: str, *, rejects: str = "") -> AsyncIterator[None]:
-    """A client that has answered its clusters."""
+    """A client that has answered its clusters, and of which the database knows."""
     async with plain_channel(plane.xds) as channel:
         stream = Client(channel, "delta", node_id=node_id)
         await stream.open(cluster="alphaswarm-edge")
         response: Any = await stream.read()
         await (stream.nack(response, rejects) if rejects else stream.ack(response))
-        await plane.until(
-            lambda: any(n.node_id == node_id and n.types[0].acked + n.types[0].nacked for n in plane.fleet.nodes())
-        )
+        await known(plane, lambda node: node["id"] == node_id and (node["error"] or node["settled"]))
         yield
         stream.cancel()
 
 
+async def known(plane: Controlled, is_so: Callable[[dict[str, Any]], object]) -> None:
+    """Wait until there is a node that is so."""
+    async with asyncio.timeout(10):
+        while not any(map(is_so, (await plane.get("/manage/fleet/nodes"))["data"])):  # noqa: ASYNC110 -- it tells nobody
+            await asyncio.sleep(0.1)
+
+
 async def test_status_tells_of_every_envoy(operated: Controlled) -> None:
-    assert (await fleet(operated, "status", "--check")).out.splitlines() == [
-        "snapshot 1, publishing auto; ready",
-        "0 Envoys connected, 0 of them reject something",
-    ]
     async with envoy(operated, "edge-1"), envoy(operated, "edge-2", rejects="bad cluster"):
         told = await fleet(operated, "status")
         assert told.status == 0
-        assert told.out.splitlines()[1] == "2 Envoys connected, 1 of them reject something"
-        first, second = told.out.splitlines()[3:]
-        assert first.split()[:3] == ["edge-1", "alphaswarm-edge", "delta"]
-        assert (first.split()[-1], second.split()[-2:]) == ("ok", ["rejects", "cds"])
+        lines = told.out.splitlines()
+        assert lines[0] == "snapshot 1, publishing auto; ready"
+        assert lines[2].split() == ["here", "0", "1", "publishes"]
+        first, second = lines[5:]
+        assert first.split()[:2] == ["edge-1", "alphaswarm-edge"]
+        assert (first.split()[-1], second.split()[-4:]) == ("ok", ["rejects", "cds:", "bad", "cluster"])
         assert (await fleet(operated, "status", "--check")).status == 3
         document = json.loads((await fleet(operated, "status", "--json", "--group", "alphaswarm-edge")).out)
         assert [node["id"] for node in document["data"]] == ["edge-1", "edge-2"]
-        assert (document["nodes"], document["rejecting"]) == (2, 1)
+        assert (document["nodes"], document["rejecting"], document["behind"]) == (2, 1, 1)
+        assert document["complete"] is True
         assert json.loads((await fleet(operated, "status", "--json", "--group", "other")).out)["data"] == []
 
 
@@ -59,11 +66,29 @@ async def test_node_tells_of_one_with_its_own_words(operated: Controlled) -> Non
         assert told.status == 0
         assert "cds" in told.out
         assert "bad cluster" in told.out
-        (stream,) = json.loads((await fleet(operated, "node", "rack 7/edge?", "--json")).out)["data"]
-        assert stream["types"][0]["error"] == "bad cluster"
+        (node,) = json.loads((await fleet(operated, "node", "rack 7/edge?", "--json")).out)["data"]
+        assert (node["types"][0]["error"], node["replica"]) == ("bad cluster", "here")
     missing = await fleet(operated, "node", "edge-9")
     assert (missing.status, missing.out) == (1, "")
-    assert missing.err == f"alphaswarm-xds: {operated.http}: node edge-9: is not connected to this replica\n"
+    assert missing.err == f"alphaswarm-xds: {operated.http}: node edge-9: no replica knows it\n"
+
+
+async def test_while_the_database_is_down_a_server_tells_of_its_own_and_says_so(
+    operated: Controlled, postgres: PostgresServer, database_url: str
+) -> None:
+    connection = await asyncpg.connect(database_url)
+    database = await name_of(connection)
+    await connection.close()
+    async with envoy(operated, "edge-1"):
+        shut(postgres, database)
+        told = await fleet(operated, "status")
+        assert told.err == "the database can't be asked: this is what one replica knows\n"
+        assert told.out.splitlines()[5].split()[:2] == ["edge-1", "alphaswarm-edge"]
+        alone = await fleet(operated, "node", "edge-1", "--json")
+        assert json.loads(alone.out)["complete"] is False
+        missing = await fleet(operated, "node", "edge-9")
+        assert missing.err == f"alphaswarm-xds: {operated.http}: node edge-9: is not connected here\n"
+        opened(postgres, database)
 
 
 async def test_without_a_token_that_is_good_it_says_what_the_server_says(operated: Controlled) -> None:
