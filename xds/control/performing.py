@@ -48,6 +48,12 @@ class Control:
         return answer
 
 
+def _told(message: str) -> str:
+    """What pydantic says, as a part of a sentence."""
+    message = message.removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
+
+
 def _got(given: object) -> str:
     """The value that is at fault, if it is one that can be told in a line."""
     if not isinstance(given, str | int | float):
@@ -61,7 +67,7 @@ def _read(shape: type[Q], data: Mapping[str, object]) -> Q:
         return shape.model_validate(data)
     except ValidationError as error:
         faults = [
-            f"{'.'.join(map(str, each['loc'])) or 'request'}: {each['msg'].lower()}{_got(each['input'])}"
+            f"{'.'.join(map(str, each['loc'])) or 'request'}: {_told(each['msg'])}{_got(each['input'])}"
             for each in error.errors(include_url=False, include_context=False)
         ]
         more = f"; and {len(faults) - _FAULTS_SHOWN} more" if len(faults) > _FAULTS_SHOWN else ""

@@ -3,12 +3,16 @@
 The limits here are of what can be a value at all; what makes sense, the operations say.
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 LARGEST_NUMBER = 2**63 - 1
+
+# Numbers alone would be taken for seconds since 1970.
+_WRITTEN_OUT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d")
 
 
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=500)]
@@ -64,6 +68,12 @@ Tenants = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
 """How many tenants a cell has room for."""
 
 
+def _is_written_out(given: object) -> object:
+    if isinstance(given, datetime) or (isinstance(given, str) and _WRITTEN_OUT.match(given)):
+        return given
+    raise ValueError("expected a date and a time with a zone, such as 2027-01-31T12:00:00Z")
+
+
 def _in_utc(at: datetime) -> datetime:
     try:
         return at.astimezone(UTC)
@@ -71,7 +81,7 @@ def _in_utc(at: datetime) -> datetime:
         raise ValueError("expected a time that there is in UTC") from None
 
 
-Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Time = Annotated[AwareDatetime, BeforeValidator(_is_written_out), AfterValidator(_in_utc)]
 """An instant; given in any zone."""
 
 

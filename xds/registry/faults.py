@@ -74,8 +74,6 @@ CONSTRAINTS: dict[str, tuple[type[RequestError], str]] = {
         NotFound,
         "an override needs a cell that exists, and a cell stays as long as one keeps a tenant there",
     ),
-    "drains_batch_valid": (RequestError, "a drain's batch has 1 tenant or more"),
-    "drains_pause_valid": (RequestError, "a drain's pause is 0 seconds or more"),
     "overrides_kind_known": (RequestError, "an override's kind is testing, isolation or quarantine"),
     "overrides_owner_valid": (RequestError, "an override's owner is 1 to 200 characters"),
     "overrides_reason_valid": (RequestError, "an override's reason is 1 to 1000 characters"),

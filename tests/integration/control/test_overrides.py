@@ -59,7 +59,7 @@ async def test_a_tenant_that_has_one_is_moved_by_whoever_has_seen_where_it_is_pl
     ("change", "status", "detail"),
     [
         ({"expires_at": "2020-01-01T00:00:00Z"}, 400, "override expiry: expected a time to come, got 2020-01-01T00:00"),
-        ({"expires_at": "soon"}, 400, "expires_at: input should be a valid datetime"),
+        ({"expires_at": "soon"}, 400, "expires_at: expected a date and a time"),
         ({"reason": "a\nb"}, 400, "override reason: expected 1 to 1000 printable characters, got 'a\\nb'"),
         ({"kind": "fun"}, 400, "kind: input should be 'testing', 'isolation' or 'quarantine', got 'fun'"),
         ({"cell": "cell-q"}, 404, "cell cell-q: no such cell"),

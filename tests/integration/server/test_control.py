@@ -155,7 +155,7 @@ async def test_who_may_only_read_changes_nothing_and_who_has_no_token_sees_nothi
 
 async def test_the_fleet_is_told_as_it_is_and_then_as_it_changes(operated: Controlled, client: Reflected) -> None:
     events = aiter(client.watch("WatchFleet"))
-    assert await anext(events) == {}
+    assert await anext(events) == {"complete": True}
     async with plain_channel(operated.xds) as channel:
         envoy = Client(channel, "delta", node_id="edge-7")
         await envoy.open(cluster="alphaswarm-edge")
@@ -170,7 +170,7 @@ async def test_the_fleet_is_told_as_it_is_and_then_as_it_changes(operated: Contr
         fleet = await client.call("GetFleet")
         assert (fleet["nodes"], fleet["rejecting"], fleet["groups"]) == ("1", "1", {"alphaswarm-edge": "1"})
         assert [each["id"] for each in (await client.call("ListNodes", rejecting=True))["data"]] == ["edge-7"]
-        assert await client.call("ListNodes", rejecting=False) == {}
+        assert await client.call("ListNodes", rejecting=False) == {"complete": True}
         envoy.cancel()
     event = await anext(events)
     assert [node["id"] for node in event["gone"]] == ["edge-7"]

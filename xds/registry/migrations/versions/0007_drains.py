@@ -1,4 +1,4 @@
-"""Drains that servers work off: how, on whose word, how far; and drains in the audit trail."""
+"""Drains that servers work off: how, on whose word, how far; and what was ordered, in the audit trail."""
 
 from alembic import op
 
@@ -29,7 +29,10 @@ UPDATE drains SET moved = (
      WHERE operation_id = drains.id AND kind = 'tenant' AND before ->> 'cell_id' = drains.cell_id)
 """
 
-TOLD = ("to_cell", "batch", "pause_seconds", "policy", "stopped", "ended_at", "undone_at")
+# What a command works off itself is told by the cell and the tenants.
+TOLD = """CASE WHEN {row}.batch IS NOT NULL THEN jsonb_build_object(
+        'to_cell', {row}.to_cell, 'batch', {row}.batch, 'pause_seconds', {row}.pause_seconds, 'policy', {row}.policy,
+        'stopped', {row}.stopped) END"""
 
 AUDIT_FUNCTION = """
 CREATE FUNCTION audit_drains() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
@@ -58,7 +61,7 @@ def upgrade() -> None:
     """Make the columns and the trigger."""
     op.execute(COLUMNS)
     op.execute(COUNT)
-    op.execute(AUDIT_FUNCTION.format(new=_told("NEW"), old=_told("OLD")))
+    op.execute(AUDIT_FUNCTION.format(new=TOLD.format(row="NEW"), old=TOLD.format(row="OLD")))
     op.execute(AUDIT_TRIGGER)
 
 
@@ -77,7 +80,3 @@ def downgrade() -> None:
         "changed_at",
     ):
         op.execute(f"ALTER TABLE drains DROP COLUMN {column}")
-
-
-def _told(row: str) -> str:
-    return "jsonb_build_object(" + ", ".join(f"'{name}', {row}.{name}" for name in TOLD) + ")"
