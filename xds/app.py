@@ -22,7 +22,7 @@ from xds.configured import (
     tls,
     token_resolver,
 )
-from xds.errors import Conflict, RegistryError, XdsError
+from xds.errors import Conflict, RegistryError, RequestError, XdsError
 from xds.http import HttpServer
 from xds.operations.drainorders import work_off
 from xds.operations.fleet import Replica
@@ -217,7 +217,7 @@ class _ControlPlane:
                 for drain in await work_off(self._registry):
                     told = {"state": drain.state.value, "moved": drain.moved, "stopped": drain.stopped}
                     self._log.info("drain.worked", cell=drain.cell, operation=drain.id, **told)
-            except (RegistryError, Conflict) as error:
+            except (RegistryError, RequestError) as error:
                 self._log.debug("drains.not_worked", error=str(error))
 
     def _status(self) -> SystemStatus:

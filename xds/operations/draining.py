@@ -109,10 +109,10 @@ async def drain_cell(
         await asyncio.sleep(options.pause)
     async with store.transaction(author, "cells drain") as transaction:
         await transaction.cells([cell], to_change=True)
-        drain = await transaction.last_drain(cell) or drain
+        last = await transaction.last_drain(cell)
         left, kept = await remaining(transaction, cell)
-        if not (left or kept):
-            drain = replace(drain, ended_at=datetime.now(UTC))
+        if not (left or kept) and last is not None and last.id == drain.id:
+            drain = replace(last, ended_at=datetime.now(UTC))
             await transaction.put_drain(drain)
     return Drained(drain=drain, moved=moved, batches=batches, is_resumed=is_resumed, left=left, kept=kept)
 

@@ -117,7 +117,7 @@ def test_one_that_is_behind_is_status_1(seeded: Run, replica: Replica) -> None:
     assert told.json["witnessed"][0]["envoys"] == {"edge-1": "acked"}
 
 
-@pytest.mark.parametrize(("status", "words"), [(401, "got HTTP 401"), (503, "got HTTP 503")])
+@pytest.mark.parametrize(("status", "words"), [(401, ": answered 401 Unauthorized"), (503, ": answered 503 ")])
 def test_one_that_does_not_answer_is_one_line(seeded: Run, replica: Replica, status: int, words: str) -> None:
     replica.status = status
     told = seeded("tenants", "explain", "acme", "--server", replica.url)
