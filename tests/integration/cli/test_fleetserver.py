@@ -10,10 +10,9 @@ import asyncpg
 import pytest
 
 from tests.integration.cli.conftest import Ran, run_program
-from tests.integration.publish.test_publisher import name_of, opened, shut
 from tests.integration.server.ads import Client
 from tests.support.controlled import Controlled, plain_channel
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import PostgresServer, name_of, opened, shut
 
 
 async def fleet(plane: Controlled, *arguments: str, token: str | None = None) -> Ran:

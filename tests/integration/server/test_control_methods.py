@@ -9,11 +9,10 @@ import pytest
 
 from tests.integration.control.conftest import sql as sql  # the fixture
 from tests.integration.control.test_rollouts import proposed
-from tests.integration.publish.test_publisher import name_of, opened, shut
 from tests.integration.server.ads import Client
 from tests.integration.server.test_control import Reflected, reflected
 from tests.support.controlled import A, B, Controlled, plain_channel
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import PostgresServer, name_of, opened, shut
 from xds.control import OPERATIONS
 
 SOON = (datetime.now(UTC) + timedelta(hours=2)).isoformat().replace("+00:00", "Z")
