@@ -12,6 +12,7 @@ import click
 from xds.cli.output import as_json_option, print_json, print_table, say
 from xds.cli.registry import run
 from xds.cli.remote import Server, token_option
+from xds.control.fleet import replicas_of, views_of
 
 NOT_WELL = 3
 """The exit status of `--check`: it could be asked, and what it says is not good."""
@@ -128,9 +129,6 @@ def node_command(context: click.Context, *, node_id: str, server: str | None, to
 
 def _from_database(context: click.Context) -> tuple[Document, list[Document]]:
     """What the API would tell of it: replicas, and nodes."""
-    # Here and not above: it takes a while to import.
-    from xds.control.fleet import replicas_of, views_of  # noqa: PLC0415
-
     view = run(context, lambda registry: registry.rollouts.view())
     replicas = [each.model_dump(mode="json", exclude_none=True) for each in replicas_of(view)]
     nodes = [each.model_dump(mode="json", exclude_none=True) for each in views_of(view)]

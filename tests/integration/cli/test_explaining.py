@@ -124,7 +124,7 @@ def test_one_that_does_not_answer_is_one_line(seeded: Run, replica: Replica, sta
     assert (told.status, told.out) == (1, "")
     assert words in told.err
     replica.status, replica.answer = 200, {"no": "answer"}
-    assert "cannot be asked" in seeded("tenants", "explain", "acme", "--server", replica.url).err
+    assert "expected an answer about acme" in seeded("tenants", "explain", "acme", "--server", replica.url).err
 
 
 def test_a_tenant_that_is_not_there(seeded: Run) -> None:
