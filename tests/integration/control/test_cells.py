@@ -43,6 +43,27 @@ async def test_nothing_is_changed_that_somebody_else_changed_meanwhile(operated:
     assert (await operated.get("/manage/cells/cell-a"))["state"] == "cordoned"
 
 
+async def test_room_is_limited_by_who_has_seen_how_much_there_is(operated: Controlled) -> None:
+    cell, path = "/manage/cells/cell-b", "/manage/cells/cell-b/capacity"
+    seen = await operated.etag(cell)
+    limited = await operated.ask("PUT", path, {"capacity": 0, "message": "full"}, If_Match=seen)
+    assert (limited.status, limited.body["capacity"]) == (200, 0)
+    assert limited.etag == await operated.etag(cell) != seen
+    for late in (("PUT", path, {"capacity": 9}), ("PUT", f"{cell}/state", {"state": "cordoned"})):
+        assert (await operated.ask(*late, If_Match=seen)).status == 412
+    full = await operated.ask("PUT", "/manage/tenants/acme/cell", {"to": "cell-b"}, If_Match="*")
+    assert (full.status, "is full: has room for 0 tenants" in full.body["detail"]) == (409, True)
+    (event,) = (await operated.get("/manage/audit?cell=cell-b&limit=1"))["data"]
+    assert (event["actor"], event["action"], event["message"]) == ("olga", "cells set-capacity", "full")
+
+    freed = await operated.ask("PUT", path, {}, If_Match=limited.etag)
+    assert (freed.status, "capacity" in freed.body) == (200, False)
+    for nonsense, detail in ((-1, "capacity: input should be greater than or equal to 0, got -1"), ("5", "got '5'")):
+        refused = await operated.ask("PUT", path, {"capacity": nonsense}, If_Match="*")
+        assert (refused.status, detail in refused.body["detail"]) == (400, True), refused
+    assert (await operated.ask("PUT", path, {"capacity": 1})).status == 428
+
+
 @pytest.mark.parametrize(
     ("body", "status", "detail"),
     [

@@ -154,7 +154,10 @@ async def test_a_node_with_two_streams_is_one_and_behind_if_either_is(plane: Con
 
         await second.nack(response, "bad listener")
         await until(lambda: any(t.nacked for n in plane.fleet.nodes() for t in n.types), "it is rejected")
-        assert (await reported.news()).error == "lds: bad listener"
+        both = await reported.news()
+        assert (both.error, set(both.types)) == ("lds: bad listener", {"cds", "lds"})
+        assert both.types["lds"]["error"] == "bad listener"
+        assert reported.reporter.seen().nodes == (both,)
 
 
 async def test_a_replica_with_nothing_to_say_says_that_it_is_alive(
