@@ -20,7 +20,7 @@ from xds.operations.operators import RoleNames
 from xds.operations.resolving import Resolution, needed_by, resolve, resolve_token
 from xds.operations.status import SystemStatus
 from xds.operations.validating import Validation, validate
-from xds.publish import Publisher
+from xds.publish.publisher import Publisher
 from xds.registry import PostgresRegistry
 from xds.server import Fleet, Operators
 from xds.settings import Settings

@@ -27,7 +27,8 @@ from xds.http import HttpServer
 from xds.operations.fleet import Replica
 from xds.operations.overriding import end_expired
 from xds.operations.status import SystemStatus
-from xds.publish import Feed, Publisher
+from xds.publish import Feed
+from xds.publish.publisher import Publisher
 from xds.registry import PostgresRegistry
 from xds.server import AdsServer, Authorization, ControlService, Fleet, Reporter, Surroundings
 from xds.session import Limits

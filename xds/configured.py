@@ -14,7 +14,11 @@ from xds.errors import RequestError, SettingsError
 from xds.identities import Access as ChannelAccess
 from xds.names import CellId, NodeGroup, TenantId
 from xds.operations.emergency import record_displacements
-from xds.publish import Emergency, Guard, Recording, RolloutPlan, Shelf, Waves, find_envoy
+from xds.publish import Guard, Shelf, Waves
+from xds.publish.emergency import Emergency
+from xds.publish.recording import Recording
+from xds.publish.rolling import RolloutPlan
+from xds.publish.validating import find_envoy
 from xds.registry import PostgresRegistry
 from xds.server import Certificates, ServerOptions, Tls
 from xds.settings import Settings

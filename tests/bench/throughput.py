@@ -1,7 +1,8 @@
 """Requests per second by pushed config, static routes and callouts, in one run: `python -m tests.bench.throughput`.
 
 Needs `wrk`. The upstream of all is one more Envoy that answers by itself, since a Python cell would be the limit. The
-ways take turns, and the Envoy under test has a core of its own; take the ratios, not the figures.
+ways take turns, forwards and backwards, so that none always follows the same other, and the Envoy under test has a core
+of its own; take the ratios, not the figures.
 
 - `pushed`: the edge as it is, with a token that is in the cache.
 - `static-hardened`: the listener that the edge has, and its cell's route table, but no token is looked at and no scope.
@@ -222,7 +223,11 @@ async def measure(tenants: int, rounds: int, seconds: int) -> Report:
         for way in under_test.values():
             way.pin()
             await way.load(2)
-        rates = [{name: await way.load(seconds) for name, way in under_test.items()} for _ in range(rounds)]
+        rates = []
+        for turn in range(rounds):
+            order = reversed(under_test) if turn % 2 else under_test
+            taken = {name: await under_test[name].load(seconds) for name in order}
+            rates.append({name: taken[name] for name in under_test})
     return report(rates)
 
 

@@ -15,8 +15,8 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e.watching import until
+from tests.support.plans import planned
 from xds.demo.envoy import packaged_binary
-from xds.demo.plan import Plan
 from xds.demo.ports import LOOPBACK, free_port
 from xds.demo.processes import Child
 from xds.demo.stack import Stack
@@ -155,7 +155,9 @@ def test_a_wrong_value_is_refused_by_name_and_is_no_config(
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack() -> AsyncIterator[Stack]:
-    async with Stack(Plan(cells=("cell-shared-std-local",), tenants=2, edges=("edge-a",), tls=True)) as running:
+    async with Stack(
+        await planned(cells=("cell-shared-std-local",), tenants=2, edges=("edge-a",), tls=True)
+    ) as running:
         yield running
 
 

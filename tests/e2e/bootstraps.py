@@ -7,12 +7,12 @@ from typing import Any
 
 from tests.integration.server.ads import ControlPlane, Variant
 from tests.support.edge import GROUP
+from xds.bootstrap import BootstrapOptions, bootstrap
 from xds.demo.envoy import EnvoyProcess
 from xds.demo.ports import LOOPBACK, free_port
 from xds.names import NodeId
 from xds.server import AdsServer
 from xds.settingvalues import Address
-from xds.translate.bootstrap import BootstrapOptions, bootstrap
 
 _MANAGER = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"

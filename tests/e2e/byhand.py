@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from tests.integration.server.ads import Variant
 from tests.support.edge import AUDIENCE, GROUP, ISSUER, edge_options, topology
+from xds.bootstrap import BootstrapOptions, bootstrap
 from xds.demo.client import EdgeClient
 from xds.demo.envoy import EnvoyProcess
 from xds.demo.idp import IdentityProvider
@@ -25,7 +26,6 @@ from xds.settingvalues import Address
 from xds.snapshot import Frames, encode_resource
 from xds.telemetry import Metrics
 from xds.translate import ConnectionOptions, EdgeOptions, translate
-from xds.translate.bootstrap import BootstrapOptions, bootstrap
 
 WAIT_SECONDS = 2.0
 """For how long the server holds something back for an acknowledgement, then it goes: here less than its default."""

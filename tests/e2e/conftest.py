@@ -11,7 +11,7 @@ from typing import Literal, cast
 import pytest
 import pytest_asyncio
 
-from xds.demo.plan import Plan
+from tests.support.plans import planned
 from xds.demo.stack import Stack
 
 HERE = Path(__file__).parent
@@ -40,5 +40,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["delta", "sotw"])
 async def stack(request: pytest.FixtureRequest) -> AsyncIterator[Stack]:
     settings: Mapping[str, str] = getattr(request.module, "SETTINGS", {})
-    async with Stack(Plan(variant=cast(Variant, request.param), environment=settings)) as running:
+    async with Stack(await planned(variant=cast(Variant, request.param), environment=settings)) as running:
         yield running

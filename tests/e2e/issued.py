@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from tests.e2e.conftest import Variant
 from tests.support.issuing import JwksEndpoint, jwks_endpoint
-from xds.demo.plan import Plan
+from tests.support.plans import planned
 from xds.demo.stack import Stack
 
 OVERLAP = 3.0
@@ -28,6 +28,6 @@ async def running(variant: Variant, **environment: str) -> AsyncIterator[tuple[S
             "AUTH_JWKS_OVERLAP_SECONDS": str(OVERLAP),
             **environment,
         }
-        stacks.append(Stack(Plan(variant=variant, tenants=6, environment=settings)))
+        stacks.append(Stack(await planned(variant=variant, tenants=6, environment=settings)))
         async with stacks[0] as stack:
             yield stack, endpoint

@@ -13,9 +13,9 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e.watching import execute, until
+from tests.support.plans import planned
 from tests.support.signing import secret_lines, write_key
 from xds.demo.client import EdgeClient
-from xds.demo.plan import Plan
 from xds.demo.stack import Stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -68,7 +68,7 @@ async def keys(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Keys]:
         "AUTH_CLOCK_SKEW_SECONDS": str(SKEW),
         "LOG_LEVEL": "debug",
     }
-    async with Stack(Plan(edges=("edge-a",), environment=environment)) as stack:
+    async with Stack(await planned(edges=("edge-a",), environment=environment)) as stack:
         yield Keys(stack, stack.clients["edge-a"], signing_key, [])
 
 

@@ -17,9 +17,9 @@ from tests.e2e.blackhole import BlackHole, black_hole
 from tests.e2e.conftest import Variant
 from tests.e2e.watching import execute, is_answered, statusz, until
 from tests.support.introspection import IntrospectionServer, introspection_server
+from tests.support.plans import planned
 from xds.demo.client import Answer
 from xds.demo.following import follow
-from xds.demo.plan import Plan
 from xds.demo.stack import Stack
 from xds.opaque import digest
 
@@ -47,7 +47,7 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["delta", "sotw"])
 async def stack(request: pytest.FixtureRequest, idp: IntrospectionServer, tokens: Path) -> AsyncIterator[Stack]:
     environment = settings(idp, tokens)
-    async with Stack(Plan(variant=cast(Variant, request.param), environment=environment)) as running:
+    async with Stack(await planned(variant=cast(Variant, request.param), environment=environment)) as running:
         yield running
 
 
@@ -307,10 +307,10 @@ async def is_503_in_time(stack: Stack, edge: str, token: str) -> None:
 @pytest_asyncio.fixture(loop_scope="module")
 async def apart(idp: IntrospectionServer, tokens: Path) -> AsyncIterator[tuple[Stack, BlackHole]]:
     """A system whose Envoys ask at an address of its own, by wires that can be cut."""
-    stack = Stack(Plan(edges=("edge-a",)))
+    stack = Stack(await planned(edges=("edge-a",)))
     async with black_hole(stack.ports.xds) as hole:
         where = {"CALLOUT_ADDRESS": f"127.0.0.1:{hole.port}"}
-        stack.plan = Plan(edges=("edge-a",), environment={**settings(idp, tokens), **where})
+        stack.plan = await planned(edges=("edge-a",), environment={**settings(idp, tokens), **where})
         async with stack:
             yield stack, hole
 
@@ -333,7 +333,9 @@ async def test_an_address_of_its_own_is_asked_and_a_dead_wire_to_it_is_noticed(
 async def open_to_all(idp: IntrospectionServer, tokens: Path) -> AsyncIterator[Stack]:
     """A system in which a request without a token is somebody's too, and the xDS channel has certificates."""
     anonymous = {"AUTH_MODE": "optional", "AUTH_ANONYMOUS_TENANT": "globex"}
-    async with Stack(Plan(edges=("edge-a",), tls=True, environment={**settings(idp, tokens), **anonymous})) as running:
+    async with Stack(
+        await planned(edges=("edge-a",), tls=True, environment={**settings(idp, tokens), **anonymous})
+    ) as running:
         yield running
 
 

@@ -17,7 +17,7 @@ import pytest_asyncio
 from tests.e2e.prometheus import scraping
 from tests.e2e.watching import execute, is_answered, until
 from tests.integration.cli.conftest import PROGRAM
-from xds.demo.plan import Plan
+from tests.support.plans import planned
 from xds.demo.stack import Stack
 from xds.errors import EvidenceUnavailable
 from xds.evidence import Asking, Prometheus
@@ -31,7 +31,7 @@ AUDIT = "CREATE TABLE audit_events (cell_id text, created_at timestamptz NOT NUL
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack() -> AsyncIterator[Stack]:
-    async with Stack(Plan()) as running:
+    async with Stack(await planned()) as running:
         await execute(running, AUDIT, "INSERT INTO audit_events VALUES ('cell-a')")
         yield running
 

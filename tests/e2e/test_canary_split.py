@@ -7,8 +7,8 @@ import pytest_asyncio
 from aiohttp import web
 
 from tests.e2e.watching import is_answered, traffic, until
+from tests.support.plans import planned
 from xds.demo.cell_api import make_app
-from xds.demo.plan import Plan
 from xds.demo.ports import LOOPBACK, free_port
 from xds.demo.stack import Stack
 
@@ -34,7 +34,7 @@ async def stack() -> AsyncIterator[Stack]:
     await runner.setup()
     await web.TCPSite(runner, LOOPBACK, LEGACY).start()
     try:
-        async with Stack(Plan(environment=SETTINGS)) as running:
+        async with Stack(await planned(environment=SETTINGS)) as running:
             yield running
     finally:
         await runner.cleanup()

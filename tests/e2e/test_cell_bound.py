@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from tests.e2e.asking import ask, by_http2, raw, with_claims
 from tests.e2e.watching import is_answered, until
-from xds.demo.plan import Plan
+from tests.support.plans import planned
 from xds.demo.stack import Stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -42,7 +42,7 @@ PATHS = (
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["delta", "sotw"])
 async def monitored(request: pytest.FixtureRequest) -> AsyncIterator[Stack]:
     variant: Literal["delta", "sotw"] = request.param
-    async with Stack(Plan(variant=variant, edges=("edge-a",), environment={"CBA_MODE": "monitor"})) as running:
+    async with Stack(await planned(variant=variant, edges=("edge-a",), environment={"CBA_MODE": "monitor"})) as running:
         yield running
 
 

@@ -13,8 +13,8 @@ from tests.e2e.test_proxyless import grpc_client
 from tests.e2e.watching import is_answered, statusz, traffic, until
 from tests.integration.server.ads import Client
 from tests.integration.server.mtls import secure
+from tests.support.plans import planned
 from xds.demo.authority import Authority, Pair, put
-from xds.demo.plan import Plan
 from xds.demo.stack import Stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -24,7 +24,7 @@ ELSEWHERE = "cell-dedicated-ent-us"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack() -> AsyncIterator[Stack]:
-    async with Stack(Plan(tls=True)) as running:
+    async with Stack(await planned(tls=True)) as running:
         yield running
 
 

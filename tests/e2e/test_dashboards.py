@@ -12,8 +12,8 @@ import pytest_asyncio
 
 from tests.e2e.prometheus import query, scraping
 from tests.e2e.watching import extra_cell, is_answered, until
+from tests.support.plans import planned
 from tests.support.promql import ALERTS, expressions, selectors
-from xds.demo.plan import Plan
 from xds.demo.ports import LOOPBACK
 from xds.demo.stack import Stack
 
@@ -26,7 +26,7 @@ AT_THE_LEGACY_PROXY, OF_A_LOST_CELL = "acme", "globex"
 async def stack() -> AsyncIterator[Stack]:
     async with extra_cell("legacy") as legacy:
         settings = {"LEGACY_UPSTREAM": f"{LOOPBACK}:{legacy}", "CANARY_TENANTS": f"{AT_THE_LEGACY_PROXY}=0"}
-        async with Stack(Plan(environment=settings)) as running:
+        async with Stack(await planned(environment=settings)) as running:
             yield running
 
 

@@ -1,5 +1,7 @@
 """The listener for callers inside the platform, on real Envoys: proven by mutual TLS, routed by the cell they name."""
 
+import atexit
+import shutil
 import ssl
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -17,6 +19,7 @@ from xds.demo.stack import Stack
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FOLDER = Path(tempfile.mkdtemp(prefix="axds-tls-"))
+atexit.register(shutil.rmtree, FOLDER)
 OURS, THEIRS = Authority(FOLDER / "ours"), Authority(FOLDER / "theirs")
 SERVER = OURS.issue("edge", "DNS:edge.internal")
 PORTS = {"edge-a": free_port(), "edge-b": free_port()}

@@ -12,8 +12,8 @@ import pytest_asyncio
 from tests.e2e.asking import Reply, ask
 from tests.e2e.collector import Collector, collecting
 from tests.e2e.watching import execute, is_answered, until
+from tests.support.plans import planned
 from tests.support.promql import expressions, metrics
-from xds.demo.plan import Plan
 from xds.demo.ports import LOOPBACK, free_port
 from xds.demo.stack import Stack
 
@@ -66,7 +66,7 @@ def request_id(reply: Reply) -> str:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def watched() -> AsyncIterator[Watched]:
-    async with collecting(COLLECTOR) as collector, Stack(Plan(environment=SETTINGS)) as stack:
+    async with collecting(COLLECTOR) as collector, Stack(await planned(environment=SETTINGS)) as stack:
         cell = stack.placements[OUT_OF_SERVICE]
         await execute(stack, f"UPDATE cells SET state = 'provisioning' WHERE id = '{cell}'")
         await until(lambda: is_answered(stack, OUT_OF_SERVICE, 503), "a cell is out of service")

@@ -17,9 +17,9 @@ from tests.e2e.load import load
 from tests.e2e.watching import execute, extra_cell, has_no_cluster, is_answered, statusz, until
 from tests.golden.cases import CASES, translated
 from tests.integration.translate.static import as_pushed, in_place
+from tests.support.plans import planned
 from xds.demo.envoy import packaged_binary
 from xds.demo.following import follow
-from xds.demo.plan import Plan
 from xds.demo.ports import free_port
 from xds.demo.stack import Stack
 
@@ -31,7 +31,7 @@ BINARIES = {"oldest": OLDER, "newest": packaged_binary()}
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["delta", "sotw"])
 async def stack(request: pytest.FixtureRequest) -> AsyncIterator[Stack]:
-    async with Stack(Plan(variant=cast(Variant, request.param), envoy=OLDER)) as running:
+    async with Stack(await planned(variant=cast(Variant, request.param), envoy=OLDER)) as running:
         yield running
 
 

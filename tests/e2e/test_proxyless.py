@@ -22,7 +22,7 @@ import pytest_asyncio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.e2e.watching import execute, statusz, until
-from xds.demo.plan import Plan
+from tests.support.plans import planned
 from xds.demo.stack import Stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -154,7 +154,7 @@ async def backends() -> AsyncIterator[Mapping[str, int]]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack() -> AsyncIterator[Stack]:
-    async with Stack(Plan(cells=(CELL, OVER_HTTP1), tenants=2, edges=())) as running:
+    async with Stack(await planned(cells=(CELL, OVER_HTTP1), tenants=2, edges=())) as running:
         yield running
 
 

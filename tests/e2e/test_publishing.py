@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e.watching import execute, is_answered, statusz, traffic, until
+from tests.support.plans import planned
 from xds.demo.client import EdgeClient
 from xds.demo.control_plane import ControlPlane
 from xds.demo.plan import Plan
@@ -25,7 +26,7 @@ LOCAL, EU, US = Plan().cells
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     file = tmp_path_factory.mktemp("state") / "snapshot"
     settings = {"SNAPSHOT_FILE": str(file), "REPLICA": "one", "REGISTRY_POLL_SECONDS": "1"}
-    async with Stack(Plan(environment=settings)) as running:
+    async with Stack(await planned(environment=settings)) as running:
         yield running
 
 

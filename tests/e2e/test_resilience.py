@@ -8,8 +8,8 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e.watching import execute, is_answered, statusz, traffic, until
+from tests.support.plans import planned
 from xds.demo.client import EdgeClient
-from xds.demo.plan import Plan
 from xds.demo.stack import Stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack() -> AsyncIterator[Stack]:
-    async with Stack(Plan(environment={"REGISTRY_POLL_SECONDS": "1", "LOG_LEVEL": "debug"})) as running:
+    async with Stack(await planned(environment={"REGISTRY_POLL_SECONDS": "1", "LOG_LEVEL": "debug"})) as running:
         yield running
 
 

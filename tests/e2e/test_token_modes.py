@@ -11,9 +11,9 @@ from aiohttp import web
 from tests.e2e.issued import running
 from tests.e2e.watching import execute, statusz, until
 from tests.support.issuing import jwks_endpoint
+from tests.support.plans import planned
 from xds.demo.cell_api import make_app
 from xds.demo.idp import AUDIENCE, IdentityProvider
-from xds.demo.plan import Plan
 from xds.demo.ports import LOOPBACK, free_port
 from xds.demo.stack import Stack
 
@@ -127,7 +127,7 @@ async def test_each_issuer_has_its_own_keys_audience_and_claims(tmp_path_factory
     folder, mine = tmp_path_factory.mktemp("issuers"), IdentityProvider()
     async with jwks_endpoint(OTHER.jwks) as endpoint:
         environment = two_issuers(folder, mine, endpoint.url)
-        async with Stack(Plan(tenants=6, environment=environment)) as stack:
+        async with Stack(await planned(tenants=6, environment=environment)) as stack:
             theirs = OTHER.mint("acme", audience="theirs", org={CLAIM: "globex"})
             for edge in stack.clients:
                 assert (await stack.get(edge, "/api/x", token=mine.mint("acme"))).saw("x-alphaswarm-tenant") == "acme"

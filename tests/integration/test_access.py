@@ -22,7 +22,8 @@ from xds.model import Cell, Tenant, TenantState
 from xds.names import CellId, TenantId
 from xds.operations import Author, add_cell, add_tenant, create_key, move_tenant, revoke_key, set_tenant_state
 from xds.operations.status import PublishStatus, RegistryStatus, SystemStatus
-from xds.publish import Feed, Publisher
+from xds.publish import Feed
+from xds.publish.publisher import Publisher
 from xds.registry import PostgresRegistry
 from xds.server import Fleet
 from xds.settings import Address, CbaMode, HttpAuth, Settings

@@ -24,7 +24,9 @@ from xds.names import CellId, TenantId
 from xds.operations import add_cell, add_tenant
 from xds.operations.emergency import record_displacements
 from xds.operations.status import RegistryStatus, SystemStatus
-from xds.publish import Feed, Publisher, Recording
+from xds.publish import Feed
+from xds.publish.publisher import Publisher
+from xds.publish.recording import Recording
 from xds.registry import PostgresRegistry
 from xds.server import AdsServer, ControlService, Fleet, Surroundings, Tls
 from xds.session import Limits

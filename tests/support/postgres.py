@@ -89,3 +89,19 @@ def embedded_postgres() -> Iterator[PostgresServer]:
             yield postgres
         finally:
             server.cleanup()
+
+
+def shut(postgres: PostgresServer, database: str) -> None:
+    """Let nobody in, and put out who is."""
+    postgres.administrate(
+        f"ALTER DATABASE {database} ALLOW_CONNECTIONS false",
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'",
+    )
+
+
+def opened(postgres: PostgresServer, database: str) -> None:
+    postgres.administrate(f"ALTER DATABASE {database} ALLOW_CONNECTIONS true")
+
+
+async def name_of(sql: asyncpg.Connection) -> str:
+    return str(await sql.fetchval("SELECT current_database()"))

@@ -12,7 +12,10 @@ from tests.support.edge import GROUP, JWKS, edge_options
 from tests.unit.publish.memory import MemoryKeys
 from xds.names import TypeUrl
 from xds.operations.emergency import record_displacements
-from xds.publish import Emergency, Feed, Guard, Publisher, Recording, Shelf
+from xds.publish import Feed, Guard, Shelf
+from xds.publish.emergency import Emergency
+from xds.publish.publisher import Publisher
+from xds.publish.recording import Recording
 from xds.registry import PostgresRegistry
 from xds.snapshot import Snapshot
 from xds.telemetry import Metrics

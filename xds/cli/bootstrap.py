@@ -8,12 +8,11 @@ from typing import Literal
 
 import click
 
+from xds.bootstrap import BootstrapOptions, ChannelTls, secrets
+from xds.bootstrap import bootstrap as make_bootstrap
 from xds.cli.labels import read_labels
 from xds.names import NodeGroup, NodeId
 from xds.settingvalues import Address
-from xds.translate.bootstrap import BootstrapOptions
-from xds.translate.bootstrap import bootstrap as make_bootstrap
-from xds.translate.channel import ChannelTls, secrets
 
 
 class AddressType(click.ParamType[Address]):

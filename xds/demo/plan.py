@@ -28,6 +28,7 @@ class Plan:
         environment: Further settings of the control plane.
         envoy: Another Envoy than the packaged one.
         tls: Whether the xDS channel has certificates, instead of plain text on loopback.
+        data: The data folder of a migrated PostgreSQL that was stopped, to begin with a copy of; None: a new one.
     """
 
     cells: tuple[str, ...] = seed.CELLS
@@ -39,6 +40,7 @@ class Plan:
     environment: Mapping[str, str] = field(default_factory=dict)
     envoy: Path | None = None
     tls: bool = False
+    data: Path | None = None
 
 
 def node_id(edge: str) -> str:

@@ -31,11 +31,13 @@ class Postgres:
     Args:
         logs: The folder for its log.
         options: Further settings of the server, `name=value`.
+        data: The data folder of a server that was stopped, to begin with a copy of; None: an empty database.
     """
 
-    def __init__(self, *, logs: Path, options: tuple[str, ...] = ()) -> None:
+    def __init__(self, *, logs: Path, options: tuple[str, ...] = (), data: Path | None = None) -> None:
         self._logs = logs
         self._options = options
+        self._original = data
         self._folder: Path | None = None
         self._server: Child | None = None
 
@@ -43,6 +45,13 @@ class Postgres:
     def dsn(self) -> str:
         """Where asyncpg and psql reach it."""
         return f"postgresql://postgres@/postgres?host={self._folder}&port={_PORT}"
+
+    @property
+    def data(self) -> Path:
+        """Its data folder; raises `LocalFailure` before `start`."""
+        if self._folder is None:
+            raise LocalFailure("PostgreSQL: not started")
+        return self._folder / "data"
 
     @property
     def psql(self) -> Path:
@@ -66,9 +75,8 @@ class Postgres:
         try:
             self._folder = _make_folder()
             programs = await pgbinaries.reachable(self._folder, logs=self._logs)
-            data = self._folder / "data"
-            await run(self._initdb(programs, data), timeout=_START_SECONDS)
-            self._server = self._postmaster(programs, data, self._folder)
+            await run(self._copy(self._original) if self._original else self._initdb(programs), timeout=_START_SECONDS)
+            self._server = self._postmaster(programs, self._folder)
             await self.restart()
         except BaseException:
             await self.stop()
@@ -93,7 +101,7 @@ class Postgres:
         finally:
             self._server = None
             if self._folder is not None:
-                pgbinaries.free_shared_memory(self._folder / "data")
+                pgbinaries.free_shared_memory(self.data)
                 shutil.rmtree(self._folder, ignore_errors=True)
                 self._folder = None
 
@@ -106,21 +114,32 @@ class Postgres:
     ) -> None:
         await self.stop()
 
-    def _initdb(self, programs: Path, data: Path) -> Child:
+    def _copy(self, original: Path) -> Child:
+        """The copying of a database; owner and permissions stay."""
+        return Child("PostgreSQL copy", ["/bin/cp", "-a", original, self.data], log=self._logs / "postgres-copy.log")
+
+    def _initdb(self, programs: Path) -> Child:
         """The making of the database; no locale is named, since a machine may lack the one of its environment."""
         options = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync")
         return Child(
             "PostgreSQL initdb",
-            [programs / "initdb", *options, f"--pgdata={data}"],
+            [programs / "initdb", *options, f"--pgdata={self.data}"],
             log=self._logs / "postgres-initdb.log",
             user=pgbinaries.server_user(),
         )
 
-    def _postmaster(self, programs: Path, data: Path, socket: Path) -> Child:
+    def _postmaster(self, programs: Path, socket: Path) -> Child:
         settings = ("listen_addresses=", f"unix_socket_directories={socket}", "unix_socket_permissions=0700")
         return Child(
             "PostgreSQL",
-            [programs / "postgres", "-D", data, "-p", _PORT, *(f"--{item}" for item in (*settings, *self._options))],
+            [
+                programs / "postgres",
+                "-D",
+                self.data,
+                "-p",
+                _PORT,
+                *(f"--{item}" for item in (*settings, *self._options)),
+            ],
             log=self._logs / "postgres.log",
             user=pgbinaries.server_user(),
             stop_signal=signal.SIGINT,  # "fast": does not wait for clients to leave, as SIGTERM does

@@ -112,7 +112,7 @@ class Stack:
             self.envoy_version = await envoy.version(binary, logs=self.folder)
         self._begin_cells()
         with self.parts.starting("PostgreSQL"):
-            self.postgres = Postgres(logs=self.folder)
+            self.postgres = Postgres(logs=self.folder, data=self.plan.data)
             self._exits.push_async_callback(self.postgres.stop)
             await self.postgres.start()
         for cell, child in self.cells.items():
@@ -150,7 +150,8 @@ class Stack:
             self._settings, xds_port=self.ports.xds, http_port=self.ports.http, logs=self.folder
         )
         with self.parts.starting("registry: migrated and seeded"):
-            await self.control_plane.run("migrate")
+            if self.plan.data is None:
+                await self.control_plane.run("migrate")
             await seed.seed(self.postgres.dsn, self.ports.cells, self.placements)
             self._exits.push_async_callback(self._close_operator)
 

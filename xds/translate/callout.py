@@ -42,9 +42,9 @@ from envoy_data_plane.envoy.type.matcher.v3 import (
 from envoy_data_plane.envoy.type.v3 import HttpStatus, StatusCode
 from envoy_data_plane.google.protobuf import Empty
 
+from xds.bootstrap import XDS_CLUSTER
 from xds.opaque import OPAQUE_BEARER
 from xds.translate.authentication import PAYLOAD_NAMESPACE, TENANT_HEADER, overwrite
-from xds.translate.bootstrap import XDS_CLUSTER
 from xds.translate.messages import pack
 from xds.translate.naming import CALLOUT_CLUSTER
 from xds.translate.options import CalloutOptions

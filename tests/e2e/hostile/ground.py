@@ -12,7 +12,7 @@ from tests.e2e.hostile.tokens import Forger
 from tests.e2e.hostile.upstreams import Arrival, Log, upstreams
 from tests.e2e.hostile.wire import Protocol, Reply, Request, send
 from tests.e2e.watching import execute, until
-from xds.demo.plan import Plan
+from tests.support.plans import planned
 from xds.demo.stack import Stack
 
 HOME, OTHER, MODERN = "cell-shared-std-local", "cell-shared-std-eu", "cell-dedicated-ent-us"
@@ -73,7 +73,7 @@ async def ground(**environment: str) -> AsyncIterator[Ground]:
             "CONTROLLER_UPSTREAM": f"127.0.0.1:{ports[CONTROLLER]}",
             **environment,
         }
-        async with Stack(Plan(cells=(HOME,), tenants=1, environment=settings)) as stack:
+        async with Stack(await planned(cells=(HOME,), tenants=1, environment=settings)) as stack:
             await execute(stack, *_registry(ports))
             held = Ground(stack=stack, log=log, forger=Forger(stack.idp))
             is_anonymous = environment.get("AUTH_MODE") == "off"

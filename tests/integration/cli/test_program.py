@@ -25,6 +25,18 @@ def test_the_help_names_every_command_without_importing_any() -> None:
     assert all(f"\n  {name} " in done.stdout for name in COMMANDS)
 
 
+def test_no_command_waits_for_envoys_schema_that_does_without() -> None:
+    names = sorted(COMMANDS)
+    code = (
+        f"import sys, importlib\nfor name in {names}: importlib.import_module('xds.cli.' + name)\n"
+        "print(sorted(m for m in sys.modules if m == 'envoy_data_plane'))"
+    )
+    done = subprocess.run(
+        [PROGRAM.with_name("python"), "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "out"),
     [

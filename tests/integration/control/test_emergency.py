@@ -8,9 +8,8 @@ import asyncpg
 import pytest
 
 from tests.integration.cli.conftest import run_program
-from tests.integration.publish.test_publisher import name_of, opened, shut
 from tests.support.controlled import ACME, OPERATOR, READER, A, B, Controlled, controlled
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import PostgresServer, name_of, opened, shut
 from xds.operations import AuditQuery
 
 PATH = "/manage/emergency/evacuations"

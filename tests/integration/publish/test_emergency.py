@@ -5,8 +5,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.integration.publish.test_publisher import name_of, opened, shut
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import PostgresServer, name_of, opened, shut
 from tests.support.publishing import Replica, replica, seeded
 from xds.errors import Conflict, NotFound, RequestError
 from xds.names import CellId, ResourceName, TypeUrl

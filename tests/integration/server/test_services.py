@@ -11,11 +11,11 @@ from envoy_data_plane.envoy.service.status.v3 import ConfigStatus
 from tests.integration.server.ads import VARIANTS, ControlPlane, Variant, client, control_plane, names, until
 from tests.integration.server.csds import fetch
 from tests.support.edge import GROUP, SHARED, cell, edge_options, endpoint, tenant
+from xds.bootstrap import BootstrapOptions, bootstrap
 from xds.demo.envoy import EnvoyProcess
 from xds.demo.ports import free_port
 from xds.names import NodeId, TypeUrl
 from xds.server.services import RUNTIME, SECRET, SERVICES
-from xds.translate.bootstrap import BootstrapOptions, bootstrap
 
 API = f"{SHARED}-api"
 OF_ONE = SERVICES[1:]

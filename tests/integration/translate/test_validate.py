@@ -24,12 +24,12 @@ from envoy_data_plane.envoy.config.listener.v3 import Listener
 from tests.golden.cases import CASES, shown, translated
 from tests.integration.translate.static import as_pushed, in_place
 from tests.support.edge import AUDIENCE, ISSUER, cell, edge_options, endpoint, tenant, topology
+from xds.bootstrap import BootstrapOptions, bootstrap
 from xds.demo.envoy import packaged_binary
 from xds.demo.idp import IdentityProvider
 from xds.demo.ports import free_port
 from xds.names import CellId, NodeGroup, NodeId
 from xds.translate import translate
-from xds.translate.bootstrap import BootstrapOptions, bootstrap
 
 DEADLINE = 20.0
 

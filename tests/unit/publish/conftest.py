@@ -9,7 +9,8 @@ import pytest
 
 from tests.support.edge import GROUP, edge_options
 from tests.unit.publish.memory import MemoryRegistry
-from xds.publish import Feed, Keys, Publisher
+from xds.publish import Feed, Keys
+from xds.publish.publisher import Publisher
 from xds.snapshot import Snapshot
 from xds.telemetry import Metrics
 from xds.translate import EdgeOptions

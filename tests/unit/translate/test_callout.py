@@ -12,12 +12,12 @@ from envoy_data_plane.envoy.extensions.filters.http.jwt_authn.v3 import JwtAuthe
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpConnectionManager
 
 from tests.support.edge import GROUP, ISSUER, JWKS, cell, edge_options, resources, tenant, topology
+from xds.bootstrap import XDS_CLUSTER
 from xds.names import TenantId, TypeUrl
 from xds.opaque import OPAQUE_BEARER
 from xds.snapshot import Ref
 from xds.translate import AuthMode, CalloutOptions, EdgeOptions, translate
 from xds.translate.authentication import ANONYMOUS_FILTER, JWT_FILTER
-from xds.translate.bootstrap import XDS_CLUSTER
 from xds.translate.callout import CALLOUT_FILTER, RETRY_AFTER_SECONDS, callout_filter, let_opaque_pass, unanswered
 from xds.translate.listeners import edge
 from xds.translate.naming import CALLOUT_CLUSTER

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from xds.translate.channel import ChannelTls, secrets, transport_socket
+from xds.bootstrap.channel import ChannelTls, secrets, transport_socket
 
 FILES = {"/tls/ca.pem", "/tls/edge.pem", "/key/edge.key"}
 

@@ -1,16 +1,13 @@
-"""The bootstrap of an Envoy that subscribes here.
-
-The one piece of config that Envoy reads from a file, as the JSON object that goes into it.
-"""
+"""The bootstrap of an Envoy that subscribes here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from xds.bootstrap.channel import ChannelTls, transport_socket
+from xds.bootstrap.overload import overload_manager
+from xds.bootstrap.scraping import admin_cluster, metrics_listener
 from xds.names import NodeGroup, NodeId
-from xds.translate.channel import ChannelTls, transport_socket
-from xds.translate.overload import overload_manager
-from xds.translate.scraping import admin_cluster, metrics_listener
 
 XDS_CLUSTER = "alphaswarm-xds"
 

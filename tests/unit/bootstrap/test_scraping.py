@@ -1,9 +1,9 @@
 import json
 from typing import Any
 
+from xds.bootstrap import BootstrapOptions, bootstrap
+from xds.bootstrap.scraping import ADMIN_CLUSTER
 from xds.names import NodeGroup, NodeId
-from xds.translate.bootstrap import BootstrapOptions, bootstrap
-from xds.translate.scraping import ADMIN_CLUSTER
 
 
 def static_resources() -> dict[str, Any]:

@@ -1,6 +1,6 @@
 from typing import Any
 
-from xds.translate.overload import overload_manager
+from xds.bootstrap.overload import overload_manager
 
 
 def made() -> Any:

@@ -3,8 +3,8 @@ from typing import Any, Literal
 
 import pytest
 
+from xds.bootstrap import XDS_CLUSTER, BootstrapOptions, bootstrap
 from xds.names import NodeGroup, NodeId
-from xds.translate.bootstrap import XDS_CLUSTER, BootstrapOptions, bootstrap
 
 
 def made(variant: Literal["delta", "sotw"] = "delta") -> dict[str, Any]:
