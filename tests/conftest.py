@@ -7,8 +7,16 @@ import pytest
 import structlog
 from hypothesis import settings
 
-from tests.support.containers import container_postgres, is_there, postgres_image
+from tests.support.containers import (
+    can_run_envoy,
+    container_envoy,
+    container_postgres,
+    envoy_image,
+    is_there,
+    postgres_image,
+)
 from tests.support.postgres import PostgresServer, embedded_postgres
+from xds.demo import envoy
 
 # The same examples every time: a run of `make test` tells of the change, not of its luck. New ones are sought by
 # `make nightly`, which prints what it finds.
@@ -20,23 +28,29 @@ settings.load_profile("daily")
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the golden files; read the diff")
     parser.addoption("--docker", action="store_true", help="run the tests in tests/docker, on a Docker engine")
-    parser.addoption(
-        "--postgres",
-        choices=("auto", "embedded", "container"),
-        default="auto",
-        help="the tests' PostgreSQL; auto: from a container if a Docker engine answers and has the image",
-    )
+    for name, what in {"--postgres": "PostgreSQL", "--envoy": "Envoys"}.items():
+        parser.addoption(
+            name,
+            choices=("auto", "embedded", "container"),
+            default="auto",
+            help=f"the tests' {what}; auto: from a container if a Docker engine answers and has the image",
+        )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     # Asked once, so that all workers go by one answer.
     if config.option.postgres == "auto":
         config.option.postgres = "container" if is_there(postgres_image()) else "embedded"
+    if config.option.envoy == "auto":
+        config.option.envoy = "container" if can_run_envoy() else "embedded"
+    if config.option.envoy == "container":
+        envoy.packaged = container_envoy
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    kind = config.option.postgres
-    terminalreporter.line(f"PostgreSQL: {kind}{f' of {postgres_image()}' if kind == 'container' else ''}")
+    used = {"PostgreSQL": (config.option.postgres, postgres_image()), "Envoy": (config.option.envoy, envoy_image())}
+    for what, (kind, image) in used.items():
+        terminalreporter.line(f"{what}: {kind}{f' of {image}' if kind == 'container' else ''}")
 
 
 @pytest.fixture(scope="session")

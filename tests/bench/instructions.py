@@ -2,6 +2,9 @@
 
 Needs `valgrind`. The ways of `throughput`, but for the callout, as three listeners of one Envoy. What else a machine
 does changes nothing in the count. Neither the kernel's part is in it nor the time that is lost on memory.
+
+Then what it takes to refuse a tenant that is unknown and one that is suspended, with `HIDE_SUSPENDED=yes`: who measures
+how long a refusal takes learns the difference of the two, and no more.
 """
 
 import argparse
@@ -14,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +32,7 @@ from xds.demo.ports import LOOPBACK, free_port
 from xds.names import PUBLIC_TENANT, TypeUrl
 from xds.translate import Translation, translate
 from xds.translate.authentication import JWT_FILTER
-from xds.translate.naming import PUBLIC_ROUTES, cell_cluster
+from xds.translate.naming import PUBLIC_ROUTES, SUSPENDED_ROUTES, cell_cluster
 
 START_SECONDS = 600.0
 WARM_UP = 100
@@ -39,14 +42,14 @@ OK = {"direct_response": {"status": 200, "body": {"inline_string": "ok"}}}
 def listeners(translation: Translation, upstream: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A listener for each way, and the clusters."""
     shown = {name: shown_table(translation.shared[url], kind) for name, (url, kind) in FILES.items() if url in _SHARED}
-    tables = {name: shown["routes"][name] for name in (PUBLIC_ROUTES, SHARED)}
+    tables = {name: shown["routes"][name] for name in (PUBLIC_ROUTES, SHARED, SUSPENDED_ROUTES)}
     edge = shown_table(translation.listeners[GROUP], Listener)["edge"]
     pushed, hardened = json.loads(json.dumps(edge)), json.loads(json.dumps(edge))
     manager = _manager(pushed)
     scoped = {
         "scoped_route_configurations": [
             {"name": key, "route_configuration": tables[table], "key": {"fragments": [{"string_key": key}]}}
-            for key, table in ((PUBLIC_TENANT, PUBLIC_ROUTES), ("acme", SHARED))
+            for key, table in ((PUBLIC_TENANT, PUBLIC_ROUTES), ("acme", SHARED), ("gone", SUSPENDED_ROUTES))
         ]
     }
     key_builder = manager["scoped_routes"]["scope_key_builder"]
@@ -78,7 +81,8 @@ def _translation(idp: IdentityProvider, upstream: int) -> Translation:
     (issuer,) = options.auth.issuers
     auth = replace(options.auth, issuers=(replace(issuer, audiences=(AUDIENCE,)),))
     here = cell(endpoints=(endpoint(f"{LOOPBACK}:{upstream}"),))
-    return translate(topology(here, tenant("acme")), replace(options, auth=auth))
+    hiding = replace(options.tenants, hides_suspended=True)
+    return translate(topology(here, tenant("acme")), replace(options, auth=auth, tenants=hiding))
 
 
 @contextmanager
@@ -95,16 +99,25 @@ def _envoy(folder: Path, name: str, config: Mapping[str, Any], *before: str) -> 
             process.wait()
 
 
-def _ask(port: int, token: str, times: int) -> None:
-    head = f"GET /api/x HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\nAuthorization: Bearer {token}\r\n\r\n"
-    with socket.create_connection((LOOPBACK, port), timeout=60) as connection:
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where a request goes, with which token, and the status of its answer."""
+
+    port: int
+    token: str
+    status: int = 200
+
+
+def _ask(way: Way, times: int) -> None:
+    head = f"GET /api/x HTTP/1.1\r\nHost: {LOOPBACK}:{way.port}\r\nAuthorization: Bearer {way.token}\r\n\r\n"
+    with socket.create_connection((LOOPBACK, way.port), timeout=60) as connection:
         for _ in range(times):
             connection.sendall(head.encode())
             answer = b""
-            while not answer.endswith(b"\r\n\r\nok"):
+            while not answer.endswith((b"\r\n\r\nok", b"}\n")):
                 received = connection.recv(65536)
-                if not received or not (answer + received).startswith(b"HTTP/1.1 200"):
-                    raise SystemExit(f"instructions: a request failed: {(answer + received)[:200]!r}")
+                if not received or not (answer + received).startswith(b"HTTP/1.1 %d" % way.status):
+                    raise SystemExit(f"instructions: another answer than {way.status}: {(answer + received)[:200]!r}")
                 answer += received
 
 
@@ -133,14 +146,17 @@ def _counted(folder: Path, pid: int) -> int:
 def measure(requests: int, rounds: int) -> dict[str, list[float]]:
     """The instructions a request by each way, round by round."""
     idp, upstream = IdentityProvider(), free_port()
-    token = idp.mint("acme", cell=SHARED)
     held, clusters = listeners(_translation(idp, upstream), upstream)
     ports = {name: free_port() for name in held}
     for name, listener in held.items():
         listener |= {"name": name, "address": {"socket_address": {"address": LOOPBACK, "port_value": ports[name]}}}
     config = static_envoy(0, free_port(), {}, clusters)
     config["static_resources"]["listeners"] = list(held.values())
-    found: dict[str, list[float]] = {name: [] for name in held}
+    token = idp.mint("acme", cell=SHARED)
+    ways = {name: Way(port, token) for name, port in ports.items()}
+    for name, refused in (("unknown", "none"), ("suspended", "gone")):
+        ways[name] = Way(ports["pushed"], idp.mint(refused, cell=SHARED), 403)
+    found: dict[str, list[float]] = {name: [] for name in ways}
     with tempfile.TemporaryDirectory() as path:
         folder = Path(path)
         counting = ("valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/counted")
@@ -151,10 +167,10 @@ def measure(requests: int, rounds: int) -> dict[str, list[float]]:
             for port in (upstream, *ports.values()):
                 _await(port)
             for _ in range(rounds):
-                for name, port in ports.items():
-                    _ask(port, token, WARM_UP)
+                for name, way in ways.items():
+                    _ask(way, WARM_UP)
                     _counted(folder, pid)
-                    _ask(port, token, requests)
+                    _ask(way, requests)
                     found[name].append(_counted(folder, pid) / requests)
     return found
 

@@ -71,6 +71,34 @@ def built(folder: str) -> Manifests:
     return Manifests(list(yaml.safe_load_all(ended.stdout)))
 
 
+def peers(policy: Object) -> Iterator[Object]:
+    """Whom a NetworkPolicy names, in either direction."""
+    for rule in policy["spec"].get("ingress", []):
+        yield from rule.get("from", [])
+    for rule in policy["spec"].get("egress", []):
+        yield from rule.get("to", [])
+
+
+def ports(template: Object) -> set[str | int]:
+    """A pod's ports, by name and by number."""
+    listed = [port for each in template["spec"]["containers"] for port in each.get("ports", [])]
+    return {port["name"] for port in listed} | {port["containerPort"] for port in listed}
+
+
+def environment(manifests: Manifests, container: Object) -> dict[str, str]:
+    """What a container has of ConfigMaps, and by value."""
+    found: dict[str, str] = {}
+    for source in container.get("envFrom", []):
+        found |= manifests.one("ConfigMap", source["configMapRef"]["name"])["data"]
+    return found | {each["name"]: each.get("value", "") for each in container.get("env", [])}
+
+
+def container(manifests: Manifests, deployment: str) -> Object:
+    """A Deployment's only one."""
+    (found,) = manifests.one("Deployment", deployment)["spec"]["template"]["spec"]["containers"]
+    return dict(found)
+
+
 def _read(folder: Path) -> Iterator[Object]:
     kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text(encoding="utf-8"))
     assert kustomization.keys() == {"apiVersion", "kind", "resources"}, "a base is its resources, as they stand"

@@ -1,14 +1,17 @@
 """The compose file and what is mounted into it; whether it comes up is asked in tests/docker."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
 from tests.deployments.test_kubernetes import VARIABLES
+from tests.support.promql import DASHBOARDS
 from xds.demo.idp import AUDIENCE, ISSUER
 from xds.settings import Settings
 
@@ -51,7 +54,7 @@ def test_whatever_is_waited_for_is_there_and_tells_it(services: dict[str, dict[s
 def test_every_file_that_is_mounted_is_there(services: dict[str, dict[str, Any]]) -> None:
     mounted = [each.split(":")[0] for service in services.values() for each in service.get("volumes", [])]
 
-    assert [name for name in mounted if name.startswith("./") and not (FOLDER / name).exists()] == []
+    assert [name for name in mounted if name.startswith(".") and not (FOLDER / name).exists()] == []
 
 
 def test_settings_are_settings(services: dict[str, dict[str, Any]]) -> None:
@@ -92,3 +95,27 @@ def test_prometheus_scrapes_what_is_served(services: dict[str, dict[str, Any]]) 
         "alphaswarm-edge": 9902,
     }
     assert jobs["alphaswarm-edge"]["metrics_path"] == "/stats/prometheus"
+
+
+def test_grafanas_sources_are_services_and_its_dashboards_are_ours(services: dict[str, dict[str, Any]]) -> None:
+    sources = {each["type"]: urlsplit(each["url"]) for each in read("grafana/datasources.yaml")["datasources"]}
+    [provider] = read("grafana/provider.yaml")["providers"]
+    mounted = dict(each.split(":")[:2] for each in services["grafana"]["volumes"])
+
+    assert {kind: url.hostname for kind, url in sources.items()} == {"prometheus": "prometheus", "tempo": "tempo"}
+    assert sources["prometheus"].port == 9090
+    assert sources["tempo"].port == read("tempo.yaml")["server"]["http_listen_port"]
+    assert mounted["../grafana"] == provider["options"]["path"]
+    assert {path.parent for path in DASHBOARDS} == {(FOLDER / "../grafana").resolve()}
+
+
+def test_tempo_takes_envoys_spans_and_counts_them_over_time(services: dict[str, dict[str, Any]]) -> None:
+    tempo = read("tempo.yaml")
+    port = tempo["distributor"]["receivers"]["otlp"]["protocols"]["grpc"]["endpoint"].rpartition(":")[2]
+    [memory] = services["tempo"]["tmpfs"]
+    paths = re.findall(r"path: (\S+)", (FOLDER / "tempo.yaml").read_text())
+
+    assert f"TRACING_COLLECTOR=tempo:{port} docker compose --profile observability up" in FILE.read_text()
+    assert tempo["overrides"]["defaults"]["metrics_generator"]["processors"] == ["local-blocks"]
+    assert len(paths) == 4
+    assert all(path.startswith(memory.split(":")[0] + "/") for path in paths)

@@ -11,7 +11,19 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from tests.deployments.manifests import BASES, EDGE, OVERLAYS, ROOT, Manifests, Object, bases, built
+from tests.deployments.manifests import (
+    BASES,
+    EDGE,
+    OVERLAYS,
+    ROOT,
+    Manifests,
+    bases,
+    built,
+    container,
+    environment,
+    peers,
+    ports,
+)
 from xds import __version__
 from xds.errors import SettingsError
 from xds.settings import Settings
@@ -34,12 +46,6 @@ VARIABLES = {
 """What the edge's image reads of its environment."""
 
 
-@pytest.fixture(scope="module", params=["bases", *OVERLAYS])
-def manifests(request: pytest.FixtureRequest) -> Manifests:
-    """Each setting in turn."""
-    return bases() if request.param == "bases" else built(request.param)
-
-
 def selectors(manifests: Manifests) -> Iterator[tuple[str, dict[str, str]]]:
     """Everything that selects pods of ours, and by which labels."""
     for each in manifests.objects:
@@ -57,32 +63,6 @@ def selectors(manifests: Manifests) -> Iterator[tuple[str, dict[str, str]]]:
     for name, template in manifests.templates():
         for constraint in template["spec"].get("topologySpreadConstraints", []):
             yield f"{name}, spread", constraint["labelSelector"]["matchLabels"]
-
-
-def peers(policy: Object) -> Iterator[Object]:
-    for rule in policy["spec"].get("ingress", []):
-        yield from rule.get("from", [])
-    for rule in policy["spec"].get("egress", []):
-        yield from rule.get("to", [])
-
-
-def ports(template: Object) -> set[str | int]:
-    """A pod's ports, by name and by number."""
-    listed = [port for each in template["spec"]["containers"] for port in each.get("ports", [])]
-    return {port["name"] for port in listed} | {port["containerPort"] for port in listed}
-
-
-def environment(manifests: Manifests, container: Object) -> dict[str, str]:
-    """What a container has of ConfigMaps, and by value."""
-    found: dict[str, str] = {}
-    for source in container.get("envFrom", []):
-        found |= manifests.one("ConfigMap", source["configMapRef"]["name"])["data"]
-    return found | {each["name"]: each.get("value", "") for each in container.get("env", [])}
-
-
-def container(manifests: Manifests, deployment: str) -> Object:
-    (found,) = manifests.one("Deployment", deployment)["spec"]["template"]["spec"]["containers"]
-    return dict(found)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -143,40 +123,6 @@ def test_a_probes_port_is_its_containers(manifests: Manifests) -> None:
     for owner, each in manifests.containers():
         asked = {each[name]["httpGet"]["port"] for name in each if name.endswith("Probe") and "httpGet" in each[name]}
         assert asked <= {port["name"] for port in each.get("ports", [])}, owner
-
-
-def test_a_policys_ports_are_its_pods(manifests: Manifests) -> None:
-    for policy in manifests.of("NetworkPolicy"):
-        (*_,) = templates = manifests.selected(policy["spec"]["podSelector"].get("matchLabels", {}))
-        for rule in policy["spec"].get("ingress", []):
-            asked = {port["port"] for port in rule.get("ports", [])}
-            assert all(asked <= ports(template) for template in templates), policy["metadata"]["name"]
-        for rule in policy["spec"].get("egress", []):
-            for peer in rule.get("to", []):
-                if "podSelector" in peer and "namespaceSelector" not in peer:
-                    (template,) = manifests.selected(peer["podSelector"]["matchLabels"])
-                    assert {port["port"] for port in rule["ports"]} <= ports(template)
-
-
-def test_what_is_not_allowed_is_dropped(manifests: Manifests) -> None:
-    everything = manifests.one("NetworkPolicy", "default-deny")["spec"]
-
-    assert everything == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-
-
-def test_the_edge_may_ask_the_router_and_the_router_lets_it(manifests: Manifests) -> None:
-    address = environment(manifests, container(manifests, "alphaswarm-edge"))["XDS_SERVER"]
-    host, _, port = address.partition(":")
-    service = manifests.one("Service", host.partition(".")[0])
-    edge, router = (manifests.one("NetworkPolicy", name)["spec"] for name in BASES)
-
-    assert host == f"{service['metadata']['name']}.alphaswarm-edge.svc"
-    assert port in {str(each["port"]) for each in service["spec"]["ports"]}
-    assert {"app": "alphaswarm-tenant-router"} in [
-        peer.get("podSelector", {}).get("matchLabels") for rule in edge["egress"] for peer in rule.get("to", [])
-    ]
-    assert [rule["ports"][0]["port"] for rule in router["ingress"]] == ["xds", "http", "http"]
-    assert router["ingress"][0]["from"] == [{"podSelector": {"matchLabels": {"app": "alphaswarm-edge"}}}]
 
 
 def test_every_secret_and_key_is_there_or_given(manifests: Manifests) -> None:
@@ -362,20 +308,3 @@ def test_the_production_setting_is_as_fail_closed_as_the_base() -> None:
 
     assert data["AUTH_MODE"] == "required"
     assert not {name for name in data if name.startswith(("AUTH_ISSUER", "XDS_ALLOW"))}
-
-
-def test_in_production_only_the_tunnel_reaches_the_edge_and_is_believed() -> None:
-    production = built("overlays/production")
-    (users, _) = production.one("NetworkPolicy", "alphaswarm-edge")["spec"]["ingress"]
-
-    assert users["from"] == [{"namespaceSelector": {"matchLabels": {"alphaswarm.io/tunnel": "true"}}}]
-    assert production.one("ConfigMap", "alphaswarm-tenant-router-config")["data"]["EDGE_TRUSTED_HOPS"] == "1"
-
-
-def test_prometheus_finds_what_it_may_reach(manifests: Manifests) -> None:
-    for name, port in {"alphaswarm-edge": "metrics", "alphaswarm-tenant-router": "http"}.items():
-        template = manifests.one("Deployment", name)["spec"]["template"]
-        numbers = {each["name"]: each["containerPort"] for each in template["spec"]["containers"][0]["ports"]}
-        rules = manifests.one("NetworkPolicy", name)["spec"]["ingress"]
-        assert template["metadata"]["annotations"]["prometheus.io/port"] == str(numbers[port])
-        assert [rule["ports"][0]["port"] for rule in rules if "prometheus" in str(rule.get("from"))] == [port]

@@ -1,5 +1,6 @@
 """The workflows: valid, pinned, with the least permissions, and in the order that a release needs."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -76,24 +77,54 @@ def test_an_action_is_of_one_version_everywhere() -> None:
     assert len(found) == len({action for action, _ in found})
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_nothing_is_permitted_but_by_a_job(name: str) -> None:
-    workflow = read(name)
-    allowed = {
-        permission: level for job in workflow["jobs"].values() for permission, level in job["permissions"].items()
-    }
+def test_pull_requests_are_tested_and_tags_are_released() -> None:
+    # YAML's `on` is true.
+    tested, released = (yaml.safe_load((FOLDER / name).read_text())[True] for name in ("test.yml", "build-publish.yml"))
 
-    assert workflow["permissions"] == {}
-    releasing = {"packages": "write", "id-token": "write"} if name == "build-publish.yml" else {}
-    assert allowed == {"contents": "read", **releasing}
+    assert tested.keys() == {"pull_request", "push", "workflow_call"}
+    assert tested["push"] == {"branches": ["main"]}
+    assert released == {"push": {"tags": ["v[0-9]+.[0-9]+.[0-9]+"]}}
+
+
+def test_the_tests_are_those_of_a_newcomer_and_those_that_need_docker() -> None:
+    jobs = read("test.yml")["jobs"]
+
+    assert [jobs[job]["steps"][-1] for job in ("test", "docker")] == [{"run": "make test"}, {"run": "make docker-test"}]
+
+
+PERMITTED = {
+    ("test.yml", "test"): {"contents": "read"},
+    ("test.yml", "docker"): {"contents": "read"},
+    ("build-publish.yml", "test"): {"contents": "read"},
+    # To push to ghcr.io, and to have a name to sign with.
+    ("build-publish.yml", "publish"): {"contents": "read", "packages": "write", "id-token": "write"},
+}
+
+
+def test_nothing_is_permitted_but_what_a_job_needs() -> None:
+    found = {(name, job): each["permissions"] for name in FILES for job, each in read(name)["jobs"].items()}
+
+    assert [read(name)["permissions"] for name in FILES] == [{}] * len(FILES)
+    assert found == PERMITTED
+
+
+def test_no_step_can_fail_unseen() -> None:
+    jobs = [each for name in FILES for each in read(name)["jobs"].values()]
+    steps = [step for each in jobs for step in each.get("steps", [])]
+
+    assert [each for each in [*jobs, *steps] if each.keys() & {"if", "continue-on-error"}] == []
+    assert [each["run"] for each in steps if re.search(r"\|\| *(true|:)|set \+e", each.get("run", ""))] == []
 
 
 def test_a_release_is_tested_first_and_is_both_images_on_both_platforms() -> None:
-    publish = read("build-publish.yml")["jobs"]["publish"]
+    jobs = read("build-publish.yml")["jobs"]
+    publish = jobs["publish"]
     build = publish["steps"][step("build-push-action")]["with"]
 
+    assert jobs["test"]["uses"] == "./.github/workflows/test.yml"
     assert publish["needs"] == "test"
-    assert publish["strategy"]["matrix"]["image"] == sorted(path.name for path in (ROOT / "build/docker").iterdir())
+    assert publish["strategy"]["matrix"] == {"image": sorted(path.name for path in (ROOT / "build/docker").iterdir())}
+    assert build["file"] == "build/docker/${{ matrix.image }}/Dockerfile"
     assert build["platforms"] == "linux/amd64,linux/arm64"
     assert (build["sbom"], build["provenance"]) == (True, "mode=max")
     assert "push-by-digest=true" in build["outputs"]
@@ -106,5 +137,32 @@ def test_an_image_has_a_name_only_once_it_is_scanned_and_signed() -> None:
 
     assert step("build-push-action") < step("trivy-action") < step("cosign-installer") < len(steps) - 1
     assert [each["env"]["TRIVY_PLATFORM"] for each in scans] == ["linux/amd64", "linux/arm64"]
-    assert all(each["with"]["exit-code"] == "1" and "CRITICAL" in each["with"]["severity"] for each in scans)
-    assert last.index("cosign sign --yes") < last.index("imagetools create --tag")
+    for each in scans:
+        assert each["with"] == {
+            "image-ref": "${{ env.IMAGE }}@${{ steps.build.outputs.digest }}",
+            "severity": "CRITICAL",
+            "ignore-unfixed": True,
+            "exit-code": "1",
+        }
+    # Each platform's image, by its digest, without a key of ours.
+    assert last.splitlines()[0] == 'cosign sign --yes --recursive "$IMAGE@$DIGEST"'
+    assert last.splitlines()[1] == 'docker buildx imagetools create --tag "$IMAGE:$GITHUB_REF_NAME" "$IMAGE@$DIGEST"'
+    assert set(re.findall(r"secrets\.(\w+)", (FOLDER / "build-publish.yml").read_text())) == {"GITHUB_TOKEN"}
+
+
+@pytest.mark.parametrize(
+    ("tag", "is_right"), [("v0.2.0", True), ("v0.2.1", False), ("v0.3.0", False), ("v0.2", False), ("v0x2.0", False)]
+)
+def test_a_tag_is_the_packages_version_and_in_the_changelog(tag: str, *, is_right: bool, tmp_path: Path) -> None:
+    place = step("The tag is")
+    (tmp_path / "xds").mkdir()
+    # 0.2.1 is not in the changelog; 0.3.0 is in nothing but it.
+    (tmp_path / "xds/__init__.py").write_text(f'__version__ = "{"0.2.1" if tag == "v0.2.1" else "0.2.0"}"\n')
+    (tmp_path / "CHANGELOG.md").write_text("## [Unreleased]\n## [0.3.0]\n## [0.2.0]\n")
+    script = read("build-publish.yml")["jobs"]["publish"]["steps"][place]["run"]
+    # As a runner has it.
+    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
+    ended = subprocess.run(command, cwd=tmp_path, env={**os.environ, "GITHUB_REF_NAME": tag}, check=False)
+
+    assert (ended.returncode == 0) == is_right
+    assert place < step("build-push-action")

@@ -11,6 +11,9 @@ from urllib.error import HTTPError
 
 import pytest
 
+from tests.support.containers import is_there
+from tests.support.promql import rules
+
 FILE = Path(__file__).parents[2] / "deployments/docker-compose/compose.yaml"
 PROJECT = "alphaswarm-docker-test"
 HOME, OTHER = "cell-shared-std-local", "cell-shared-std-eu"
@@ -18,7 +21,7 @@ HOME, OTHER = "cell-shared-std-local", "cell-shared-std-eu"
 
 def compose(*arguments: str, timeout: float = 300) -> str:
     # Any free port: another system may run on this machine.
-    ports = {"IDP_PORT": "0", "ROUTER_PORTS": "0", "EDGE_PORTS": "0"}
+    ports = {"IDP_PORT": "0", "ROUTER_PORTS": "0", "EDGE_PORTS": "0", "PROMETHEUS_PORT": "0"}
     ended = subprocess.run(
         ["docker", "compose", "--project-name", PROJECT, "--file", str(FILE), *arguments],
         env={**os.environ, **ports},
@@ -47,13 +50,13 @@ def url(service: str, port: int, index: int = 1) -> str:
 @pytest.fixture(scope="module")
 def token() -> Iterator[str]:
     """A token of the tenant acme, of a system with two Envoys that is up."""
-    compose("down", "--volumes")
+    compose("--profile", "*", "down", "--volumes")
     try:
         compose("up", "--build", "--wait", "--scale", "edge=2", timeout=900)
         _, answer = get(url("idp", 8000) + "/token?tenant=acme")
         yield str(json.loads(answer)["access_token"])
     finally:
-        compose("down", "--volumes")
+        compose("--profile", "*", "down", "--volumes")
 
 
 def test_once_it_is_up_every_envoy_answers_at_once(token: str) -> None:
@@ -86,6 +89,24 @@ def test_a_move_by_plain_sql_is_followed(token: str) -> None:
     while json.loads(get(f"{edge}/api/x", token)[1])["cell"] != OTHER:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_prometheus_finds_every_replica_and_every_envoy(token: str) -> None:
+    config = json.loads(compose("--profile", "observability", "config", "--format", "json"))
+    image = config["services"]["prometheus"]["image"]
+    if not is_there(image):
+        pytest.skip(f"the engine has no image {image} (PROMETHEUS_IMAGE names another)")
+    compose("up", "--wait", "--no-deps", "prometheus")
+
+    prometheus, deadline = url("prometheus", 9090), time.monotonic() + 30
+    healths: list[tuple[str, str]] = []
+    while sorted(healths) != [("alphaswarm-edge", "up")] * 2 + [("alphaswarm-tenant-router", "up")] * 2:
+        assert time.monotonic() < deadline, healths
+        time.sleep(0.2)
+        targets = json.loads(get(f"{prometheus}/api/v1/targets")[1])["data"]["activeTargets"]
+        healths = [(each["labels"]["job"], each["health"]) for each in targets]
+    groups = json.loads(get(f"{prometheus}/api/v1/rules")[1])["data"]["groups"]
+    assert {rule["name"] for group in groups for rule in group["rules"]} == {each["alert"] for each in rules()}
 
 
 def test_up_again_changes_nothing(token: str) -> None:

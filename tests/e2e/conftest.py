@@ -5,6 +5,7 @@ A module's SETTINGS are the control plane's, besides those that the system needs
 
 import re
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Literal, cast
 
 import pytest
@@ -13,13 +14,15 @@ import pytest_asyncio
 from tests.support.plans import planned
 from xds.demo.stack import Stack
 
+HERE = Path(__file__).parent
+
 Variant = Literal["delta", "sotw"]
 
 BOTH = ("changes", "on_demand", "rejected", "requests", "resilience", "single_services", "ttl")
 """What the protocol's variant may matter for. `make test` plays the rest by delta alone, and `make long` by SotW."""
 
-LONG = ("canary", "hostile_properties", "network")
-"""What takes a minute by itself, and is left to `make long` as a whole."""
+LONG = ("canary", "dashboards", "hostile_properties", "network")
+"""What takes long by itself, and is left to `make long` as a whole."""
 
 _SOTW = re.compile(r"[\[-]sotw[\]-]")
 
@@ -27,6 +30,8 @@ _SOTW = re.compile(r"[\[-]sotw[\]-]")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what `make long` is for."""
     for item in items:
+        if not item.path.is_relative_to(HERE):
+            continue  # pytest asks about all that it has collected
         module = item.path.stem.removeprefix("test_")
         if module in LONG or (_SOTW.search(item.name) and module not in BOTH):
             item.add_marker(pytest.mark.long)

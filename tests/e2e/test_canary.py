@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -15,11 +14,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from tests.e2e.prometheus import scraping
 from tests.e2e.watching import execute, is_answered, until
 from tests.integration.cli.conftest import PROGRAM
 from tests.support.plans import planned
-from xds.demo.ports import LOOPBACK, free_port
-from xds.demo.processes import Child
 from xds.demo.stack import Stack
 from xds.errors import EvidenceUnavailable
 from xds.evidence import Asking, Prometheus
@@ -189,23 +187,9 @@ async def test_an_envoy_that_cannot_be_asked_is_never_go(stack: Stack, tmp_path:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def prometheus(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    """A real Prometheus that scrapes the stack's Envoys every second; its URL."""
-    binary = shutil.which("prometheus")
-    if binary is None:
-        pytest.skip("prometheus is not installed (Debian: apt-get install prometheus)")
-    folder = tmp_path_factory.mktemp("prometheus")
-    targets = [process.admin.removeprefix("http://") for process in stack.envoys.values()]
-    job = {"job_name": "edge", "metrics_path": "/stats/prometheus", "static_configs": [{"targets": targets}]}
-    config = {"global": {"scrape_interval": "1s"}, "scrape_configs": [job]}
-    (folder / "prometheus.json").write_text(json.dumps(config))
-    address = f"{LOOPBACK}:{free_port()}"
-    options = (f"--config.file={folder / 'prometheus.json'}", f"--storage.tsdb.path={folder}")
-    child = Child("Prometheus", [binary, *options, f"--web.listen-address={address}"], log=folder / "prometheus.log")
-    child.start()
-    try:
-        yield f"http://{address}"
-    finally:
-        await child.stop()
+    """A real Prometheus that scrapes the stack; its URL."""
+    async with scraping(stack, tmp_path_factory.mktemp("prometheus")) as url:
+        yield url
 
 
 async def test_a_real_prometheus_says_the_same(stack: Stack, prometheus: str) -> None:

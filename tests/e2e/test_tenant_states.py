@@ -74,6 +74,8 @@ async def test_unknown_and_suspended_answers_are_the_same_to_the_byte(stack: Sta
         for suspended, unknown, reserved in answers:
             assert suspended.startswith("HTTP/1.1 403 ")
             assert suspended == unknown == reserved
+        traced, unknown, _ = await answers_at(stack, port, "TRACE /api/x HTTP/1.1")
+        assert traced == unknown
 
 
 async def test_a_suspended_tenants_bound_tokens_tell_nothing_either(stack: Stack) -> None:

@@ -13,6 +13,7 @@ DASHBOARDS = sorted((DEPLOYMENTS / "grafana").glob("*.json"))
 
 _NOT_METRICS = re.compile(r"\{[^}]*\}|\b(?:by|without) *\([^)]*\)|\[[^\]]*\]")
 _METRIC = re.compile(r"\b(?:alphaswarm_xds|envoy|process)_\w+")
+_SELECTOR = re.compile(r"(?:\b(?:alphaswarm_xds|envoy|process)_\w+|\bup)(?:\{[^}]*\})?")
 
 
 def rules() -> list[dict[str, Any]]:
@@ -39,3 +40,8 @@ def expressions() -> dict[str, str]:
 def metrics(expression: str) -> set[str]:
     """The metrics that an expression names."""
     return set(_METRIC.findall(_NOT_METRICS.sub(" ", expression)))
+
+
+def selectors(expression: str) -> list[str]:
+    """The series that an expression is about: each metric with its labels."""
+    return sorted(set(_SELECTOR.findall(re.sub(r"\b(?:by|without) *\([^)]*\)", " ", expression))))

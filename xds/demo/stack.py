@@ -108,8 +108,8 @@ class Stack:
             (self.folder / "jwks.json").write_text(self.idp.jwks())
         self.channel = Channel(self.folder / "tls", map(node_id, self.plan.edges)) if self.plan.tls else None
         with self.parts.starting("Envoy binary"):
-            self.envoy_binary = self.plan.envoy or envoy.packaged_binary()
-            self.envoy_version = await envoy.version(self.envoy_binary, logs=self.folder)
+            binary = self.plan.envoy or envoy.packaged_binary()
+            self.envoy_version = await envoy.version(binary, logs=self.folder)
         self._begin_cells()
         with self.parts.starting("PostgreSQL"):
             self.postgres = Postgres(logs=self.folder, data=self.plan.data)
@@ -174,7 +174,7 @@ class Stack:
         for edge, bootstrap in bootstraps.items():
             self.parts.begin(f"Envoy {edge}")
             admin = self.ports.admins[edge]
-            process = EnvoyProcess(edge, bootstrap, admin_port=admin, folder=self.folder, binary=self.envoy_binary)
+            process = EnvoyProcess(edge, bootstrap, admin_port=admin, folder=self.folder, binary=self.plan.envoy)
             self.envoys[edge] = process
             self._exits.push_async_callback(process.stop)
             process.child.start()

@@ -70,7 +70,7 @@ def shared(options: EdgeOptions) -> tuple[RouteConfiguration, ...]:
     """The tables that belong to no cell."""
     return (
         _public(options),
-        refusing(SUSPENDED_ROUTES, 403, suspended_tenant(options), options),
+        _suspended(options),
         refusing(UNAVAILABLE_ROUTES, 503, UNAVAILABLE, options),
     )
 
@@ -84,6 +84,16 @@ def refusing(name: ResourceName, status: int, text: str, options: EdgeOptions) -
     """A table that answers everything behind a token with one refusal."""
     routes = [answer(path, status, text) for path in _TENANTS_PATHS]
     return _table(name, [*routes, refused(options)], options)
+
+
+def _suspended(options: EdgeOptions) -> RouteConfiguration:
+    """The table of suspended tenants. Hidden, they have no route, as unknown ones: the same work, so the same time.
+
+    Unless every request begins as one tenant's, which with no route would end there.
+    """
+    if options.tenants.hides_suspended and options.auth.public_tenant is None:
+        return RouteConfiguration(name=SUSPENDED_ROUTES)
+    return refusing(SUSPENDED_ROUTES, 403, suspended_tenant(options), options)
 
 
 def _public(options: EdgeOptions) -> RouteConfiguration:

@@ -9,6 +9,7 @@ from tests.support.edge import SHARED, cell, edge_options
 from xds.model import CellState
 from xds.names import CellId, TenantId
 from xds.translate import AuthMode, CellBound, OperatorOptions, TenantOptions
+from xds.translate.naming import SUSPENDED_ROUTES
 from xds.translate.operators import OPERATORS_FILTER
 from xds.translate.refusals import no_trace
 from xds.translate.routes import of_cell, shared
@@ -148,13 +149,23 @@ def test_a_token_of_the_public_tenant_is_one_of_an_unknown_tenant() -> None:
         assert text(routes(public)[path]) == (401, "a token is required")
 
 
-@pytest.mark.parametrize(
-    ("hides", "told"), [(False, "the tenant is suspended"), (True, "the tenant is unknown or suspended")]
-)
-def test_a_suspended_tenant_is_told_so_unless_that_is_hidden(hides: bool, told: str) -> None:
-    suspended = shared(edge_options(tenants=TenantOptions(hides_suspended=hides)))[1]
+def test_a_suspended_tenant_is_told_so() -> None:
+    assert text(routes(shared(OPTIONS)[1])["/api"]) == (403, "the tenant is suspended")
 
-    assert text(routes(suspended)["/api"]) == (403, told)
+
+def test_a_hidden_suspended_tenant_has_no_route_as_an_unknown_one_has_none() -> None:
+    hiding = edge_options(tenants=TenantOptions(hides_suspended=True))
+    assert shared(hiding)[1] == RouteConfiguration(name=SUSPENDED_ROUTES)
+
+
+@pytest.mark.parametrize("mode", [AuthMode.OPTIONAL, AuthMode.OFF])
+def test_unless_it_is_the_one_as_which_every_request_begins(mode: AuthMode) -> None:
+    options = edge_options(tenants=TenantOptions(hides_suspended=True))
+    anonymous = replace(options, auth=replace(options.auth, mode=mode, anonymous_tenant=TenantId("acme")))
+    suspended = shared(anonymous)[1]
+
+    assert text(routes(suspended)["/api"]) == (403, "the tenant is unknown or suspended")
+    assert text(routes(suspended)["/healthz"]) == (200, "ok")
 
 
 def test_everything_else_goes_to_the_web_client_if_there_is_one() -> None:
