@@ -87,7 +87,7 @@ def test_without_an_envoy_it_says_so_by_its_status(
     xds: Run, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(database_url, GOOD)
-    monkeypatch.setattr("xds.cli.snapshotcheck.find_envoy", lambda _named: None)
+    monkeypatch.setattr("xds.publish.validating.find_envoy", lambda _named: None)
 
     ran = xds("snapshot", "check")
 
