@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test docker-test check lint types layers proto lock bench golden long nightly clean
+.PHONY: help setup demo test docker-test check lint types layers proto lock bench load golden long nightly clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -63,6 +63,9 @@ bench: $(READY) ## measure moves, first config, throughput (needs wrk)
 	@$(BIN)/python -m tests.bench.throughput
 	@$(BIN)/python -m tests.bench.storm
 
+load: $(READY) ## scenarios of load on real Envoys, with a report (ARGS="--on compose --scenario moves")
+	@exec $(BIN)/python -m tests.load $(ARGS)
+
 proto: $(READY) ## regenerate xds/proto from protos/
 	@PATH="$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos --python_out=. --mypy_out=. protos/xds/proto/*.proto
 	@rm -rf xds/proto/typed $(VENV)/betterproto2 && mkdir xds/proto/typed && $(PYTHON) -m venv $(VENV)/betterproto2
@@ -76,6 +79,8 @@ lock: ## rewrite requirements.lock, and the images' part of it (needs uv)
 	  --python-version 3.11 --quiet --upgrade -o requirements.lock
 	@uv pip compile pyproject.toml --constraint requirements.lock --universal --generate-hashes --no-header \
 	  --no-annotate --python-version 3.11 --quiet -o build/docker/alphaswarm-tenant-router/requirements.lock
+	@echo locust | uv pip compile - --constraint requirements.lock --universal --generate-hashes --no-header \
+	  --no-annotate --python-version 3.11 --quiet -o tests/load/requirements.lock
 
 clean: ## remove what set-up and the tools made
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -134,15 +134,15 @@ class Fleet:
 
 
 @asynccontextmanager
-async def fleet(server: str, wishes: Wishes) -> AsyncIterator[Fleet]:
-    """Clients that are not connected yet."""
+async def fleet(server: str, wishes: Wishes, group: str = GROUP) -> AsyncIterator[Fleet]:
+    """Clients of a node group that are not connected yet."""
     share, rest = divmod(wishes.streams, wishes.processes)
     counts = [share + (number < rest) for number in range(wishes.processes)]
     async with AsyncExitStack() as stack:
         processes = []
         for number, count in enumerate(counts):
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "tests.bench.light", server, GROUP, str(sum(counts[:number])), str(count)),
+                *(sys.executable, "-m", "tests.bench.light", server, group, str(sum(counts[:number])), str(count)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 limit=1 << 26,

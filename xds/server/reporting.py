@@ -6,7 +6,7 @@ depends on it.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from xds.errors import RegistryError
@@ -17,6 +17,12 @@ from xds.telemetry import get_logger
 
 LOOK_SECONDS = 0.5
 """How often the streams are looked at."""
+
+_REST = 4
+"""How many times as long as a look has taken is rested at least: thousands of streams are looked at less often."""
+
+_AT_ONCE = 25
+"""How many streams are looked at before whatever else waits has its turn: a push, say."""
 
 HEARTBEAT_SECONDS = 5.0
 """How often a replica says that it is alive, if there is nothing else to say."""
@@ -40,21 +46,28 @@ class Reporter:
     def seen(self) -> FleetView:
         """This replica and its nodes, as they are now."""
         replica = self._describe()
-        return FleetView(replicas=(replica,), nodes=tuple(self._look(replica.name).values()))
+        described = (_describe(record, replica.name) for record in self._fleet.records())
+        return FleetView(replicas=(replica,), nodes=tuple(self._newest(described).values()))
 
     async def run(self) -> None:
         """Report until cancelled. What can't be told now is told later."""
         while True:
+            began = time.monotonic()
             try:
                 await self.report()
             except RegistryError as error:
                 self._log.debug("fleet.not_reported", error=str(error))
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(max(LOOK_SECONDS, _REST * (time.monotonic() - began)))
 
     async def report(self) -> None:
         """Tell what is new, if anything is, or that this replica is alive, if it was silent for long."""
         replica = self._describe()
-        seen = self._look(replica.name)
+        described = []
+        for number, record in enumerate(self._fleet.records(), 1):
+            described.append(_describe(record, replica.name))
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        seen = self._newest(described)
         now = time.monotonic()
         silence = now - self._said_at
         told = self._told if silence < TELL_AGAIN_SECONDS else {}
@@ -65,17 +78,17 @@ class Reporter:
         await self._store.report(replica, news, gone)
         self._told, self._said_at = seen, now
 
-    def _look(self, replica: str) -> dict[NodeId, FleetNode]:
+    def _newest(self, described: Iterable[FleetNode]) -> dict[NodeId, FleetNode]:
         """Each node's newest stream. A client without ADS has several: it is behind if one of them is."""
         seen: dict[NodeId, FleetNode] = {}
-        for record in self._fleet.records():
-            node = _describe(record, replica)
+        for node in described:
             other = seen.get(node.id)
-            if other is not None:
+            if other is None:
+                seen[node.id] = node
+            else:
                 is_settled = node.is_settled and other.is_settled
                 types = {**other.types, **node.types}
-                node = replace(node, is_settled=is_settled, error=node.error or other.error, types=types)
-            seen[node.id] = node
+                seen[node.id] = replace(node, is_settled=is_settled, error=node.error or other.error, types=types)
         now = time.time()
         self._behind = {id_: self._behind.get(id_, now) for id_, node in seen.items() if not node.is_settled}
         return {id_: replace(node, behind_since=self._behind.get(id_)) for id_, node in seen.items()}

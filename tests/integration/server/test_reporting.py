@@ -1,8 +1,9 @@
 """What a replica tells of its nodes: real streams on one side, what is written on the other."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
@@ -14,7 +15,9 @@ from xds.errors import RegistryUnavailable
 from xds.names import NodeId, TypeUrl
 from xds.operations.fleet import FleetNode, FleetView, Replica
 from xds.server import reporting
+from xds.server.fleet import StreamRecord
 from xds.server.reporting import Reporter
+from xds.session import Node
 
 
 @dataclass
@@ -192,3 +195,25 @@ async def test_every_node_is_told_again_when_the_replica_may_have_been_forgotten
 
         set_clock(monkeypatch, time.monotonic() + reporting.TELL_AGAIN_SECONDS)
         assert (await reported.news()).id == "edge-1"
+
+
+async def test_a_large_fleet_is_looked_at_while_others_have_their_turn(plane: ControlPlane, reported: Reported) -> None:
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    with ExitStack() as members:
+        for number in range(1000):
+            node = Node(id=NodeId(f"edge-{number}"), group=GROUP)
+            members.enter_context(plane.fleet.member(StreamRecord(node, "delta", "peer", GROUP)))
+        other = asyncio.get_running_loop().create_task(take_turns())
+        await reported.reporter.report()
+        other.cancel()
+
+    ((nodes, gone),) = reported.told.take()
+    assert (len(nodes), gone) == (1000, set())
+    assert turns >= 20

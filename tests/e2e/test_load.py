@@ -1,0 +1,147 @@
+"""The load tests themselves: that they are honest about latency, pass on a good system and fail on a bad one."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from tests.load.local import local
+from tests.load.play import Play, Wishes
+from tests.load.results import Outcome
+from tests.load.scenarios import SCENARIOS, Scenario
+from tests.load.suite import play
+from tests.load.system import Needs, System
+
+ROOT = Path(__file__).parents[2]
+SHORT = Wishes(seconds=2, rate=150, clients=100)
+TENANTS = ["acme", "globex"]
+STALL_SECONDS = 1.0
+
+
+class Stalling:
+    """A system that is one server, which stalls for a second after a second."""
+
+    generator = (sys.executable, "-m", "tests.load.driver")
+    placements = dict.fromkeys(TENANTS, "a-cell")
+
+    def __init__(self, url: str) -> None:
+        self.targets = self.edges = {"edge-1": url}
+
+    async def tokens(self, tenants: list[str]) -> dict[str, str]:
+        return dict.fromkeys(tenants, "token")
+
+
+@asynccontextmanager
+async def stalling() -> AsyncIterator[Stalling]:
+    loop, free = asyncio.get_running_loop(), asyncio.Event()
+    free.set()
+
+    async def answer(request: web.Request) -> web.Response:
+        await free.wait()
+        assert request.headers["authorization"] == "Bearer token"
+        return web.json_response({"cell": "a-cell"})
+
+    app = web.Application()
+    app.router.add_get("/api/x", answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    loop.call_later(3, free.clear)
+    loop.call_later(3 + STALL_SECONDS, free.set)
+    try:
+        yield Stalling(f"http://127.0.0.1:{runner.addresses[0][1]}")
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_stall_is_felt_by_every_request_that_was_due_in_it() -> None:
+    outcome, rate, connections = Outcome(name="", title="", passes=""), 100, 4
+    async with stalling() as system:
+        wishes = Wishes(rate=rate, connections=connections)
+        async with Play(system, wishes, outcome, lambda _: None) as playing, playing.traffic():  # type: ignore[arg-type]
+            await asyncio.sleep(4.5)
+    playing.check_requests()
+
+    assert [check.came for check in outcome.checks] == [f"0 of {len(outcome.samples)} failed"]
+    waited = [sample for sample in outcome.samples if sample.took > STALL_SECONDS * 500]
+    sent = [sample for sample in outcome.samples if sample.service > STALL_SECONDS * 500]
+    # Half of the stall's requests wait for half of it or longer, but only one a connection was sent into it.
+    assert len(waited) >= 0.4 * rate * STALL_SECONDS
+    assert len(sent) <= connections
+    dues = [sample.due for sample in outcome.samples]
+    assert max(dues) - min(dues) == pytest.approx(len(dues) / rate, rel=0.02)
+
+
+def test_a_scenario_is_played_and_reported(tmp_path: Path) -> None:
+    size = ("--seconds", "1", "--rate", "100")
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.load", "--scenario", "drain", *size, "--report", str(tmp_path), "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    told = json.loads(ended.stdout)
+    (scenario,) = told["scenarios"]
+    assert (ended.returncode, scenario["fault"], scenario["failed"]) == (0, "", 0), ended.stderr
+    assert told == json.loads((tmp_path / "report.json").read_text())
+    assert scenario["requests"] >= 300
+    assert [step["name"] for step in scenario["steps"]] == ["before", "drained", "undrained"]
+    assert "pass  drain" in ended.stderr
+    assert str(tmp_path / "report.html") in ended.stderr
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_each_scenario_passes_if_it_is_short(name: str) -> None:
+    outcome = await play(SCENARIOS[name], local, SHORT, lambda _: None)
+    assert (outcome.fault, [check for check in outcome.checks if not check.ok]) == ("", [])
+    assert outcome.ok
+
+
+@pytest.mark.long
+async def test_a_cell_that_answers_503_fails_a_scenario() -> None:
+    async def refuse(_request: web.Request) -> web.Response:
+        return web.json_response({"cell": "broken"}, status=503)
+
+    app = web.Application()
+    app.router.add_route("*", "/{rest:.*}", refuse)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+
+    @asynccontextmanager
+    async def broken(needs: Needs) -> AsyncIterator[System]:
+        async with local(needs) as system:
+            connection = await system.connect()
+            await connection.execute("UPDATE endpoints SET port = $1 WHERE cell_id = $2", port, system.cells[1])
+            await connection.close()
+            await asyncio.sleep(1)
+            yield system
+
+    try:
+        outcome = await play(_steady(), broken, SHORT, lambda _: None)
+    finally:
+        await runner.cleanup()
+    assert not outcome.ok
+    assert outcome.failures()[0].endswith(("503 by edge-1", "503 by edge-2"))
+    (check,) = [check for check in outcome.checks if not check.ok]
+    assert check.asked == "no request fails"
+
+
+def _steady() -> Scenario:
+    async def steady(playing: Play) -> None:
+        async with playing.traffic():
+            with playing.step("steady"):
+                await playing.wait()
+        playing.check_requests()
+
+    return Scenario(name="steady", title="Nothing happens", passes="no request fails", play=steady)
