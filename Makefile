@@ -31,7 +31,7 @@ demo: $(READY) ## the main job: PostgreSQL, control plane, two Envoys, three cel
 	@exec $(BIN)/alphaswarm-xds demo $(ARGS)
 
 test: $(READY) check ## lint, types, layers and all tests (real PostgreSQL, real Envoy)
-	@$(BIN)/pytest $(if $(ARGS),$(ARGS),-n 3 --dist loadscope)
+	@$(BIN)/pytest $(if $(ARGS),$(ARGS),-n 4 --dist loadscope)
 
 check: lint types layers ## what the machine can say about the code without running it
 

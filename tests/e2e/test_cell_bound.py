@@ -1,5 +1,6 @@
 """Tokens that are bound to a cell, through real Envoys: good there, and only there."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Literal
 
@@ -103,16 +104,19 @@ async def test_two_tokens_are_none(stack: Stack) -> None:
             assert came.startswith("HTTP/1.1 401 ")
 
 
-@pytest.mark.parametrize("path", PATHS)
-async def test_no_way_to_write_a_path_gets_past(stack: Stack, path: str) -> None:
+async def test_no_way_to_write_a_path_gets_past(stack: Stack) -> None:
     bound, free = stack.idp.mint("acme", cell=ELSEWHERE), stack.idp.mint("acme")
     port = stack.ports.edges["edge-a"]
-    for method in ("GET", "OPTIONS"):
+
+    async def try_one(method: str, path: str) -> None:
         head = (f"{method} {path} HTTP/1.1", "host: edge", "connection: close")
         came = await raw(port, *head, f"authorization: Bearer {bound}")
+        assert came.startswith("HTTP/1.1 "), path
         assert '"cell"' not in came, came
         # It is the cell that keeps the request out, or the path is none that leads to a cell at all.
         assert TEXT in came or '"cell"' not in await raw(port, *head, f"authorization: Bearer {free}")
+
+    await asyncio.gather(*(try_one(method, path) for method in ("GET", "OPTIONS") for path in PATHS))
 
 
 async def test_no_upgrade_and_no_connect_gets_past(stack: Stack) -> None:

@@ -19,7 +19,7 @@ from xds.demo.stack import Stack
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FOLDER = Path(tempfile.mkdtemp(prefix="axds-tls-"))
-atexit.register(shutil.rmtree, FOLDER)
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 OURS, THEIRS = Authority(FOLDER / "ours"), Authority(FOLDER / "theirs")
 SERVER = OURS.issue("edge", "DNS:edge.internal")
 PORTS = {"edge-a": free_port(), "edge-b": free_port()}
