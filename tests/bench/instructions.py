@@ -30,7 +30,7 @@ from xds.demo.envoy import packaged_binary
 from xds.demo.idp import AUDIENCE, IdentityProvider
 from xds.demo.ports import LOOPBACK, free_port
 from xds.names import PUBLIC_TENANT, TypeUrl
-from xds.translate import Translation, translate
+from xds.translate import CellBound, Translation, translate
 from xds.translate.authentication import JWT_FILTER
 from xds.translate.naming import PUBLIC_ROUTES, SUSPENDED_ROUTES, cell_cluster
 
@@ -76,8 +76,8 @@ def _manager(listener: Mapping[str, Any]) -> dict[str, Any]:
     return manager
 
 
-def _translation(idp: IdentityProvider, upstream: int) -> Translation:
-    options = edge_options(issuer=idp.issuer, jwks=idp.jwks())
+def _translation(idp: IdentityProvider, upstream: int, cell_bound: CellBound) -> Translation:
+    options = edge_options(issuer=idp.issuer, jwks=idp.jwks(), cell_bound=cell_bound)
     (issuer,) = options.auth.issuers
     auth = replace(options.auth, issuers=(replace(issuer, audiences=(AUDIENCE,)),))
     here = cell(endpoints=(endpoint(f"{LOOPBACK}:{upstream}"),))
@@ -143,10 +143,10 @@ def _counted(folder: Path, pid: int) -> int:
     return int(total[1])
 
 
-def measure(requests: int, rounds: int) -> dict[str, list[float]]:
+def measure(requests: int, rounds: int, cell_bound: CellBound) -> dict[str, list[float]]:
     """The instructions a request by each way, round by round."""
     idp, upstream = IdentityProvider(), free_port()
-    held, clusters = listeners(_translation(idp, upstream), upstream)
+    held, clusters = listeners(_translation(idp, upstream, cell_bound), upstream)
     ports = {name: free_port() for name in held}
     for name, listener in held.items():
         listener |= {"name": name, "address": {"socket_address": {"address": LOOPBACK, "port_value": ports[name]}}}
@@ -187,10 +187,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--cba-mode", type=CellBound, default=CellBound.ENFORCE, help="enforce, monitor or off")
     arguments = parser.parse_args()
     if shutil.which("callgrind_control") is None:
         raise SystemExit("instructions: valgrind is not installed (Debian: apt-get install valgrind)")
-    say(measure(arguments.requests, arguments.rounds))
+    say(measure(arguments.requests, arguments.rounds, arguments.cba_mode))
 
 
 if __name__ == "__main__":

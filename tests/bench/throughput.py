@@ -2,7 +2,8 @@
 
 Needs `wrk`. The upstream of all is one more Envoy that answers by itself, since a Python cell would be the limit. The
 ways take turns, forwards and backwards, so that none always follows the same other, and the Envoy under test has a core
-of its own; take the ratios, not the figures.
+of its own; take the ratios, not the figures. The first three are listeners of one Envoy, so that nothing else
+differs.
 
 - `pushed`: the edge as it is, with a token that is in the cache.
 - `static-hardened`: the listener that the edge has, and its cell's route table, but no token is looked at and no scope.
@@ -149,63 +150,67 @@ async def ways(tenants: int) -> AsyncIterator[dict[str, Way]]:
         async with (
             Stack(Plan(tenants=tenants, edges=edges)) as pushed,
             Stack(Plan(tenants=tenants, edges=edges, environment=asking)) as callout,
-            _static(pushed.folder) as (static, static_port, upstream_port),
+            _answering(pushed.folder) as upstream_port,
         ):
             for stack in (pushed, callout):
                 connection = await asyncpg.connect(stack.postgres.dsn)
                 await connection.execute("UPDATE endpoints SET port = $1", upstream_port)
                 await connection.close()
             await asyncio.sleep(1)
-            token = pushed.idp.mint("acme", cell=pushed.placements["acme"])
-            async with _hardened(pushed, upstream_port) as (hardened, hardened_port):
-                yield {
-                    "pushed": Way(pushed.envoys["edge-a"], pushed.ports.edges["edge-a"], token),
-                    "static-hardened": Way(hardened, hardened_port, token),
-                    "static": Way(static, static_port, token),
-                    "callout": Way(
-                        callout.envoys["edge-a"],
-                        callout.ports.edges["edge-a"],
-                        SESSION,
-                        callout.control_plane.child.pid,
-                    ),
-                }
+            edge, token = pushed.envoys["edge-a"], pushed.idp.mint("acme", cell=pushed.placements["acme"])
+            ports = await _compared(pushed, upstream_port)
+            yield {
+                "pushed": Way(edge, pushed.ports.edges["edge-a"], token),
+                **{name: Way(edge, port, token) for name, port in ports.items()},
+                "callout": Way(
+                    callout.envoys["edge-a"],
+                    callout.ports.edges["edge-a"],
+                    SESSION,
+                    callout.control_plane.child.pid,
+                ),
+            }
 
 
 @asynccontextmanager
-async def _static(folder: Path) -> AsyncIterator[tuple[EnvoyProcess, int, int]]:
-    """An Envoy with a static route, where it listens, and where the upstream does that all ways lead to."""
-    port, upstream_port = free_port(), free_port()
+async def _answering(folder: Path) -> AsyncIterator[int]:
+    """Where the upstream listens that all ways lead to."""
+    port, admin = free_port(), free_port()
     answer = {"direct_response": {"status": 200, "body": {"inline_string": "ok"}}}
-    upstream = static_envoy(upstream_port, admin := free_port(), answer, [])
-    async with EnvoyProcess("upstream", upstream, admin_port=admin, folder=folder) as up:
+    config = static_envoy(port, admin, answer, [])
+    async with EnvoyProcess("upstream", config, admin_port=admin, folder=folder) as up:
         os.sched_setaffinity(up.child.pid, {1})
-        through = static_envoy(port, admin := free_port(), {"route": {"cluster": "up"}}, [cluster("up", upstream_port)])
-        async with EnvoyProcess("static", through, admin_port=admin, folder=folder) as static:
-            yield static, port, upstream_port
+        yield port
 
 
-@asynccontextmanager
-async def _hardened(pushed: Stack, upstream_port: int) -> AsyncIterator[tuple[EnvoyProcess, int]]:
-    """An Envoy with what the pushed one holds, as it says itself, but for tokens and scopes; and where it listens."""
-    edge, cell, port, admin = pushed.envoys["edge-a"], pushed.placements["acme"], free_port(), free_port()
+async def _compared(pushed: Stack, upstream_port: int) -> Mapping[str, int]:
+    """Have the pushed way's Envoy restart with the listeners that it is compared with; where they listen."""
+    ports = {"static-hardened": free_port(), "static": free_port()}
+    bare = static_envoy(ports["static"], 0, {"route": {"cluster": "up"}}, [])["static_resources"]["listeners"][0]
+    hardened, upstream = await _hardened(pushed, ports["static-hardened"], upstream_port)
+    edge = pushed.envoys["edge-a"]
+    file = pushed.folder / f"{edge.name}.json"
+    bootstrap = json.loads(await asyncio.to_thread(file.read_text))
+    statics = bootstrap["static_resources"]
+    statics.setdefault("listeners", []).extend([{**hardened, "name": "static-hardened"}, bare])
+    statics["clusters"] += [upstream, cluster("up", upstream_port)]
+    await asyncio.to_thread(file.write_text, json.dumps(bootstrap))
+    await edge.restart()
+    return ports
+
+
+async def _hardened(pushed: Stack, port: int, upstream_port: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The listener that the pushed Envoy has, but for tokens and scopes; and its cluster, under a new name."""
+    edge, cell = pushed.envoys["edge-a"], pushed.placements["acme"]
     listener = await _held(edge, "dynamic_listeners", "edge", ("active_state", "listener"))
     table = await _held(edge, "dynamic_route_configs", cell, ("route_config",))
     upstream = await _held(edge, "dynamic_active_clusters", f"{cell}-api", ("cluster",))
     manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
     del manager["scoped_routes"]
-    manager["route_config"] = table
+    manager["route_config"] = json.loads(json.dumps(table).replace(f'"{cell}-api"', '"hardened"'))
     manager["http_filters"] = [each for each in manager["http_filters"] if each["name"] not in OF_TOKENS]
     listener["address"] = _address(port)
     del upstream["eds_cluster_config"]
-    upstream |= {**cluster(upstream["name"], upstream_port), "type": "STATIC"}
-    bootstrap = json.loads(await asyncio.to_thread((pushed.folder / f"{edge.name}.json").read_text))
-    config = {
-        "admin": {"address": _address(admin)},
-        "overload_manager": bootstrap["overload_manager"],
-        "static_resources": {"listeners": [listener], "clusters": [upstream]},
-    }
-    async with EnvoyProcess("static-hardened", config, admin_port=admin, folder=pushed.folder) as envoy:
-        yield envoy, port
+    return listener, upstream | {**cluster("hardened", upstream_port), "type": "STATIC"}
 
 
 async def _held(envoy: EnvoyProcess, resource: str, name: str, path: Sequence[str]) -> Any:
