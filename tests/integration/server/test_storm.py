@@ -74,6 +74,7 @@ async def test_rule_48_a_storm_is_served_in_its_order_and_whoever_is_too_late_fo
     assert LONGEST - 2 / RATE < max(each.answered for each in visits) < LONGEST + SLACK < EXISTENCE_SECONDS
     assert (STREAMS - BURST) / RATE < took < EXISTENCE_SECONDS
 
-    # Streams are numbered as they come.
+    # Streams are numbered as they come. Those of one instant are opened in the order in which their clients speak,
+    # which isn't ours; nobody is overtaken by half a burst.
     opened = [line["stream_id"] for line in lines if line["event"] == "stream.opened"]
-    assert opened == sorted(opened)
+    assert max(abs(at - place) for at, place in enumerate(map(sorted(opened).index, opened))) < BURST / 2
