@@ -55,7 +55,7 @@ from xds.snapshot import Ref, Resource, ResourceTable, Snapshot, encode_resource
 
 ON_DEMAND = "type.googleapis.com/envoy.extensions.filters.http.on_demand.v3.OnDemand"
 Events = list[MutableMapping[str, Any]]
-QUICK = 2.0
+QUICK = 4.0
 """Seconds. Whatever of Envoy's own ends a wait is set to more in these tests, or is what the test is about."""
 
 PATIENT = 30.0

@@ -95,7 +95,7 @@ async def test_who_takes_too_long_is_not_waited_for(idp: IntrospectionServer) ->
     async with introspector(idp.url, timeout=0.1) as asking:
         began = loop.time()
         verdict = await asking.ask(TOKEN)
-        assert loop.time() - began < 1
+        assert loop.time() - began < 5
     assert verdict == Undecided("the endpoint took too long", is_outage=True)
 
 

@@ -76,7 +76,7 @@ async def test_stopping_does_not_wait_for_connections_that_are_kept_alive() -> N
             async with client.get(f"http://{server.address}/healthz") as answer:
                 assert answer.status == 200
             started = time.monotonic()
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 5  # it would be kept for an hour
 
 
 async def test_stopping_does_not_wait_for_a_request_that_never_ends() -> None:
@@ -85,7 +85,7 @@ async def test_stopping_does_not_wait_for_a_request_that_never_ends() -> None:
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
         await writer.drain()
         started = time.monotonic()
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
     assert await reader.read() == b""
     writer.close()
     await writer.wait_closed()

@@ -64,7 +64,7 @@ async def test_a_commit_wakes_at_once(registry: PostgresRegistry, sql: asyncpg.C
             began = time.monotonic()
             await sql.execute(MOVE)
             await alarm.rings()
-            assert time.monotonic() - began < 1  # the poll is ten minutes away
+            assert time.monotonic() - began < 5  # the poll is ten minutes away
         assert registry.status.connected
 
 
