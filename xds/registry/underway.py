@@ -18,7 +18,7 @@ SELECT {DRAIN_COLUMNS} FROM drains
 DUE_DRAINS = f"""
 SELECT {DRAIN_COLUMNS} FROM drains
  WHERE ended_at IS NULL AND batch IS NOT NULL AND stopped = ''
-   AND changed_at + pause_seconds * interval '1 second' <= clock_timestamp()
+   AND (moved + failures = 0 OR changed_at + pause_seconds * interval '1 second' <= clock_timestamp())
  ORDER BY changed_at"""  # noqa: S608
 PUT_DRAIN = """
 INSERT INTO drains (id, cell_id, to_cell, was, batch, pause_seconds, policy, actor, message, stopped, failures, moved,

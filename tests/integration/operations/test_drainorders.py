@@ -55,8 +55,9 @@ async def test_two_replicas_do_each_batch_once(store: PostgresRegistry) -> None:
     assert (await last_drain(store, A)).state is DrainState.ENDED
 
 
-async def test_the_next_batch_waits_for_the_pause(store: PostgresRegistry) -> None:
+async def test_the_first_batch_is_done_at_once_and_the_next_waits_for_the_pause(store: PostgresRegistry) -> None:
     await order_drain(store, A, replace(TO_B, pause=600.0))
+    assert (await worked(store)).moved == 4
     assert await work_off(store) == ()
 
 
