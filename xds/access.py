@@ -17,6 +17,7 @@ from xds.identities import Access as ChannelAccess
 from xds.names import CellId, TenantId
 from xds.operations.exchanging import Denied, Granted, exchange
 from xds.operations.fleet import FleetView
+from xds.operations.forecasting import forecast
 from xds.operations.operators import RoleNames
 from xds.operations.resolving import Resolution, needed_by, resolve, resolve_token
 from xds.operations.status import SystemStatus
@@ -29,6 +30,7 @@ from xds.telemetry import Metrics
 from xds.tokens import Issuer, Signer, SigningKey, TrustedIssuer, Verifier, read_signing_key
 from xds.tokens.claims import claim_name
 from xds.tokens.keeping import Keys
+from xds.translate import EdgeOptions
 
 _LOOKUPS = 2
 """Keys looked up at once: whoever asks for tokens leaves connections to the registry for the publisher."""
@@ -153,8 +155,10 @@ class Access:
         routes = [*tokens.routes(), *resolving.routes(), *managing.routes()]
         return build_app(status, metrics, gate=gate, routes=routes)
 
-    def build_control(self, status: Callable[[], SystemStatus], seen: Callable[[], FleetView]) -> Control:
-        """What performs operators' requests; `seen` are the nodes of this replica."""
+    def build_control(
+        self, status: Callable[[], SystemStatus], seen: Callable[[], FleetView], options: EdgeOptions
+    ) -> Control:
+        """What performs operators' requests; `seen` are the nodes of this replica, `options` those of rehearsals."""
         published = self._publisher
         return Control(
             Parts(
@@ -168,6 +172,7 @@ class Access:
                 topology=lambda: published.published.topology if published.published is not None else None,
                 evacuate=published.evacuate,
                 policy=self._settings.placement_policy,
+                forecast=lambda before, after: forecast(before, after, options, now=time.time()),
             )
         )
 

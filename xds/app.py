@@ -13,6 +13,7 @@ from xds import __version__
 from xds.access import Access, Credentials, own_issuer
 from xds.callout import Resolver
 from xds.configured import (
+    changes_options,
     edge_options,
     issuer_options,
     own_options,
@@ -131,7 +132,7 @@ class _ControlPlane:
         self._resolver = resolver
         authorization = Authorization(resolver.resolve) if resolver else None
         access = Access(settings, credentials, registry, self._publisher, self._fleet)
-        control = access.build_control(self._status, self._reporter.seen)
+        control = access.build_control(self._status, self._reporter.seen, changes_options(settings))
         operators = access.operators(around.tls.access if around.tls else None)
         service = ControlService(control, operators)
         self._ads = AdsServer(settings.xds_listen, around, server_options(settings), authorization, service)

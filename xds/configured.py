@@ -82,6 +82,13 @@ def edge_options(settings: Settings, issuers: Sequence[IssuerOptions]) -> EdgeOp
     )
 
 
+def changes_options(settings: Settings) -> EdgeOptions:
+    """The settings for a translation of which only what changes of cells and tenants make of it is wanted."""
+    # Who issues tokens is in the check of tokens, which no such change touches; one there must be.
+    anybody = IssuerOptions(issuer="-", audiences=("-",), jwks='{"keys":[]}')
+    return edge_options(settings, (anybody,))
+
+
 def _canary_options(settings: Settings) -> CanaryOptions | None:
     if settings.legacy_upstream is None:
         return None

@@ -101,9 +101,9 @@ def serve(database_url: str, tmp_path: Path) -> Serve:
             await add_tenant(registry, Tenant(ACME, A))
             running = tasks.create_task(publisher.run())
             access = Access(chosen, credentials, registry, publisher, fleet)
-            app = access.build_app(
-                lambda: STATUS, metrics, access.build_control(lambda: STATUS, lambda: FleetView(replicas=(), nodes=()))
-            )
+            nobody = FleetView(replicas=(), nodes=())
+            control = access.build_control(lambda: STATUS, lambda: nobody, options)
+            app = access.build_app(lambda: STATUS, metrics, control)
             async with (
                 HttpServer(app, Address("127.0.0.1", 0)) as server,
                 aiohttp.ClientSession(f"http://{server.address}", timeout=aiohttp.ClientTimeout(total=10)) as session,

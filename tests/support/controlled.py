@@ -14,7 +14,7 @@ import grpc
 from jsonschema import Draft202012Validator
 
 from xds.access import Access, Credentials
-from xds.configured import edge_options, issuer_options
+from xds.configured import changes_options, edge_options, issuer_options
 from xds.control import OPERATIONS
 from xds.demo.idp import IdentityProvider
 from xds.http import HttpServer
@@ -174,7 +174,7 @@ async def controlled(
         access = Access(chosen, credentials, registry, publisher, fleet)
         reporter = Reporter(fleet, registry.rollouts, lambda: _replica(publisher))
         running = [tasks.create_task(each.run()) for each in (publisher, reporter)]
-        control = access.build_control(status, reporter.seen)
+        control = access.build_control(status, reporter.seen, changes_options(chosen))
         service = ControlService(control, access.operators(tls.access if tls else None))
         ads = AdsServer(Address("127.0.0.1", 0), around, control_service=service)
         xds = await ads.start()

@@ -41,6 +41,7 @@ COVERED = {
     "xds/cli/labels.py": "tests/integration/cli/test_cells.py",
     "xds/cli/output.py": "tests/integration/cli/test_cells.py",
     "xds/control/fleet.py": "tests/integration/server/test_control.py",
+    "xds/control/forecasts.py": "tests/integration/control/test_rehearsing.py",
     "xds/control/watching.py": "tests/integration/server/test_control.py",
     "xds/model/override.py": "tests/integration/registry/test_overrides.py",
     "xds/operations/auditing.py": "tests/integration/registry/test_auditing.py",

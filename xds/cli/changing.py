@@ -105,13 +105,10 @@ async def _rehearse(
 
 def _tell(context: click.Context, intent: Intent, rehearsal: Rehearsal) -> NoReturn:
     # Here and not above: what translates takes a second to import.
-    from xds.configured import edge_options  # noqa: PLC0415
+    from xds.configured import changes_options  # noqa: PLC0415
     from xds.operations.forecasting import forecast  # noqa: PLC0415
-    from xds.translate import IssuerOptions  # noqa: PLC0415
 
-    # Who issues tokens is in the check of tokens, which no change of cells and tenants touches; one there must be.
-    anybody = IssuerOptions(issuer="-", audiences=("-",), jwks='{"keys":[]}')
-    options = edge_options(read_settings(context), (anybody,))
+    options = changes_options(read_settings(context))
     told = forecast(rehearsal.before, rehearsal.after, options, now=time.time())
     if intent.as_json:
         changes = [event_to_json(event) for event in rehearsal.events]

@@ -63,10 +63,11 @@ async def list_audit(parts: Parts, request: ListAudit, _by: str) -> AuditPage:
     )
     found = await operations.list_audit(parts.registry, query)
     page, following = page_of(found, request.limit, key=lambda event: (event.id,))
-    return AuditPage(data=[_view(event) for event in page], next=following)
+    return AuditPage(data=[view_of(event) for event in page], next=following)
 
 
-def _view(event: AuditEvent) -> AuditEventView:
+def view_of(event: AuditEvent) -> AuditEventView:
+    """An event, as it is shown."""
     before, after = (
         None if each is None else cast(dict[str, JsonValue], dict(each)) for each in (event.before, event.after)
     )

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from xds import operations
+from xds.control.forecasts import EachEnvoy, each_envoy
 from xds.control.operation import Parts
 from xds.control.paging import from_cursor, page_of
 from xds.control.preconditions import etag_of_drain, expecting_cell, expecting_drain
@@ -76,13 +77,17 @@ class RehearseDrain(Request):
     to: Id | None = None
 
 
-class Rehearsed(Answer):
-    """How many tenants would go, and to which cells; nothing was changed. `kept` are in the cell by an override."""
+class RehearsedDrain(Answer):
+    """How many tenants would go, and to which cells; nothing was changed. `kept` are in the cell by an override.
+
+    What each Envoy would get is that of all batches as one.
+    """
 
     tenants: int
     to: dict[str, int]
     kept: int
     being_moved: int
+    each_envoy: EachEnvoy
 
 
 class StartDrain(Change):
@@ -153,7 +158,7 @@ async def get_drain(parts: Parts, request: GetDrain, _by: str) -> DrainView:
     return await _shown(parts, CellId(request.cell))
 
 
-async def rehearse_drain(parts: Parts, request: RehearseDrain, by: str) -> Rehearsed:
+async def rehearse_drain(parts: Parts, request: RehearseDrain, by: str) -> RehearsedDrain:
     """Do all of it, look, and undo it."""
     rehearsal, cell = parts.rehearsal(), CellId(request.cell)
     # All batches as one: what becomes of the tenants is the same.
@@ -164,7 +169,13 @@ async def rehearse_drain(parts: Parts, request: RehearseDrain, by: str) -> Rehea
         if event.kind == "tenant" and event.before and event.after and event.before["cell_id"] == cell
     )
     kept = sum(event.kind == "override" for event in rehearsal.events)
-    return Rehearsed(tenants=done.moved, to=dict(sorted(went.items())), kept=kept, being_moved=len(done.left))
+    return RehearsedDrain(
+        tenants=done.moved,
+        to=dict(sorted(went.items())),
+        kept=kept,
+        being_moved=len(done.left),
+        each_envoy=await each_envoy(parts, rehearsal),
+    )
 
 
 async def start_drain(parts: Parts, request: StartDrain, by: str) -> DrainView:

@@ -10,6 +10,7 @@ from xds.model import Topology
 from xds.names import CellId
 from xds.operations import AuditEvent, Store, Transactions
 from xds.operations.fleet import FleetStore, FleetView
+from xds.operations.forecasting import Forecast
 from xds.operations.operators import Role
 from xds.operations.rollouts import RolloutStore
 from xds.operations.snapshots import SnapshotStore
@@ -35,13 +36,23 @@ class Rehearsal(Transactions, Protocol):
         """What would be audited."""
         ...
 
+    @property
+    def before(self) -> Topology:
+        """Every cell, and the tenants that are concerned."""
+        ...
+
+    @property
+    def after(self) -> Topology:
+        """The same, as they would be."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """What operations work on.
 
     `fleet` knows the nodes of all replicas, `seen` those of this one. `topology` is what is published, None before
-    there is something. `policy` places tenants.
+    there is something. `policy` places tenants. `forecast` says what coming from the one to the other is for an Envoy.
     """
 
     registry: Store
@@ -54,6 +65,7 @@ class Parts:
     topology: Callable[[], Topology | None]
     evacuate: Evacuate
     policy: str
+    forecast: Callable[[Topology, Topology], Forecast]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +97,12 @@ class Operation(Generic[Q, A]):
     def is_conditional(self) -> bool:
         """Whether who asks must say what he has seen of that which is to change."""
         return "etag" in self.request.model_fields
+
+    @property
+    def compares(self) -> bool:
+        """Whether what who asks has seen is compared: of this, or of a change that it has inside."""
+        inside = self.request.model_json_schema().get("$defs", {}).values()
+        return self.is_conditional or any("etag" in shape.get("properties", ()) for shape in inside)
 
     @property
     def path_fields(self) -> tuple[str, ...]:

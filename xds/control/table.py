@@ -7,7 +7,19 @@ protos/xds/control/v1.
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, get_type_hints
 
-from xds.control import audit, cells, drains, emergency, fleet, overrides, publishing, rollouts, snapshots, tenants
+from xds.control import (
+    audit,
+    cells,
+    drains,
+    emergency,
+    fleet,
+    overrides,
+    publishing,
+    rehearsing,
+    rollouts,
+    snapshots,
+    tenants,
+)
 from xds.control.operation import A, Operation, Parts, Q
 
 _CELL, _TENANT, _SNAPSHOT = "/manage/cells/{cell}", "/manage/tenants/{tenant}", "/manage/snapshots/{number}"
@@ -53,6 +65,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     _operation("PUT", f"{_TENANT}/state", tenants.set_tenant_state, "Suspend a tenant, or let it in again."),
     _operation("PUT", f"{_TENANT}/cell", tenants.move_tenant, "Move a tenant to another cell."),
     _operation("POST", "/manage/moves", tenants.move_tenants, "Move several tenants to a cell, all or none."),
+    _operation("POST", "/manage/rehearsals", rehearsing.rehearse, "Say what would come of a change."),
     _operation("GET", "/manage/snapshots", snapshots.list_snapshots, "List the newest snapshots."),
     _operation("GET", _SNAPSHOT, snapshots.get_snapshot, "Show what is known of a snapshot."),
     _operation("GET", f"{_SNAPSHOT}/resources", snapshots.list_resources, "List a snapshot's resources."),

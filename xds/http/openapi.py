@@ -128,8 +128,10 @@ def _refusals(each: Operation[Any, Any]) -> list[HTTPStatus]:
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         ]
+    if each.compares:
+        found.append(HTTPStatus.PRECONDITION_FAILED)
     if each.is_conditional:
-        found += [HTTPStatus.PRECONDITION_FAILED, HTTPStatus.PRECONDITION_REQUIRED]
+        found.append(HTTPStatus.PRECONDITION_REQUIRED)
     return sorted(found)
 
 

@@ -102,7 +102,10 @@ async def test_a_rehearsal_says_where_all_would_go_and_changes_nothing(crowded: 
     await crowded.ask("PUT", "/manage/cells/cell-b/capacity", {"capacity": 9}, If_Match="*")
     before = await crowded.get(CELL)
     told = await crowded.ask("POST", f"{PATH}/rehearsal", {})
+    each_envoy = told.body.pop("each_envoy")
     assert (told.status, told.body) == (200, {"tenants": 5, "to": {"cell-b": 5}, "kept": 0, "being_moved": 0})
+    assert (each_envoy["tenants"], each_envoy["removed"], each_envoy["resources"] >= 5) == (5, 0, True)
+    assert each_envoy["bytes"] > 5 * 50
     assert await crowded.get(CELL) == before
     assert (await crowded.ask("GET", PATH)).status == 404
 

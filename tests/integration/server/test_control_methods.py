@@ -38,6 +38,7 @@ SCRIPT: tuple[tuple[str, dict[str, Any], str, object], ...] = (
     ("ClearOverride", {"tenant": "t1", **ANY}, "changed", True),
     ("ListAudit", {"tenant": "t1", "since": "2020-01-01T00:00:00Z", "limit": 1}, "data.0.before.cell_id", B),
     ("RehearseDrain", {"cell": A, "to": B}, "to", {B: "2"}),
+    ("Rehearse", {"move_tenants": {"tenants": ["t1"], "to": B}}, "changes.0.after.cell_id", B),
     ("StartDrain", {"cell": A, "to": B, "batch": 5, "pause_seconds": 0, **ANY}, "state", "running"),
     ("StopDrain", {"cell": A, **ANY}, "stopped", "stopped by olga: a try"),
     ("ResumeDrain", {"cell": A, **ANY}, "state", "running"),
