@@ -11,16 +11,15 @@ LOOPBACK = "127.0.0.1"
 # taken by any connection between now and the moment our child binds it.
 _CHOICE = range(20_000, 32_000)
 _ATTEMPTS = 200
-_given: set[int] = set()
+_given: dict[int, socket.socket] = {}
 
 
 def free_port() -> int:
-    """A port on the loopback address that nothing listens on; never the same twice from this process."""
+    """A port on the loopback address that nothing listens on; never one that this or another such process was given."""
     choose = random.SystemRandom()
     for _ in range(_ATTEMPTS):
         port = choose.choice(_CHOICE)
-        if port not in _given and is_free(port):
-            _given.add(port)
+        if _reserve(port) and is_free(port):
             return port
     raise LocalFailure(f"no free port among {_ATTEMPTS} tried from {_CHOICE.start} to {_CHOICE.stop - 1}")
 
@@ -31,13 +30,31 @@ def require_free(port: int, purpose: str) -> int:
     if fault is not None:
         reason = "is taken" if fault.errno == errno.EADDRINUSE else f"cannot be used ({fault.strerror})"
         raise LocalFailure(f"{purpose}: port {port} on {LOOPBACK} {reason}; free it or choose another")
-    _given.add(port)
+    _reserve(port)
     return port
 
 
 def is_free(port: int) -> bool:
     """Whether a server could listen on `port` of the loopback address now."""
     return _fault(port) is None
+
+
+def _reserve(port: int) -> bool:
+    """Take `port` for as long as this process lives; false if it is taken.
+
+    By a name among the abstract sockets, which is gone with the process as a file is not, and is seen in this network
+    namespace only, like the port.
+    """
+    if port in _given:
+        return False
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        claim.bind(f"\0alphaswarm-xds-port-{port}")
+    except OSError:
+        claim.close()
+        return False
+    _given[port] = claim
+    return True
 
 
 def _fault(port: int) -> OSError | None:

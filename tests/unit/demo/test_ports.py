@@ -1,9 +1,12 @@
 """Ports that are free, and those that are not."""
 
 import socket
+import subprocess
+import sys
 
 import pytest
 
+from xds.demo import ports
 from xds.demo.ports import LOOPBACK, free_port, is_free, require_free
 from xds.errors import LocalFailure
 
@@ -33,3 +36,19 @@ def test_a_taken_port_is_one_line_that_names_it() -> None:
 def test_a_port_that_is_asked_for_is_not_given_away() -> None:
     port = free_port()
     assert require_free(port, "thing") == port
+
+
+def test_a_port_that_another_process_was_given_is_not_given_away_before_that_one_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    code = "from xds.demo.ports import free_port; print(free_port(), flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        port = int(other.stdout.readline())
+        monkeypatch.setattr(ports, "_CHOICE", range(port, port + 1))
+        with pytest.raises(LocalFailure, match="no free port"):
+            free_port()
+        other.stdin.close()
+        other.wait(timeout=10)
+    assert free_port() == port
