@@ -49,6 +49,7 @@ COVERED = {
     "xds/operations/emergency.py": "tests/integration/publish/test_emergency.py",
     "xds/operations/explaining.py": "tests/integration/cli/test_explaining.py",
     "xds/operations/fleet.py": "tests/integration/registry/test_rollouts.py",
+    "xds/operations/forecast.py": "tests/integration/registry/test_rehearsing.py",
     "xds/operations/forecasting.py": "tests/integration/registry/test_rehearsing.py",
     "xds/operations/importing.py": "tests/integration/registry/test_writing.py",
     "xds/operations/overriding.py": "tests/integration/registry/test_overrides.py",

@@ -10,7 +10,7 @@ from xds.model import Topology
 from xds.names import CellId
 from xds.operations import AuditEvent, Store, Transactions
 from xds.operations.fleet import FleetStore, FleetView
-from xds.operations.forecasting import Forecast
+from xds.operations.forecast import Forecast
 from xds.operations.operators import Role
 from xds.operations.rollouts import RolloutStore
 from xds.operations.snapshots import SnapshotStore

@@ -4,24 +4,11 @@ Pure. The rest of the topology is not needed for it: tenants that do not change 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from xds.model import Topology
+from xds.operations.forecast import Forecast
 from xds.snapshot import ResourceTable, delta_size, removal_size
 from xds.translate import EdgeOptions, retranslate, translate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forecast:
-    """What every Envoy of the edge would get, by the delta protocol: to a few bytes a resource.
-
-    `tenants` are those whose requests would go elsewhere, or be answered otherwise.
-    """
-
-    tenants: int
-    resources: int
-    removed: int
-    bytes: int
 
 
 def forecast(before: Topology, after: Topology, options: EdgeOptions, *, now: float) -> Forecast:
