@@ -98,6 +98,7 @@ class Publisher:
         self._emergency.load()
         await self._serve_ahead()
         self._note()
+        self._woken.set()  # nobody may call: a registry that is down from the start is to be known as such
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._registry.watch(self._registry_news))
             tasks.create_task(self._keys.watch(self._registry_news))

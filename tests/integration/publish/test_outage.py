@@ -8,7 +8,7 @@ from pathlib import Path
 import asyncpg
 
 from tests.support.deciding import ANN, NEW_KEYS, acted, candidate, entries, move
-from tests.support.edge import JWKS, edge_options
+from tests.support.edge import edge_options
 from tests.support.postgres import PostgresServer, name_of, opened, shut
 from tests.support.publishing import replica, seeded
 from tests.unit.publish.memory import MemoryKeys
@@ -94,7 +94,6 @@ async def test_a_process_starts_from_disk_while_the_database_is_down(
     async with replica(database_url, name="again", shelf=Shelf(path)) as again:
         await again.until(lambda: again.status.snapshot == 2)
         assert again.bodies() == bodies
-        again.keys.change(JWKS)  # has it try the database
         await again.until(lambda: bool(again.status.error))
         assert again.status.snapshot == 2
         assert (again.status.tenants, again.status.cells["active"]) == (2, 2)
