@@ -19,6 +19,19 @@ from envoy_data_plane.google.protobuf import Any
 from xds.names import ResourceName
 
 
+def _validate(self: Message) -> None:
+    """Have pydantic look at a message that may have been changed since it was made.
+
+    betterproto2 does the same at every encoding, but builds the class's validator anew each time, 0.15 ms a message:
+    three quarters of a translation. The class has one already. (A betterproto2 without this method is slow, not wrong.)
+    """
+    fields = {name: value for name, value in self.__dict__.items() if name != "_unknown_fields"}
+    type(self).__pydantic_validator__.validate_python(fields)  # type: ignore[attr-defined]
+
+
+Message._validate = _validate  # type: ignore[method-assign]  # noqa: SLF001
+
+
 def pack(message: Message) -> Any:
     """The message as an Any, under the type URL that Envoy knows."""
     return Any.pack(message)
