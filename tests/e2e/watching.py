@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 from aiohttp import web
 
+from tests.e2e.load import PAUSE
 from xds.demo.cell_api import make_app
 from xds.demo.client import EdgeClient
 from xds.demo.stack import Stack
@@ -105,6 +106,7 @@ async def traffic(stack: Stack, tenant: str) -> AsyncIterator[Traffic]:
                 seen.cells.add(answer.cell)
                 if answer.status != 200:
                     seen.failed.append(f"{answer.status} {answer.text}")
+                await asyncio.sleep(PAUSE)
 
     async with asyncio.TaskGroup() as group:
         for port in stack.ports.edges.values():
