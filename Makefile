@@ -6,8 +6,11 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 ARGS   ?=
 
+# Where it says so, no bytecode is kept, and each of hundreds of processes would compile all of it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test docker-test check lint types layers proto lock bench load golden long nightly clean
+.PHONY: help setup demo test warm docker-test check lint types layers proto lock bench load golden long nightly clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -30,8 +33,14 @@ $(READY): requirements.lock tests/older-envoy.txt
 demo: $(READY) ## the main job: PostgreSQL, control plane, two Envoys, three cells (ARGS=--once ends by itself)
 	@exec $(BIN)/alphaswarm-xds demo $(ARGS)
 
-test: $(READY) check ## lint, types, layers and all tests (real PostgreSQL, real Envoy)
+test: $(READY) ## lint, types, layers and all tests (real PostgreSQL, real Envoy)
+	@$(MAKE) --no-print-directory -j 2 --output-sync check $(if $(ARGS),,warm)
 	@$(BIN)/pytest $(if $(ARGS),$(ARGS),-n 4 --dist loadscope)
+
+# The tests' bytecode, made on the core that the checks leave idle: each worker would make it for itself. What can't be
+# collected is told by the run itself.
+warm: $(READY)
+	@$(BIN)/pytest --collect-only -qq >/dev/null 2>&1 || true
 
 check: lint types layers ## what the machine can say about the code without running it
 

@@ -11,7 +11,8 @@ LOOPBACK = "127.0.0.1"
 # taken by any connection between now and the moment our child binds it.
 _CHOICE = range(20_000, 32_000)
 _ATTEMPTS = 200
-_given: dict[int, socket.socket] = {}
+_given: dict[int, int] = {}
+"""What holds each port that was given: a socket's file descriptor, which is never closed."""
 
 
 def free_port() -> int:
@@ -53,7 +54,7 @@ def _reserve(port: int) -> bool:
     except OSError:
         claim.close()
         return False
-    _given[port] = claim
+    _given[port] = claim.detach()
     return True
 
 
