@@ -60,6 +60,7 @@ async def test_what_the_guard_holds_is_served_by_nobody_while_the_database_is_do
         await one.serves(1)
         async with replica(database_url, name="two") as two:
             await two.serves(1)
+            await two.until(lambda: two.publisher.published is not None)  # it has read the registry too
             await sql.execute("DELETE FROM tenants")
             await candidate(one, "guard: all 2 tenants would go")
             wanted = two.publisher._structures
