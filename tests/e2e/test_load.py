@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -76,6 +76,38 @@ async def test_a_stall_is_felt_by_every_request_that_was_due_in_it() -> None:
     assert len(sent) <= connections
     dues = [sample.due for sample in outcome.samples]
     assert max(dues) - min(dues) == pytest.approx(len(dues) / rate, rel=0.02)
+
+
+@asynccontextmanager
+async def hanging_up(every: int) -> AsyncIterator[Stalling]:
+    """A server that closes each connection, without an answer, at so many requests."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        body = b'{"cell": "a-cell"}'
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            for _ in range(every - 1):
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+            await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield Stalling(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+
+
+async def test_a_request_that_is_not_answered_fails_and_is_not_sent_again() -> None:
+    outcome = Outcome(name="", title="", passes="")
+    async with hanging_up(every=5) as system:
+        wishes = Wishes(rate=100, connections=4)
+        async with Play(system, wishes, outcome, lambda _: None) as playing, playing.traffic():  # type: ignore[arg-type]
+            await asyncio.sleep(1.5)
+    playing.check_requests()
+
+    statuses = [sample.status for sample in outcome.samples]
+    assert statuses.count(0) == pytest.approx(len(statuses) / 5, abs=wishes.connections)
+    assert statuses.count(200) + statuses.count(0) == len(statuses) > 50
+    assert not playing.outcome.ok
+    assert "no answer by edge-1" in outcome.failures()[0]
 
 
 def test_a_scenario_is_played_and_reported(tmp_path: Path) -> None:
