@@ -37,6 +37,13 @@ def test_they_fire_at_the_runbooks_numbers_and_not_before(tmp_path: Path) -> Non
     assert status == 0, said
 
 
+def test_every_alert_is_seen_to_fire_and_not_to_fire() -> None:
+    cases = [case for test in yaml.safe_load(SERIES.read_text())["tests"] for case in test["alert_rule_test"]]
+    seen = {(case["alertname"], bool(case["exp_alerts"])) for case in cases}
+
+    assert seen == {(rule["alert"], fires) for rule in rules() for fires in (True, False)}
+
+
 @needs_promtool
 def test_every_expression_of_the_dashboards_is_promql(tmp_path: Path) -> None:
     held = [{"record": f"expression:{number}", "expr": expr} for number, expr in enumerate(expressions().values())]
