@@ -26,6 +26,8 @@ from tests.deployments.manifests import (
 )
 from xds import __version__
 from xds.errors import SettingsError
+from xds.identities import Access, NodeRule
+from xds.names import NodeGroup, NodeId
 from xds.settings import Settings
 from xds.tokens import read_issuers
 
@@ -289,7 +291,16 @@ def test_production_has_certificates_for_whom_the_router_expects() -> None:
     rule = production.one("ConfigMap", "alphaswarm-tenant-router-config")["data"]["XDS_NODE_IDENTITIES"]
     server = production.one("ConfigMap", "alphaswarm-edge-config")["data"]["XDS_SERVER"]
 
-    assert [rule.partition("=")[0]] == edge["uris"]
+    access = Access(nodes=(NodeRule.parse(rule),))
+    group = NodeGroup(production.one("ConfigMap", "alphaswarm-edge-config")["data"]["NODE_GROUP"])
+    (pod,) = (
+        each["valueFrom"]["fieldRef"]["fieldPath"].replace("metadata.name", "alphaswarm-edge-5d4f8c7b9-x2x4z")
+        for each in container(production, "alphaswarm-edge")["env"]
+        if each["name"] == "POD_NAME"
+    )
+    assert access.refuse_node(tuple(edge["uris"]), NodeId(pod), group) is None
+    assert access.refuse_node(tuple(edge["uris"]), NodeId("alphaswarm-tenant-router-5d4f8c7b9-x2x4z"), group)
+    assert access.refuse_node(tuple(router["dnsNames"]), NodeId(pod), group)
     assert [server.partition(":")[0]] == router["dnsNames"]
     issuers = {each["metadata"]["name"]: each["spec"] for each in production.of("Issuer")}
     for each in (edge, router):

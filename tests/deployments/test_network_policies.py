@@ -1,10 +1,9 @@
 """Who may talk to whom: what the manifests and settings need, and nothing else."""
 
-from collections.abc import Mapping
-
 import pytest
 
-from tests.deployments.manifests import BASES, Manifests, Object, built, container, environment, ports
+from tests.deployments.manifests import Manifests, built, container, environment, ports
+from tests.deployments.reaching import Party, reaches
 
 
 def test_a_policys_ports_are_its_pods(manifests: Manifests) -> None:
@@ -30,45 +29,82 @@ def test_the_edge_may_ask_the_router_and_the_router_lets_it(manifests: Manifests
     address = environment(manifests, container(manifests, "alphaswarm-edge"))["XDS_SERVER"]
     host, _, port = address.partition(":")
     service = manifests.one("Service", host.partition(".")[0])
-    edge, router = (manifests.one("NetworkPolicy", name)["spec"] for name in BASES)
+    edge = manifests.one("NetworkPolicy", "alphaswarm-edge")["spec"]
 
     assert host == f"{service['metadata']['name']}.alphaswarm-edge.svc"
     assert port in {str(each["port"]) for each in service["spec"]["ports"]}
     assert {"app": "alphaswarm-tenant-router"} in [
         peer.get("podSelector", {}).get("matchLabels") for rule in edge["egress"] for peer in rule.get("to", [])
     ]
-    assert [rule["ports"][0]["port"] for rule in router["ingress"]] == ["xds", "http", "http"]
-    assert router["ingress"][0]["from"] == [{"podSelector": {"matchLabels": {"app": "alphaswarm-edge"}}}]
 
 
-REACHED = {
-    "a cell, at any port": ({"alphaswarm.io/cell": "true"}, 1234, True),
-    "web client, controller, legacy proxy": ({"alphaswarm.io/edge-upstream": "true"}, 8080, True),
-    "the collector of traces": ({"kubernetes.io/metadata.name": "monitoring"}, 4317, True),
-    "what else is there": ({"kubernetes.io/metadata.name": "monitoring"}, 9090, False),
-    "anybody else": ({"kubernetes.io/metadata.name": "default"}, 443, False),
+PORTS = ("udp/53", *(f"tcp/{port}" for port in (53, 443, 1234, 4317, 5432, 8080, 9090, 9901, 9902, 10000, 18000)))
+DNS = {"udp/53", "tcp/53"}
+ANY = set(PORTS)
+DATABASE = {"tcp/5432"}
+ANYWHERE = {"tcp/443"} | DATABASE
+"""PostgreSQL and the identity provider are wherever they are: the router may leave by these ports."""
+
+OTHERS = {
+    "the internet": Party(),
+    "dns": Party.elsewhere("kube-system"),
+    "a cell": Party.elsewhere("cell-a", {"alphaswarm.io/cell": "true"}),
+    "an upstream": Party.elsewhere("client", {"alphaswarm.io/edge-upstream": "true"}),
+    "the tunnel": Party.elsewhere("cloudflared", {"alphaswarm.io/tunnel": "true"}),
+    "prometheus": Party.elsewhere("monitoring", labels={"app.kubernetes.io/name": "prometheus"}),
+    "the collector": Party.elsewhere("monitoring"),
+    "a stranger": Party.elsewhere("default"),
 }
+ROUTER = "alphaswarm-tenant-router"
+REACHED: dict[str, dict[str, set[str]]] = {
+    "alphaswarm-edge": {
+        "dns": DNS,
+        ROUTER: {"tcp/18000"},
+        "a cell": ANY,
+        "an upstream": ANY,
+        "prometheus": {"tcp/4317"},
+        "the collector": {"tcp/4317"},
+    },
+    ROUTER: {
+        **dict.fromkeys(OTHERS, ANYWHERE),
+        "dns": DNS | ANYWHERE,
+        # What `canary check` asks.
+        ROUTER: {"tcp/8080"},
+        "alphaswarm-edge": {"tcp/9902"},
+        "prometheus": {"tcp/9090"} | ANYWHERE,
+    },
+    f"{ROUTER}-migrate": {**dict.fromkeys(OTHERS, DATABASE), "dns": DNS | DATABASE},
+    "a cell": {ROUTER: {"tcp/8080"}},
+    "prometheus": {"alphaswarm-edge": {"tcp/9902"}, ROUTER: {"tcp/8080"}},
+}
+"""Whom each may reach, and at which ports; beside the edge's own port, and nobody else."""
 
 
-@pytest.mark.parametrize(("labels", "port", "is_reached"), REACHED.values(), ids=REACHED)
-def test_the_edge_reaches_what_settings_send_it_to(
-    manifests: Manifests, labels: dict[str, str], port: int, is_reached: bool
-) -> None:
-    edge = manifests.one("NetworkPolicy", "alphaswarm-edge")["spec"]["egress"]
+def test_everybody_reaches_whom_he_has_to_and_nobody_else(manifests: Manifests, request: pytest.FixtureRequest) -> None:
+    setting = request.node.callspec.params["manifests"]
+    ours = {template["metadata"]["labels"]["app"]: Party.of(template) for _, template in manifests.templates()}
+    expected = {(who, whom, port) for who, each in REACHED.items() for whom in each for port in each[whom]}
+    users = ["the tunnel"] if setting == "overlays/production" else OTHERS
+    expected |= {(user, "alphaswarm-edge", "tcp/10000") for user in users}
+    if setting == "overlays/local":
+        expected |= {("postgres", "dns", port) for port in DNS}
+        expected |= {(who, "postgres", "tcp/5432") for who in (ROUTER, f"{ROUTER}-migrate", *OTHERS)}
 
-    assert is_reached == any(lets_out(rule, labels, port) for rule in edge)
-
-
-def lets_out(rule: Object, labels: Mapping[str, str], port: int) -> bool:
-    """Whether an egress rule lets go to any pod of a namespace with these labels."""
-    chosen = [peer["namespaceSelector"]["matchLabels"] for peer in rule["to"] if "namespaceSelector" in peer]
-    listed = [each["port"] for each in rule.get("ports", [])]
-    return any(each.items() <= labels.items() for each in chosen) and (not listed or port in listed)
+    parties = {**OTHERS, **ours}
+    found = {
+        (who, whom, port)
+        for who in parties
+        for whom in parties
+        if {who, whom} & ours.keys()
+        for port in PORTS
+        if reaches(manifests, parties[who], parties[whom], port)
+    }
+    assert found == expected
 
 
 def test_in_production_only_the_tunnel_reaches_the_edge_and_is_believed() -> None:
     production = built("overlays/production")
-    (users, _) = production.one("NetworkPolicy", "alphaswarm-edge")["spec"]["ingress"]
+    users, *_ = production.one("NetworkPolicy", "alphaswarm-edge")["spec"]["ingress"]
 
     assert users["from"] == [{"namespaceSelector": {"matchLabels": {"alphaswarm.io/tunnel": "true"}}}]
     assert production.one("ConfigMap", "alphaswarm-tenant-router-config")["data"]["EDGE_TRUSTED_HOPS"] == "1"

@@ -1,16 +1,14 @@
 """The runbook is true: what it and the README name is there, and every item of the first runbook has its place."""
 
 import re
-import shlex
-from collections.abc import Iterator
 
 import click
 import pytest
 
+from tests.deployments.commandlines import invocations, parse, shell
 from tests.deployments.manifests import ROOT, bases
 from tests.deployments.runbookitems import ITEMS, ROUTER, Item
 from tests.support.promql import rules
-from xds.cli import PROGRAM, program
 from xds.settings import Settings
 
 RUNBOOK = (ROOT / "deployments/RUNBOOK.md").read_text(encoding="utf-8")
@@ -26,34 +24,6 @@ OUTSIDE = {
     "deployments/cloudflare/terraform.tfvars",
 }
 """The platform's own files; and the one that the operator makes."""
-
-
-def shell(text: str) -> str:
-    """The shell blocks of a text, joined, with continued lines made one."""
-    return "\n".join(re.findall(r"^ *```sh\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)).replace("\\\n", " ")
-
-
-def invocations(text: str) -> Iterator[str]:
-    """Each command line of ours in a text's shell blocks and inline code."""
-    inline = re.findall(r"`([^`\n]+)`", re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL))
-    for line in [*shell(text).splitlines(), *inline]:
-        if found := re.search(rf"(?:^|\s|-- ){PROGRAM} +(?=[a-z-])(.*)$", re.sub(r"\s#.*$", "", line)):
-            yield found[1].strip()
-
-
-def parse(line: str) -> None:
-    """Have click parse a command line, down to the last command, and run nothing."""
-    words = [word for word in shlex.split(line.partition(" | ")[0].partition(" > ")[0]) if word != "…"]
-    command: click.Command = program
-    while isinstance(command, click.Group):
-        context = command.make_context(command.name, list(words), resilient_parsing=False)
-        rest = [*context._protected_args, *context.args]
-        if not rest:
-            return  # a group alone, as when it is spoken of
-        name, found, words = command.resolve_command(context, rest)
-        assert found is not None, name
-        command = found
-    command.make_context(command.name, list(words))
 
 
 COMMAND_LINES = sorted({*invocations(RUNBOOK), *invocations(f"```sh\n{shell(README)}\n```")})
