@@ -3,15 +3,30 @@
 That their metrics exist: tests/e2e/test_observation.py.
 """
 
+import re
 import shutil
 import subprocess
+import textwrap
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.support.promql import ALERTS, expressions, rules
+from tests.support.promql import ALERTS, DEPLOYMENTS, expressions, rules, scrape_configs
 
+OPERATORS = DEPLOYMENTS / "kubernetes/edge/components/prometheus-operator/rules.yaml"
+OPERATORS_HEAD = """\
+# deployments/prometheus/alerts.yaml, as a Prometheus Operator takes it. Made of that by
+#   pytest tests/deployments/test_alerts.py --update-golden
+# yamllint disable rule:line-length
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: alphaswarm-edge
+  namespace: alphaswarm-edge
+spec:
+  groups:
+"""
 SERIES = Path(__file__).with_name("alerts.test.yaml")
 needs_promtool = pytest.mark.skipif(
     shutil.which("promtool") is None, reason="promtool is not installed (Debian: apt-get install prometheus)"
@@ -51,6 +66,27 @@ def test_every_expression_of_the_dashboards_is_promql(tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump({"groups": [{"name": "all", "rules": held}]}))
     status, said = promtool("check", "rules", file)
     assert status == 0, said
+
+
+def test_the_operators_rules_are_these(update_golden: bool) -> None:
+    groups = ALERTS.read_text().partition("groups:\n")[2]
+    text = f"{OPERATORS_HEAD}{textwrap.indent(groups, '  ')}"
+    if update_golden:
+        OPERATORS.write_text(text)
+
+    assert OPERATORS.read_text() == text, f"pytest {__file__} --update-golden, and read the diff"
+    made = yaml.safe_load(text)
+    assert made["spec"]["groups"] == yaml.safe_load(ALERTS.read_text())["groups"]
+    assert (made["apiVersion"], made["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
+
+
+def test_every_job_that_rules_name_is_one_that_pods_are_scraped_as() -> None:
+    monitors = yaml.safe_load_all((OPERATORS.parent / "pod-monitors.yaml").read_text())
+    # The label that jobLabel names is each pod's: what it is selected by.
+    jobs = {each["spec"]["selector"]["matchLabels"][each["spec"]["jobLabel"]] for each in monitors}
+
+    assert jobs == {job["job_name"] for job in scrape_configs()}
+    assert set(re.findall(r'job="([^"]+)"', " ".join(expressions().values()))) <= jobs
 
 
 def test_every_alert_says_how_bad_it_is_and_what_is_wrong() -> None:

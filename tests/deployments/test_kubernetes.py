@@ -55,7 +55,7 @@ def selectors(manifests: Manifests) -> Iterator[tuple[str, dict[str, str]]]:
         match each["kind"]:
             case "Service":
                 yield name, spec["selector"]
-            case "Deployment" | "PodDisruptionBudget":
+            case "Deployment" | "PodDisruptionBudget" | "PodMonitor":
                 yield name, spec["selector"]["matchLabels"]
             case "NetworkPolicy":
                 yield name, spec["podSelector"].get("matchLabels", {})
@@ -70,7 +70,7 @@ def selectors(manifests: Manifests) -> Iterator[tuple[str, dict[str, str]]]:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_object_is_one_by_the_strict_schema(manifests: Manifests, version: str) -> None:
     for each in manifests.objects:
-        if not each["apiVersion"].startswith("cert-manager.io/"):
+        if not each["apiVersion"].startswith(("cert-manager.io/", "monitoring.coreos.com/")):
             kubernetes_validate.validate(each, version, strict=True)
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from tests.deployments.manifests import Manifests, built, container, environment, ports
 from tests.deployments.reaching import Party, reaches
+from tests.support.promql import scrape_configs
 
 
 def test_a_policys_ports_are_its_pods(manifests: Manifests) -> None:
@@ -55,6 +56,7 @@ OTHERS = {
     "the collector": Party.elsewhere("monitoring"),
     "a stranger": Party.elsewhere("default"),
 }
+SCRAPED = {job["job_name"]: job.get("metrics_path", "/metrics") for job in scrape_configs()}
 ROUTER = "alphaswarm-tenant-router"
 REACHED: dict[str, dict[str, set[str]]] = {
     "alphaswarm-edge": {
@@ -110,10 +112,16 @@ def test_in_production_only_the_tunnel_reaches_the_edge_and_is_believed() -> Non
     assert production.one("ConfigMap", "alphaswarm-tenant-router-config")["data"]["EDGE_TRUSTED_HOPS"] == "1"
 
 
-def test_prometheus_finds_what_it_may_reach(manifests: Manifests) -> None:
+def test_prometheus_scrapes_what_it_may_reach(manifests: Manifests) -> None:
     for name, port in {"alphaswarm-edge": "metrics", "alphaswarm-tenant-router": "http"}.items():
         template = manifests.one("Deployment", name)["spec"]["template"]
-        numbers = {each["name"]: each["containerPort"] for each in template["spec"]["containers"][0]["ports"]}
-        rules = manifests.one("NetworkPolicy", name)["spec"]["ingress"]
-        assert template["metadata"]["annotations"]["prometheus.io/port"] == str(numbers[port])
-        assert [rule["ports"][0]["port"] for rule in rules if "prometheus" in str(rule.get("from"))] == [port]
+        number = Party.of(template).ports[port]
+        annotations = {each: str(value) for each, value in template["metadata"].get("annotations", {}).items()}
+        monitors = [each["spec"] for each in manifests.of("PodMonitor") if each["metadata"]["name"] == name]
+        scraped = [(each["port"], each["path"]) for spec in monitors for each in spec["podMetricsEndpoints"]]
+        if annotations:
+            scraped.append((port, annotations["prometheus.io/path"]))
+            assert annotations["prometheus.io/port"] == str(number)
+        # Once, by either way.
+        assert scraped == [(port, SCRAPED[name])]
+        assert reaches(manifests, OTHERS["prometheus"], Party.of(template), f"tcp/{number}")

@@ -21,6 +21,11 @@ def rules() -> list[dict[str, Any]]:
     return [rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
 
 
+def scrape_configs() -> list[dict[str, Any]]:
+    """What the compose system's Prometheus scrapes: the jobs that rules and dashboards expect."""
+    return list(yaml.safe_load((DEPLOYMENTS / "docker-compose/prometheus.yaml").read_text())["scrape_configs"])
+
+
 def dashboard(path: Path) -> dict[str, Any]:
     """A dashboard."""
     return dict(json.loads(path.read_text()))
