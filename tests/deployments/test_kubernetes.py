@@ -278,6 +278,14 @@ def test_autoscalers_have_their_deployments_and_no_replicas_beside_them(manifest
         assert each["spec"]["minReplicas"] <= each["spec"]["maxReplicas"]
 
 
+def test_the_jobs_name_is_this_versions(manifests: Manifests) -> None:
+    # Another version's Job is another Job: one that is there can't be changed.
+    (job,) = manifests.of("Job")
+
+    assert job["metadata"]["name"] == f"alphaswarm-tenant-router-migrate-v{__version__.replace('.', '-')}"
+    assert len(job["metadata"]["name"]) <= 63
+
+
 def test_images_are_this_version() -> None:
     images = {each["image"] for _, each in bases().containers()}
 

@@ -74,14 +74,22 @@ def test_every_setting_is_a_setting() -> None:
 
 def test_every_kubernetes_name_is_in_the_manifests() -> None:
     there = {(each["kind"], each["metadata"]["name"]) for each in bases().objects}
-    kinds = {"deployment": "Deployment", "configmap": "ConfigMap", "namespace": "Namespace", "svc": "Service"}
+    kinds = {
+        "deployment": "Deployment",
+        "configmap": "ConfigMap",
+        "namespace": "Namespace",
+        "svc": "Service",
+        "job": "Job",
+    }
     named = {
         (kinds[kind], name)
-        for kind, name in re.findall(r"\b(deployment|configmap|namespace|svc)[ /](alphaswarm-[\w-]+)", shell(RUNBOOK))
+        for kind, name in re.findall(
+            r"\b(deployment|configmap|namespace|svc|job)[ /](alphaswarm-[\w-]+)", shell(RUNBOOK)
+        )
     }
     assert {kind for kind, _ in named} == set(kinds.values())
     assert named <= there
-    assert ("Job", "alphaswarm-tenant-router-migrate") in there
+    assert {("Job", name) for name in re.findall(r"alphaswarm-tenant-router-migrate-v[\w-]+", RUNBOOK)} <= there
     labels = {template["metadata"]["labels"]["app"] for _, template in bases().templates()}
     assert set(re.findall(r"-l app=([\w-]+)", RUNBOOK)) <= labels
     assert set(re.findall(r"kubectl -n ([\w-]+)", RUNBOOK)) == {"alphaswarm-edge"}

@@ -1,5 +1,6 @@
 """`alphaswarm-xds serve` as a process: it refuses to serve what it can't protect, and stops gently."""
 
+import asyncio
 import json
 import os
 import signal
@@ -13,8 +14,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Timer
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import asyncpg
 import grpc
 import pytest
 
@@ -222,6 +225,37 @@ def test_it_is_asked_over_both_faces(auth: dict[str, str], database_url: str) ->
         with grpc.insecure_channel(started["xds"]) as channel:
             asked = channel.unary_unary(f"/{CONTROL}/GetPublishing")(b"", timeout=20)
         assert Publishing.parse(asked).etag == told["etag"]
+
+
+NEWER = """
+ALTER TABLE cells ADD COLUMN added_later text;
+INSERT INTO cells (id, state) VALUES ('cell-a', 'active');
+UPDATE xds_alembic_version SET version_num = '0099_future';
+"""
+
+
+def test_it_serves_from_a_schema_that_a_newer_version_has_added_to(
+    auth: dict[str, str], database_url: str, xds: Run
+) -> None:
+    async def add() -> None:
+        connection = await asyncpg.connect(database_url)
+        await connection.execute(NEWER)
+        await connection.close()
+
+    asyncio.run(add())
+    with serving(DATABASE_URL=database_url, **auth) as process:
+        assert process.stderr is not None
+        http = until_event(process.stderr, "server.started")["http"]
+        until_true(lambda: is_ready(http))
+    assert "0099_future" in xds("cells", "list").err
+
+
+def is_ready(http: str) -> bool:
+    try:
+        with urlopen(f"http://{http}/readyz", timeout=20) as answer:
+            return bool(answer.status == 200)
+    except HTTPError:
+        return False
 
 
 def asked(http: str, path: str, body: dict[str, object] | None = None) -> Any:
