@@ -1,12 +1,15 @@
 """The canary inside Envoy: a tenant is its cell's or the legacy proxy's, through real Envoys."""
 
+import shlex
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from tests.e2e.watching import is_answered, traffic, until
+from tests.deployments.commandlines import invocations
+from tests.e2e.watching import fetch, is_answered, traffic, until
 from tests.support.plans import planned
 from xds.demo.cell_api import make_app
 from xds.demo.ports import LOOPBACK, free_port
@@ -15,6 +18,9 @@ from xds.demo.stack import Stack
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LEGACY = free_port()
+RUNBOOK = Path(__file__).parents[2] / "deployments/RUNBOOK.md"
+(START,) = (line for line in invocations(RUNBOOK.read_text()) if line.startswith("rollout start"))
+"""The runbook's line by which settings that were in force before are in force again."""
 SETTINGS = {
     "LEGACY_UPSTREAM": f"{LOOPBACK}:{LEGACY}",
     "CANARY_TENANTS": "acme=0",
@@ -78,8 +84,17 @@ async def test_without_a_good_token_nothing_reaches_the_legacy_proxy(stack: Stac
         assert (await stack.get(edge, "/manage/x", token=stack.idp.mint("acme"))).status == 403
 
 
-async def test_weights_go_down_and_up_without_a_failed_request(stack: Stack) -> None:
-    """100 → 10 → 50 %, each by a restart of the control plane; Envoys follow, and no request fails."""
+async def newest_rollout(stack: Stack) -> str:
+    ((state,),) = await fetch(stack, "SELECT state FROM rollouts ORDER BY id DESC LIMIT 1")
+    return str(state)
+
+
+async def is_pending(stack: Stack) -> bool:
+    return await newest_rollout(stack) == "pending"
+
+
+async def test_weights_go_down_and_up_and_back_by_the_runbook_without_a_failed_request(stack: Stack) -> None:
+    """100 → 10 → 50 → 10 %, each by a restart of the control plane; Envoys follow, and no request fails."""
     environment = stack.control_plane.child._environment
     assert isinstance(environment, dict)
     cell = stack.placements["globex"]
@@ -88,6 +103,13 @@ async def test_weights_go_down_and_up_without_a_failed_request(stack: Stack) -> 
             environment["CANARY_WEIGHT"] = weight
             await stack.control_plane.restart()
             await until(lambda at=at: is_answered(stack, "globex", 200, at), f"{weight} %: globex is at {at}")  # type: ignore[misc]
+        environment["CANARY_WEIGHT"] = "10"
+        await stack.control_plane.restart()
+        await until(lambda: is_pending(stack), "10 % was in force before, and waits")
+        assert await is_answered(stack, "globex", 200, cell)
+        await stack.control_plane.run(*shlex.split(START))
+        assert await newest_rollout(stack) == "done"
+        assert await is_answered(stack, "globex", 200, "legacy")
     assert seen.failed == []
     assert seen.cells == {cell, "legacy"}
     assert seen.answered > 20
