@@ -19,13 +19,25 @@ class Routers:
         self._urls = urls
 
     async def look(self) -> Sequence[Look]:
-        """Each replica's answer."""
-        urls = await machines([url.rstrip("/").removesuffix(_PATH) for url in self._urls])
-        return await asyncio.gather(*map(self._look, urls))
+        """Each replica's answer; a name that has no address is a replica that is not ready."""
+        names = dict.fromkeys(url.rstrip("/").removesuffix(_PATH) for url in self._urls)
+        found = await asyncio.gather(*map(self._look_behind, names))
+        return tuple({look.url: look for looks in found for look in looks}.values())
 
-    async def _look(self, url: str) -> Look:
+    async def _look_behind(self, name: str) -> Sequence[Look]:
+        try:
+            urls = await machines([name])
+        except EvidenceUnavailable as error:
+            return [Look(name, _not_ready(str(error).removeprefix(f"{name}: ")), name)]
+        return await asyncio.gather(*(self._look(url, name) for url in urls))
+
+    async def _look(self, url: str, name: str) -> Look:
         try:
             status, text = await self._asking.get(url + _PATH)
         except EvidenceUnavailable as error:
-            return Look(url, f"{str(error).removeprefix(f'{url}{_PATH}: ')}, which counts as not ready")
-        return Look(url) if status == 200 else Look(url, f"{status} {' '.join(text.split())[:_SHOWN]}")
+            return Look(url, _not_ready(str(error).removeprefix(f"{url}{_PATH}: ")), name)
+        return Look(url, "" if status == 200 else f"{status} {' '.join(text.split())[:_SHOWN]}", name)
+
+
+def _not_ready(reason: str) -> str:
+    return f"{reason}, which counts as not ready"

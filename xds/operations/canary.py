@@ -53,10 +53,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One replica's answer to /readyz; `fault` is empty if it was ready."""
+    """One replica's answer to /readyz; `fault` is empty if it was ready, `name` is the URL that it was found by."""
 
     url: str
     fault: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -134,7 +134,9 @@ def _readiness(
         return None, memory
     if isinstance(looks, EvidenceUnavailable):
         return _unknown(Condition.READINESS, looks), memory
-    memory = memory.with_looks(looks, now, limits.window_seconds)
+    memory = memory.recent(now, limits.window_seconds)
+    looks = (*looks, *memory.missed(looks))
+    memory = memory.with_looks(looks, now)
     return judge_readiness(looks, memory.not_ready_since, now, limits), memory
 
 

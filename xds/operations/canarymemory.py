@@ -1,11 +1,12 @@
-"""What one look at the canary remembers of those before it: since when a replica is not ready, and the edge's counters.
+"""What one look at the canary remembers of those before it: replicas, since when one is not ready, the edge's counters.
 
 Pure; a memory is kept in a file between two runs of a command, or by whoever goes on watching.
 """
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from xds.operations.canary import Look, Share, moment
 
@@ -37,36 +38,51 @@ class Memory:
     looked_at: float = 0
     not_ready_since: Mapping[str, float] = field(default_factory=dict)
     reads: tuple[Read, ...] = ()
+    replicas: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Those that were there at the last look, and those that are missed, by the URL that they were found by."""
 
-    def with_looks(self, looks: Sequence[Look], now: float, forget_after: float) -> "Memory":
-        """The same and these answers to /readyz.
+    def recent(self, now: float, forget_after: float) -> "Memory":
+        """The same, or without its looks if the last is more than `forget_after` seconds ago: what was since?"""
+        return self if now - self.looked_at <= forget_after else Memory(reads=self.reads)
 
-        A spell goes on if every look since its first saw the replica not ready, and no two of them lie further apart
-        than `forget_after` seconds: nobody knows what was between.
+    def missed(self, looks: Sequence[Look]) -> tuple[Look, ...]:
+        """The replicas that were found before, are not now, and have nobody in their place: not ready, each.
+
+        A name's replica that has come since stands for one that has gone, so that pods may be replaced.
         """
-        is_recent = now - self.looked_at <= forget_after
-        before = self.not_ready_since if is_recent else {}
-        since = {look.url: before.get(look.url, now) for look in looks if look.fault}
-        return Memory(now, since, self.reads)
+        found: list[Look] = []
+        for name in sorted({look.name for look in looks}):
+            before = self.replicas.get(name, ())
+            now = {look.url for look in looks if look.name == name}
+            gone = sorted(set(before) - now, key=lambda url: (self.not_ready_since.get(url, math.inf), url))
+            fault = f"{name} no longer leads to it, which counts as not ready"
+            found += (Look(url, fault, name) for url in gone[: max(0, len(before) - len(now))])
+        return tuple(found)
+
+    def with_looks(self, looks: Sequence[Look], now: float) -> "Memory":
+        """The same and these answers to /readyz; a spell goes on if every look since its first saw it."""
+        since = {look.url: self.not_ready_since.get(look.url, now) for look in looks if look.fault}
+        replicas = {name: tuple(look.url for look in looks if look.name == name) for name in {x.name for x in looks}}
+        return Memory(now, since, self.reads, replicas)
 
     def with_read(self, read: Read, window: float) -> "Memory":
         """The same and this read; what is older than the window is dropped, but for the one where it begins."""
         reads = (*self.reads, read)
         begins = max((each.at for each in reads if each.at <= read.at - window), default=reads[0].at)
-        return Memory(self.looked_at, self.not_ready_since, tuple(each for each in reads if each.at >= begins))
+        return replace(self, reads=tuple(each for each in reads if each.at >= begins))
 
     def share(self) -> Share:
         """What the edge has answered since the oldest read; nothing, in no time, after a single one."""
         if not self.reads:
             return Share(requests=0, failed=0, seconds=0)
         first, last = self.reads[0], self.reads[-1]
-        increases = {name: _increase(name, self.reads) for name in last.envoys}
+        names = sorted({name for read in self.reads for name in read.envoys})
+        increases = {name: _increase(name, self.reads) for name in names}
         evidence = [
             f"{name}: {requests} answers, {failed} of them 5xx{', restarted' if restarts else ''}"
-            for name, (requests, failed, restarts) in sorted(increases.items())
+            f"{'' if name in last.envoys else ', and is no longer there'}"
+            for name, (requests, failed, restarts) in increases.items()
         ]
-        gone = sorted(first.envoys.keys() - last.envoys.keys())
-        evidence += [f"{name}: is no longer there, and not counted" for name in gone]
         return Share(
             requests=sum(each[0] for each in increases.values()),
             failed=sum(each[1] for each in increases.values()),
@@ -80,9 +96,8 @@ class Memory:
             {"at": read.at, "envoys": {name: [c.uptime, c.requests, c.failed] for name, c in read.envoys.items()}}
             for read in self.reads
         ]
-        return json.dumps(
-            {"looked_at": self.looked_at, "not_ready_since": dict(self.not_ready_since), "reads": reads}, indent=1
-        )
+        looked = {"looked_at": self.looked_at, "not_ready_since": dict(self.not_ready_since)}
+        return json.dumps({**looked, "reads": reads, "replicas": dict(self.replicas)}, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> "Memory":
@@ -94,7 +109,8 @@ class Memory:
                 for read in held["reads"]
             )
             since = {str(url): float(at) for url, at in held["not_ready_since"].items()}
-            return cls(float(held["looked_at"]), since, reads)
+            replicas = {str(name): tuple(map(str, urls)) for name, urls in held["replicas"].items()}
+            return cls(float(held["looked_at"]), since, reads, replicas)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not what was written there before: {error!r}") from None
 

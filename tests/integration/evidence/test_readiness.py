@@ -18,3 +18,12 @@ async def test_each_replica_is_asked_and_one_that_is_silent_is_not_ready() -> No
         '503 {"status":"waiting", "reason":"no snapshot"}',
         "no answer: connection refused, which counts as not ready",
     ]
+
+
+async def test_a_name_that_leads_nowhere_is_a_replica_that_is_not_ready() -> None:
+    async with Asking() as asking:
+        (look,) = await Routers(asking, ["http://nowhere.invalid:1/readyz"]).look()
+
+    assert look.url == look.name == "http://nowhere.invalid:1"
+    assert look.fault.startswith("its name is not found: ")
+    assert look.fault.endswith(", which counts as not ready")

@@ -75,3 +75,24 @@ async def test_what_is_not_asked_is_said() -> None:
         ],
         "skipped": ["readiness", "audit"],
     }
+
+
+class Behind:
+    """A name's replicas, as many as it is told."""
+
+    def __init__(self) -> None:
+        self.urls = ["http://10.0.0.1", "http://10.0.0.2"]
+
+    async def look(self) -> Sequence[Look]:
+        return [Look(url, name="http://routers") for url in self.urls]
+
+
+async def test_replicas_that_their_name_has_lost_stop_it_after_a_minute_although_those_left_are_ready() -> None:
+    replicas, memory, verdicts = Behind(), Memory(), []
+    for at, there in ((0, 2), (15, 1), (75, 1), (76, 1)):
+        replicas.urls = replicas.urls[:there]
+        sources = Sources(replicas=replicas, edge=None, audit=None)
+        report, memory = await check_canary(sources, memory, since=NOW, now=NOW + at, limits=Limits())
+        verdicts.append(report.verdict)
+
+    assert verdicts == [Verdict.GO, Verdict.UNKNOWN, Verdict.UNKNOWN, Verdict.STOP]

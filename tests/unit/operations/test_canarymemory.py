@@ -57,7 +57,16 @@ def test_an_uptime_that_lags_is_no_restart() -> None:
 def test_an_envoy_that_comes_later_is_counted_from_its_start_and_one_that_goes_is_said() -> None:
     reads: tuple[Held, ...] = (0, {A: (900, 10_000, 900)}), (300, {B: (100, 60, 1)})
     assert share(*reads) == (60, 1, 300)
-    assert remembered(*reads).share().evidence[-1] == f"{A}: is no longer there, and not counted"
+    assert f"{A}: 0 answers, 0 of them 5xx, and is no longer there" in remembered(*reads).share().evidence
+
+
+def test_what_an_envoy_answered_before_it_went_counts() -> None:
+    reads: tuple[Held, ...] = (
+        (0, {A: (900, 10_000, 900), B: (900, 0, 0)}),
+        (150, {A: (1050, 10_100, 990), B: (1050, 50, 0)}),
+        (300, {B: (1200, 100, 0)}),
+    )
+    assert share(*reads) == (200, 90, 300)
 
 
 def test_an_envoy_that_was_there_but_not_asked_is_counted_from_when_it_is() -> None:
@@ -72,24 +81,64 @@ def test_reads_older_than_the_window_are_forgotten_but_for_where_it_begins() -> 
     assert memory.share().seconds == 310
 
 
+def looked(*times: tuple[float, list[Look]]) -> tuple[Memory, list[Look]]:
+    """The memory after these looks, and the last of them with those who are missed."""
+    memory, looks = Memory(), list[Look]()
+    for at, seen in times:
+        memory = memory.recent(T + at, WINDOW)
+        looks = [*seen, *memory.missed(seen)]
+        memory = memory.with_looks(looks, T + at)
+    return memory, looks
+
+
 def test_a_spell_begins_with_the_first_look_and_ends_when_the_replica_is_ready() -> None:
-    memory = Memory().with_looks([Look(A, "503"), Look(B)], T, WINDOW)
-    memory = memory.with_looks([Look(A, "no answer"), Look(B, "503")], T + 30, WINDOW)
-    assert memory.not_ready_since == {A: T, B: T + 30}
-    memory = memory.with_looks([Look(A), Look(B, "503")], T + 60, WINDOW)
-    assert memory.not_ready_since == {B: T + 30}
+    first, second = (0, [Look(A, "503"), Look(B)]), (30, [Look(A, "no answer"), Look(B, "503")])
+    assert looked(first, second)[0].not_ready_since == {A: T, B: T + 30}
+    assert looked(first, second, (60, [Look(A), Look(B, "503")]))[0].not_ready_since == {B: T + 30}
 
 
 def test_a_spell_does_not_go_on_over_a_time_that_nobody_looked_at() -> None:
-    memory = Memory().with_looks([Look(A, "503")], T, WINDOW)
+    first = (0, [Look(A, "503")])
 
-    assert memory.with_looks([Look(A, "503")], T + 300, WINDOW).not_ready_since == {A: T}
-    assert memory.with_looks([Look(A, "503")], T + 301, WINDOW).not_ready_since == {A: T + 301}
+    assert looked(first, (300, [Look(A, "503")]))[0].not_ready_since == {A: T}
+    assert looked(first, (301, [Look(A, "503")]))[0].not_ready_since == {A: T + 301}
+
+
+ROUTERS, C = "http://routers:8080", "http://10.0.0.3:8080"
+
+
+def behind(*urls: str, fault: str = "") -> list[Look]:
+    return [Look(url, fault, ROUTERS) for url in urls]
+
+
+def test_a_replica_that_its_name_no_longer_leads_to_is_not_ready_from_then_on() -> None:
+    memory, looks = looked((0, behind(A, B)), (30, behind(A)), (60, behind(A)))
+
+    assert looks == [*behind(A), *behind(B, fault=f"{ROUTERS} no longer leads to it, which counts as not ready")]
+    assert memory.not_ready_since == {B: T + 30}
+
+
+def test_all_are_not_ready_where_a_name_leads_nowhere() -> None:
+    memory, looks = looked((0, behind(A, B)), (30, behind(ROUTERS, fault="its name is not found")))
+
+    assert len(looks) == len([look for look in looks if look.fault]) == 2
+    assert set(memory.not_ready_since.values()) == {T + 30}
+
+
+def test_a_replica_that_another_has_taken_the_place_of_is_not_missed() -> None:
+    assert looked((0, behind(A, B)), (30, behind(A, C)))[1] == behind(A, C)
+    assert looked((0, behind(A, B)), (30, behind(A)), (60, behind(A, C)))[1] == behind(A, C)
+    assert looked((0, behind(A, B)), (30, behind(A)), (60, behind(A, B)))[1] == behind(A, B)
+
+
+def test_nobody_is_missed_whose_name_is_not_asked_any_more_or_was_long_ago() -> None:
+    assert looked((0, behind(A, B)), (30, [Look(C, "", C)]))[1] == [Look(C, "", C)]
+    assert looked((0, behind(A, B)), (301, behind(A)))[1] == behind(A)
 
 
 def test_it_survives_being_written_down() -> None:
     memory = remembered((0, {A: (900, 10, 1)}), (20, {A: (920, 20, 1), B: (3, 1, 0)})).with_looks(
-        [Look(A, "503")], T, WINDOW
+        [Look(A, "503", ROUTERS)], T
     )
 
     assert Memory.from_json(memory.to_json()) == memory
