@@ -9,6 +9,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,8 +30,8 @@ SYSTEMS: dict[str, Opening] = {"local": local, "compose": compose}
 
 def main() -> None:
     """Read the arguments, play, report."""
-    arguments = _parser().parse_args()
-    wishes = Wishes(seconds=arguments.seconds, rate=arguments.rate, envoys=arguments.envoys, clients=arguments.clients)
+    arguments = parser().parse_args()
+    wishes = wishes_of(arguments)
     scenarios = [SCENARIOS[name] for name in dict.fromkeys(arguments.scenario or SCENARIOS)]
     outcomes: list[Outcome] = []
     console, began = Console(stderr=True), time.perf_counter()
@@ -51,25 +52,32 @@ def main() -> None:
     raise SystemExit(0 if all(outcome.ok for outcome in outcomes) else 1)
 
 
-def _parser() -> argparse.ArgumentParser:
+def wishes_of(arguments: argparse.Namespace) -> Wishes:
+    """What was wished for: by one number of Envoys, if it is given, as many as there are and as many as join."""
+    wishes = Wishes(seconds=arguments.seconds, rate=arguments.rate, clients=arguments.clients)
+    return replace(wishes, envoys=arguments.envoys, joining=arguments.envoys) if arguments.envoys else wishes
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the arguments may be."""
     names = "\n".join(f"  {each.name:<9} {each.title}; passes if {each.passes}" for each in SCENARIOS.values())
-    parser = argparse.ArgumentParser(
+    reader = argparse.ArgumentParser(
         prog="python -m tests.load",
         description=__doc__,
         epilog=f"scenarios:\n{names}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--scenario", action="append", choices=SCENARIOS, help="may be repeated; all by default")
-    parser.add_argument("--on", choices=SYSTEMS, default="local", help="local processes (the default), or compose")
-    parser.add_argument("--seconds", type=_number(1, 3600), default=10.0, help="of each step of a scenario (10)")
-    parser.add_argument("--rate", type=_number(1, 100_000), default=200.0, help="requests a second, in all (200)")
-    parser.add_argument("--envoys", type=_count(1, 32), default=2, help="how many, or how many join (2)")
-    parser.add_argument("--clients", type=_count(1, 100_000), default=1000, help="light clients of the fleet (1000)")
-    parser.add_argument(
+    reader.add_argument("--scenario", action="append", choices=SCENARIOS, help="may be repeated; all by default")
+    reader.add_argument("--on", choices=SYSTEMS, default="local", help="local processes (the default), or compose")
+    reader.add_argument("--seconds", type=_number(1, 3600), default=10.0, help="of each step of a scenario (10)")
+    reader.add_argument("--rate", type=_number(1, 100_000), default=200.0, help="requests a second, in all (200)")
+    reader.add_argument("--envoys", type=_count(1, 32), help="how many (2), or how many join (4)")
+    reader.add_argument("--clients", type=_count(1, 100_000), default=2000, help="light clients of the fleet (2000)")
+    reader.add_argument(
         "--report", type=Path, default=Path("load-report"), metavar="DIR", help="where it goes (load-report)"
     )
-    parser.add_argument("--json", action="store_true", help="the report as JSON on standard output, too")
-    return parser
+    reader.add_argument("--json", action="store_true", help="the report as JSON on standard output, too")
+    return reader
 
 
 def _number(least: float, most: float) -> Callable[[str], float]:

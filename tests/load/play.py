@@ -44,7 +44,9 @@ class Wishes:
     seconds: float = 10.0
     rate: float = 200.0
     envoys: int = 2
-    clients: int = 1000
+    joining: int = 4
+    """How many Envoys there are once all have joined."""
+    clients: int = 2000
     connections: int = 8
 
 

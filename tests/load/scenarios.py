@@ -322,7 +322,7 @@ SCENARIOS: Mapping[str, Scenario] = {
             title="Envoys join, from 1 to N",
             passes="no request fails, from an Envoy's first second on; each is ready within 10 s",
             play=_joining,
-            needs=lambda wishes: Needs(envoys=max(2, wishes.envoys), joining=True),
+            needs=lambda wishes: Needs(envoys=max(2, wishes.joining), joining=True),
         ),
         Scenario(
             name="fleet",

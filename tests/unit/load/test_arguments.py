@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.load.__main__ import main
+from tests.load.__main__ import main, parser, wishes_of
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,14 @@ def test_what_is_wrong_is_said_and_ends_with_2(
         main()
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "envoys", "joining", "clients"), [([], 2, 4, 2000), (["--envoys", "3", "--clients", "9"], 3, 3, 9)]
+)
+def test_a_number_of_envoys_is_for_those_that_are_there_and_those_that_join(
+    arguments: list[str], envoys: int, joining: int, clients: int
+) -> None:
+    wishes = wishes_of(parser().parse_args(arguments))
+
+    assert (wishes.envoys, wishes.joining, wishes.clients) == (envoys, joining, clients)

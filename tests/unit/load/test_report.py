@@ -1,10 +1,11 @@
 """The report's text and plots."""
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from tests.load import report
+from tests.load import plots, report
 from tests.load.results import Event, Outcome, Push, Sample, Step
 from xds.demo.checks import Check
 
@@ -43,6 +44,37 @@ def test_a_folder_gets_the_page_the_text_the_figures_and_the_plots(tmp_path: Pat
     assert page.read_text().count("<svg") == 2
     for plot in page.parent.glob("*.svg"):
         ET.parse(plot)
+
+
+def texts(svg: str) -> list[str]:
+    return [each.text or "" for each in ET.fromstring(svg).findall(".//{*}text")]
+
+
+def heights(svg: str, color: str) -> list[float]:
+    """How high each bar of a color is, but for its sample in the legend."""
+    bars = re.findall(rf'<path d="([^"]+)" clip-path="[^"]+" style="fill: {color}', svg)
+    rows = [[float(y) for y in re.findall(r"[ML] \S+ (\S+)", bar)] for bar in bars]
+    return [max(ys) - min(ys) for ys in rows]
+
+
+def test_failures_stand_on_what_was_answered_in_the_half_second_that_they_were_due_in() -> None:
+    outcome = good()
+    outcome.samples[21:23] = [Sample(each / 10, 9.0, 1.0, 503, "e<1>", "acme", "") for each in (21, 22)]
+    svg = plots.over_time(outcome)
+
+    assert "failed" in texts(svg)
+    assert [number for number, height in enumerate(heights(svg, "#d64545")) if height > 1] == [4]
+    assert all(height < 1 for height in heights(plots.over_time(good()), "#d64545"))
+
+
+def test_moves_are_drawn_over_time_a_dot_each_and_only_where_there_are_any() -> None:
+    outcome = good()
+    svg = plots.over_time(outcome)
+    assert "COMMIT → new" in texts(svg)
+    assert svg.count("<use", svg.index('id="PathCollection_1"'), svg.index("</g>", svg.index("PathCollection_1"))) == 1
+
+    outcome.pushes.clear()
+    assert "COMMIT → new" not in texts(plots.over_time(outcome))
 
 
 def test_what_systems_say_is_text_in_the_page() -> None:
