@@ -1,67 +1,33 @@
 """The compose system on a Docker engine: `up --wait` means that requests are answered, and nothing stays behind."""
 
 import json
-import os
-import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
-from urllib.error import HTTPError
 
 import pytest
 
-from tests.support.containers import is_there
+from tests.docker.composed import Composed, get
 from tests.support.promql import rules
 
-FILE = Path(__file__).parents[2] / "deployments/docker-compose/compose.yaml"
-PROJECT = "alphaswarm-docker-test"
+compose = Composed("alphaswarm-docker-test")
 HOME, OTHER = "cell-shared-std-local", "cell-shared-std-eu"
-
-
-def compose(*arguments: str, timeout: float = 300) -> str:
-    # Any free port: another system may run on this machine.
-    ports = {"IDP_PORT": "0", "ROUTER_PORTS": "0", "EDGE_PORTS": "0", "PROMETHEUS_PORT": "0"}
-    ended = subprocess.run(
-        ["docker", "compose", "--project-name", PROJECT, "--file", str(FILE), *arguments],
-        env={**os.environ, **ports},
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr[-2000:]
-    return ended.stdout.strip()
-
-
-def get(url: str, token: str = "") -> tuple[int, str]:
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except HTTPError as refusal:
-        return refusal.code, refusal.read().decode()
-
-
-def url(service: str, port: int, index: int = 1) -> str:
-    return "http://" + compose("port", "--index", str(index), service, str(port))
 
 
 @pytest.fixture(scope="module")
 def token() -> Iterator[str]:
     """A token of the tenant acme, of a system with two Envoys that is up."""
-    compose("--profile", "*", "down", "--volumes")
+    compose.down()
     try:
         compose("up", "--build", "--wait", "--scale", "edge=2", timeout=900)
-        _, answer = get(url("idp", 8000) + "/token?tenant=acme")
+        _, answer = get(compose.url("idp", 8000) + "/token?tenant=acme")
         yield str(json.loads(answer)["access_token"])
     finally:
-        compose("--profile", "*", "down", "--volumes")
+        compose.down()
 
 
 def test_once_it_is_up_every_envoy_answers_at_once(token: str) -> None:
     for index in (1, 2):
-        edge = url("edge", 10000, index)
+        edge = compose.url("edge", 10000, index)
         assert get(f"{edge}/api/x")[0] == 401
         status, answer = get(f"{edge}/api/x", token)
         assert (status, json.loads(answer)["cell"]) == (200, HOME)
@@ -70,7 +36,7 @@ def test_once_it_is_up_every_envoy_answers_at_once(token: str) -> None:
 def test_both_replicas_are_ready_and_have_all_envoys_between_them(token: str) -> None:
     nodes = set()
     for index in (1, 2):
-        router = url("tenant-router", 8080, index)
+        router = compose.url("tenant-router", 8080, index)
         assert json.loads(get(f"{router}/readyz")[1]) == {
             "status": "ok",
             "cells": 3,
@@ -85,20 +51,17 @@ def test_a_move_by_plain_sql_is_followed(token: str) -> None:
     move = f"UPDATE tenants SET cell_id = '{OTHER}' WHERE id = 'acme'"
     compose("exec", "--no-TTY", "postgres", "psql", "--username", "xds", "alphaswarm", "--command", move)
 
-    edge, deadline = url("edge", 10000), time.monotonic() + 10
+    edge, deadline = compose.url("edge", 10000), time.monotonic() + 10
     while json.loads(get(f"{edge}/api/x", token)[1])["cell"] != OTHER:
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
 def test_prometheus_finds_every_replica_and_every_envoy(token: str) -> None:
-    config = json.loads(compose("--profile", "observability", "config", "--format", "json"))
-    image = config["services"]["prometheus"]["image"]
-    if not is_there(image):
-        pytest.skip(f"the engine has no image {image} (PROMETHEUS_IMAGE names another)")
+    compose.needs_image_of("prometheus")
     compose("up", "--wait", "--no-deps", "prometheus")
 
-    prometheus, deadline = url("prometheus", 9090), time.monotonic() + 30
+    prometheus, deadline = compose.url("prometheus", 9090), time.monotonic() + 30
     healths: list[tuple[str, str]] = []
     while sorted(healths) != [("alphaswarm-edge", "up")] * 2 + [("alphaswarm-tenant-router", "up")] * 2:
         assert time.monotonic() < deadline, healths
