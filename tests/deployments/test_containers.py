@@ -1,6 +1,9 @@
 """Tests go by what a Docker engine has, and by themselves where there is none."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,3 +36,25 @@ def test_envoys_image_is_the_edges_unless_the_environment_names_another(monkeypa
 
     monkeypatch.setenv("XDS_TEST_ENVOY_IMAGE", "mirror.example/envoy:v1.41.0")
     assert envoy_image() == "mirror.example/envoy:v1.41.0"
+
+
+def test_a_runs_last_lines_say_what_it_used() -> None:
+    # A run of one test, which uses neither: so no container has to be there.
+    one = f"{__file__}::{test_the_image_is_the_environments.__name__}"
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--postgres=container", one],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "XDS_TEST_POSTGRES_IMAGE": "mirror.example/postgres:17",
+            "DOCKER_HOST": "unix:///nowhere/none.sock",
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stdout
+    used = [line for line in ran.stdout.splitlines() if line.startswith(("PostgreSQL: ", "Envoy: "))]
+    assert used == ["PostgreSQL: container of mirror.example/postgres:17", "Envoy: embedded"]

@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import os
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -110,24 +113,53 @@ async def test_a_request_that_is_not_answered_fails_and_is_not_sent_again() -> N
     assert "no answer by edge-1" in outcome.failures()[0]
 
 
-def test_a_scenario_is_played_and_reported(tmp_path: Path) -> None:
-    size = ("--seconds", "1", "--rate", "100")
-    ended = subprocess.run(
-        [sys.executable, "-m", "tests.load", "--scenario", "drain", *size, "--report", str(tmp_path), "--json"],
+def on_a_terminal(*command: str) -> tuple[int, str, str]:
+    """How a program ends whose standard error is a terminal: its status, output, and what is shown there."""
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        command,
         cwd=ROOT,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
         text=True,
-        timeout=120,
-        check=False,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "150"},
+    ) as process:
+        os.close(theirs)
+        with ThreadPoolExecutor(1) as reader:
+            shown = reader.submit(read_to_end, ours)
+            output, _ = process.communicate(timeout=120)
+            return process.returncode, output, shown.result(timeout=10)
+
+
+def read_to_end(terminal: int) -> str:
+    shown = b""
+    with suppress(OSError):  # by which Linux tells that nobody has it open any more
+        while read := os.read(terminal, 65536):
+            shown += read
+    os.close(terminal)
+    return shown.decode()
+
+
+def test_a_scenario_is_played_and_reported_and_shown_meanwhile(tmp_path: Path) -> None:
+    size = ("--seconds", "1", "--rate", "100")
+    status, output, shown = on_a_terminal(
+        *(sys.executable, "-m", "tests.load", "--scenario", "drain", *size, "--report", str(tmp_path), "--json")
     )
-    told = json.loads(ended.stdout)
+    told = json.loads(output)
     (scenario,) = told["scenarios"]
-    assert (ended.returncode, scenario["fault"], scenario["failed"]) == (0, "", 0), ended.stderr
+    assert (status, scenario["fault"], scenario["failed"]) == (0, "", 0), shown
     assert told == json.loads((tmp_path / "report.json").read_text())
     assert scenario["requests"] >= 300
     assert [step["name"] for step in scenario["steps"]] == ["before", "drained", "undrained"]
-    assert "pass  drain" in ended.stderr
-    assert str(tmp_path / "report.html") in ended.stderr
+    plain = re.sub("\x1b\\[[0-9;?]*[A-Za-z]", "", shown)
+    assert re.search(r"1/1 drain 0:00:\d\d starting the system", plain)
+    for step in ("before", "drained", "undrained"):
+        counts = [int(count) for count in re.findall(rf" {step}: (\d+) requests, 0 failed", plain)]
+        assert counts == sorted(counts), "it goes on"
+        assert counts, f"{step} is not shown"
+    assert "\x1b[2K" in shown, "in one line, which is renewed"
+    assert "pass  drain" in plain
+    assert str(tmp_path / "report.html") in plain
 
 
 @pytest.mark.long
