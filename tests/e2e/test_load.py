@@ -87,10 +87,11 @@ async def hanging_up(every: int) -> AsyncIterator[Stalling]:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         body = b'{"cell": "a-cell"}'
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             for _ in range(every - 1):
                 await reader.readuntil(b"\r\n\r\n")
-                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+                writer.write(head % len(body) + body)
             await reader.readuntil(b"\r\n\r\n")
         writer.close()
 
@@ -104,7 +105,10 @@ async def test_a_request_that_is_not_answered_fails_and_is_not_sent_again() -> N
         wishes = Wishes(rate=100, connections=4)
         async with Play(system, wishes, outcome, lambda _: None) as playing, playing.traffic():  # type: ignore[arg-type]
             await asyncio.sleep(1.5)
+            asked = [(await playing._ask(system.edges["edge-1"], "token"))[0] for _ in range(10)]
     playing.check_requests()
+
+    assert asked == [200, 200, 200, 200, 0] * 2, "nor is a question about a move"
 
     statuses = [sample.status for sample in outcome.samples]
     assert statuses.count(0) == pytest.approx(len(statuses) / 5, abs=wishes.connections)

@@ -22,6 +22,7 @@ from tests.load.results import Event, Outcome, Push, Sample, Step
 from tests.load.system import System
 from xds.demo import seed
 from xds.demo.checks import Check
+from xds.demo.client import once
 from xds.errors import LocalFailure
 
 PATH = "/api/x"
@@ -259,7 +260,8 @@ class Play:
             return 0, ""
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS))
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+        self._session = aiohttp.ClientSession(timeout=timeout, middlewares=(once,))
         return self
 
     async def __aexit__(

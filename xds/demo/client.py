@@ -37,6 +37,16 @@ class Answer:
         return headers.get(header) if isinstance(headers, dict) else None
 
 
+async def once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Have a session send a request once; by itself it sends it again, unseen, if nobody answers on its connection."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError(str(error)) from error
+
+
 class EdgeClient:
     """Sends requests to the Envoy that listens on `port`."""
 
@@ -92,7 +102,7 @@ class EdgeClient:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(self.url, timeout=_TIMEOUT)
+            self._session = aiohttp.ClientSession(self.url, timeout=_TIMEOUT, middlewares=(once,))
         return self._session
 
     def _silent(self, error: Exception) -> LocalFailure:

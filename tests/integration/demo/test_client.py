@@ -1,6 +1,8 @@
 """What the demo's client makes of answers and of silence."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 from aiohttp import web
@@ -74,3 +76,28 @@ async def test_silence_is_one_line_with_the_address() -> None:
             await client.get("/")
         with pytest.raises(LocalFailure, match=f"^http://127.0.0.1:{port}: no answer: "):
             await client.echo("/", "ping")
+
+
+async def test_a_request_that_nobody_answers_is_not_sent_again() -> None:
+    received = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the first request of a connection, and close it at the second."""
+        nonlocal received
+        with suppress(asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            received += 1
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+            received += 1
+        writer.close()
+
+    async with (
+        await asyncio.start_server(serve, "127.0.0.1", 0) as server,
+        EdgeClient(server.sockets[0].getsockname()[1]) as client,
+    ):
+        assert (await client.get("/")).status == 200
+        with pytest.raises(LocalFailure, match="no answer: Server disconnected"):
+            await client.get("/")
+        assert received == 2
+        assert (await client.get("/")).status == 200
