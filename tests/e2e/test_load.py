@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -25,16 +26,18 @@ ROOT = Path(__file__).parents[2]
 SHORT = Wishes(seconds=2, rate=150, clients=100)
 TENANTS = ["acme", "globex"]
 STALL_SECONDS = 1.0
+RATE = 100
 
 
 class Stalling:
-    """A system that is one server, which stalls for a second after a second."""
+    """A system that is one server, which stalls for a second once it has answered for one; then `is_over` is set."""
 
     generator = (sys.executable, "-m", "tests.load.driver")
     placements = dict.fromkeys(TENANTS, "a-cell")
 
     def __init__(self, url: str) -> None:
         self.targets = self.edges = {"edge-1": url}
+        self.is_over = asyncio.Event()
 
     async def tokens(self, tenants: list[str]) -> dict[str, str]:
         return dict.fromkeys(tenants, "token")
@@ -42,10 +45,17 @@ class Stalling:
 
 @asynccontextmanager
 async def stalling() -> AsyncIterator[Stalling]:
-    loop, free = asyncio.get_running_loop(), asyncio.Event()
+    loop, free, arrived = asyncio.get_running_loop(), asyncio.Event(), count(1)
     free.set()
 
+    def go_on() -> None:
+        free.set()
+        system.is_over.set()
+
     async def answer(request: web.Request) -> web.Response:
+        if next(arrived) == RATE:
+            free.clear()
+            loop.call_later(STALL_SECONDS, go_on)
         await free.wait()
         assert request.headers["authorization"] == "Bearer token"
         return web.json_response({"cell": "a-cell"})
@@ -55,30 +65,31 @@ async def stalling() -> AsyncIterator[Stalling]:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    loop.call_later(3, free.clear)
-    loop.call_later(3 + STALL_SECONDS, free.set)
+    system = Stalling(f"http://127.0.0.1:{runner.addresses[0][1]}")
     try:
-        yield Stalling(f"http://127.0.0.1:{runner.addresses[0][1]}")
+        yield system
     finally:
         await runner.cleanup()
 
 
 async def test_a_stall_is_felt_by_every_request_that_was_due_in_it() -> None:
-    outcome, rate, connections = Outcome(name="", title="", passes=""), 100, 4
+    outcome, connections = Outcome(name="", title="", passes=""), 4
     async with stalling() as system:
-        wishes = Wishes(rate=rate, connections=connections)
+        wishes = Wishes(rate=RATE, connections=connections)
         async with Play(system, wishes, outcome, lambda _: None) as playing, playing.traffic():  # type: ignore[arg-type]
-            await asyncio.sleep(4.5)
+            async with asyncio.timeout(60):
+                await system.is_over.wait()
+            await asyncio.sleep(0.5)
     playing.check_requests()
 
     assert [check.came for check in outcome.checks] == [f"0 of {len(outcome.samples)} failed"]
     waited = [sample for sample in outcome.samples if sample.took > STALL_SECONDS * 500]
     sent = [sample for sample in outcome.samples if sample.service > STALL_SECONDS * 500]
     # Half of the stall's requests wait for half of it or longer, but only one a connection was sent into it.
-    assert len(waited) >= 0.4 * rate * STALL_SECONDS
+    assert len(waited) >= 0.4 * RATE * STALL_SECONDS
     assert len(sent) <= connections
     dues = [sample.due for sample in outcome.samples]
-    assert max(dues) - min(dues) == pytest.approx(len(dues) / rate, rel=0.02)
+    assert max(dues) - min(dues) == pytest.approx(len(dues) / RATE, rel=0.02)
 
 
 @asynccontextmanager
