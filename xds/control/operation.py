@@ -7,7 +7,6 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 from xds.control.shapes import Answer, Request
 from xds.model import Topology
-from xds.names import CellId
 from xds.operations import AuditEvent, Store, Transactions
 from xds.operations.fleet import FleetStore, FleetView
 from xds.operations.forecast import Forecast
@@ -15,16 +14,17 @@ from xds.operations.operators import Role
 from xds.operations.rollouts import RolloutStore
 from xds.operations.snapshots import SnapshotStore
 from xds.operations.status import SystemStatus
+from xds.publish.evacuation import Evacuation, Led
 
 Q = TypeVar("Q", bound=Request)
 A = TypeVar("A", bound=Answer)
 
 
 class Evacuate(Protocol):
-    """Leads a cell's tenants to another while the registry is down, as `xds.publish.Publisher.evacuate` does."""
+    """Leads a cell's tenants elsewhere while the registry is down, as `xds.publish.Publisher.evacuate` does."""
 
-    async def __call__(self, was: CellId, now: CellId, *, by: str, message: str = "") -> int:
-        """How many tenants were moved; raises `RequestError` and its kin."""
+    async def __call__(self, order: Evacuation, *, limit: int | None = None, is_rehearsal: bool = False) -> Led:
+        """How many tenants were moved, and where to; raises `RequestError` and its kin."""
         ...
 
 

@@ -160,14 +160,10 @@ async def evacuate_cell(
 
     Overrides into the cell are deleted: who was there by one goes to where it is placed. Moves in phases are left.
     """
-    drain = await _present_drain(store, cell_id, options, by)
+    drain = await present_drain(store, cell_id, options, by)
     async with store.transaction(replace(by, operation=drain.id), action) as transaction:
         locked = await lock(transaction, cell_id, options.to)
-        last = await transaction.last_drain(cell_id)
-        if last is None or last.id != drain.id or not _goes_on(last, locked.cell):
-            drain = await _start(transaction, locked.cell, drain, last)
-        else:
-            drain = replace(last, to=options.to)
+        drain = await resume_or_start(transaction, locked.cell, drain)
         guests = await transaction.overrides(cell=cell_id)
         await transaction.tenants(sorted(guests))
         await transaction.delete_overrides(guests.keys())
@@ -249,14 +245,22 @@ def _new_drain(cell: CellId, options: DrainOptions, orders: Orders | None = None
     return Drain(id=f"drain-{uuid4().hex[:16]}", cell=cell, to=options.to, was=CellState.ACTIVE, orders=orders)
 
 
-async def _present_drain(store: Transactions, cell_id: CellId, options: DrainOptions, by: Author) -> Drain:
-    """The drain that an evacuation goes on with, so that both are undone as one; or a new one."""
+async def present_drain(store: Transactions, cell_id: CellId, options: DrainOptions, by: Author) -> Drain:
+    """The drain that an evacuation goes on with, so that both are undone as one; or a new one. Raises `NotFound`."""
     async with store.transaction(by) as transaction:
         cell = known_cell(await transaction.cells([cell_id]), cell_id)
         last = await transaction.last_drain(cell_id)
     if last is not None and _goes_on(last, cell):
         return replace(last, to=options.to, ended_at=None)
     return _new_drain(cell_id, options)
+
+
+async def resume_or_start(transaction: Transaction, cell: Cell, drain: Drain) -> Drain:
+    """The cell's last drain as it is now, if that is this one and goes on; or this one, begun. The cell is locked."""
+    last = await transaction.last_drain(cell.id)
+    if last is None or last.id != drain.id or not _goes_on(last, cell):
+        return await _start(transaction, cell, drain, last)
+    return replace(last, to=drain.to)
 
 
 def _goes_on(last: Drain, cell: Cell) -> bool:

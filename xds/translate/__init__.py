@@ -5,7 +5,7 @@ Pure. What cannot be translated is a `Problem` in the result; the rest is transl
 
 from xds.translate.authentication import TENANT_HEADER
 from xds.translate.canary import CanaryOptions
-from xds.translate.displacing import displaced, takes_tenants, tenants_in
+from xds.translate.displacing import displaced, has_routes, takes_tenants, tenants_in
 from xds.translate.grace import grace_end
 from xds.translate.options import (
     AuthMode,
@@ -44,6 +44,7 @@ __all__ = [
     "Translation",
     "displaced",
     "grace_end",
+    "has_routes",
     "jwks_of",
     "retranslate",
     "takes_tenants",

@@ -18,6 +18,11 @@ def tenants_in(content: Content, cell: CellId) -> tuple[TenantId, ...]:
     return tuple(sorted(TenantId(each.name) for each in scopes if _cell_of(each) == cell))
 
 
+def has_routes(content: Content, cell: CellId) -> bool:
+    """Whether a content knows a cell, in whatever state."""
+    return content.get(Place(SHARED, TypeUrl.ROUTE, cell_routes(cell))) is not None
+
+
 def takes_tenants(content: Content, cell: CellId) -> bool:
     """Whether a content has a route table and a cluster for a cell."""
     routes = content.get(Place(SHARED, TypeUrl.ROUTE, cell_routes(cell)))

@@ -58,7 +58,7 @@ def test_the_json_has_everything(seeded: Run) -> None:
         ("cells", "cordon", "cell-a"),
         ("cells", "set-state", "cell-a", "draining"),
         ("cells", "set-endpoints", "cell-a", "--endpoint", "10.0.0.9:80"),
-        ("cells", "drain", "cell-a", "--pause", "0"),
+        ("cells", "drain", "cell-a", "--pause", "0", "--yes"),
         ("cells", "evacuate", "cell-a", "--yes"),
         ("tenants", "add", "globex"),
         ("tenants", "move", "acme", "--to", "cell-b"),
