@@ -12,7 +12,7 @@ from xds.errors import Conflict, NotFound, RequestError
 from xds.model import Cell, CellState, Endpoint
 from xds.names import CellId
 from xds.operations.auditing import UNNAMED, Author
-from xds.operations.store import Store, Transactions
+from xds.operations.store import Store, Transaction, Transactions
 
 DEFAULT_PORT = 8000
 """Where a cell's API listens unless its endpoint says otherwise."""
@@ -147,10 +147,21 @@ async def set_cell_state(
         if cell.state is state:
             return CellStateChange(cell_id, state, state)
         check_transition(cell, state)
-        if state is CellState.RETIRED and (tenants := await transaction.count_tenants(cell_id)):
-            raise Conflict(f"cell {cell_id}: cannot be retired while tenants live in it ({tenants}): move them first")
+        if state is CellState.RETIRED:
+            await _refuse_to_retire(transaction, cell_id)
         await transaction.update_cell_state(cell_id, state)
     return CellStateChange(cell_id, cell.state, state)
+
+
+async def _refuse_to_retire(transaction: Transaction, cell_id: CellId) -> None:
+    """Raise `Conflict` if somebody is in the cell, or may come to it, or back."""
+    if tenants := await transaction.count_tenants(cell_id):
+        raise Conflict(f"cell {cell_id}: cannot be retired while tenants live in it ({tenants}): move them first")
+    for tenant in await transaction.between(cell_id):
+        raise Conflict(
+            f"cell {cell_id}: cannot be retired while the move of tenant {tenant} from or to it is under way:"
+            " finish or abort it first"
+        )
 
 
 async def set_endpoints(

@@ -14,7 +14,7 @@ from xds.errors import Conflict
 from xds.model import TenantState
 from xds.names import CellId, Revision, TenantId
 from xds.operations.auditing import UNNAMED, Author
-from xds.operations.cells import accepting_cell
+from xds.operations.cells import accepting_cell, known_cell
 from xds.operations.placing import within_capacity
 from xds.operations.store import Store, Transaction, Transactions
 from xds.operations.tenants import known_tenant
@@ -176,11 +176,20 @@ async def finish_move(store: Transactions, tenant: TenantId, *, by: Author = UNN
 
 
 async def abort_move(store: Transactions, tenant: TenantId, *, by: Author = UNNAMED) -> PhasedMove:
-    """Put the tenant back where it was, whatever that cell's state and room, and let its writes through again."""
+    """Put the tenant back where it was, whatever that cell's room, and let its writes through again.
+
+    Raises `Conflict` if that cell takes no traffic any more.
+    """
     async with store.transaction(await _author(store, tenant, by), "tenants move: abort") as transaction:
+        origin = (await _any(transaction, tenant)).origin
+        cells = await transaction.cells([origin], to_change=True)
         move = await _under_way(transaction, tenant, *Phase)
         if move.phase is Phase.SWITCHED:
-            await transaction.move_tenants({tenant: move.origin})
+            if not known_cell(cells, origin).state.takes_traffic:
+                raise Conflict(
+                    f"cell {origin}: is {cells[origin].state}, tenant {tenant} would get nothing but 503s there"
+                )
+            await transaction.move_tenants({tenant: origin})
         await _let_go(transaction, move)
     return move
 

@@ -82,6 +82,10 @@ class UnderWay(Protocol):
         """The moves in phases of these tenants that are under way."""
         ...
 
+    async def between(self, cell: CellId) -> Sequence[TenantId]:
+        """The tenants that have a move in phases from or to `cell` under way, by id."""
+        ...
+
     async def put_move(self, move: PhasedMove) -> None:
         """Keep a move in phases as it is now."""
         ...

@@ -189,6 +189,10 @@ class PostgresTransaction:
         rows = await self._queries.fetch(underway.MOVES, list(tenants))
         return {TenantId(row["tenant_id"]): underway.to_move(row) for row in rows}
 
+    async def between(self, cell: CellId) -> Sequence[TenantId]:
+        """The tenants that have a move in phases from or to `cell` under way, by id."""
+        return [TenantId(row["tenant_id"]) for row in await self._queries.fetch(underway.BETWEEN, cell)]
+
     async def put_move(self, move: PhasedMove) -> None:
         """Keep a move in phases as it is now."""
         await self._execute(underway.PUT_MOVE, *underway.move_values(move))
