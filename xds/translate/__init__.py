@@ -3,6 +3,7 @@
 Pure. What cannot be translated is a `Problem` in the result; the rest is translated all the same.
 """
 
+from xds.translate.addresses import addresses
 from xds.translate.authentication import TENANT_HEADER
 from xds.translate.canary import CanaryOptions
 from xds.translate.displacing import displaced, has_routes, takes_tenants, tenants_in
@@ -42,6 +43,7 @@ __all__ = [
     "Problem",
     "TenantOptions",
     "Translation",
+    "addresses",
     "displaced",
     "grace_end",
     "has_routes",
