@@ -15,6 +15,7 @@ from xds.errors import KeysUnavailable, SettingsError
 from xds.http import Gate, ManageFace, RateLimiter, ResolveFace, TokenFace, TokenLimits, build_app
 from xds.identities import Access as ChannelAccess
 from xds.names import CellId, TenantId
+from xds.operations.checking import Checker
 from xds.operations.exchanging import Denied, Granted, exchange
 from xds.operations.fleet import FleetView
 from xds.operations.forecasting import forecast
@@ -23,6 +24,7 @@ from xds.operations.resolving import Resolution, needed_by, resolve, resolve_tok
 from xds.operations.status import SystemStatus
 from xds.operations.validating import Validation, validate
 from xds.publish.publisher import Publisher
+from xds.publish.validating import find_envoy
 from xds.registry import PostgresRegistry
 from xds.server import Fleet, Operators
 from xds.settings import Settings
@@ -160,6 +162,7 @@ class Access:
     ) -> Control:
         """What performs operators' requests; `seen` are the nodes of this replica, `options` those of rehearsals."""
         published = self._publisher
+        checker = Checker(self._registry.snapshots, find_envoy(self._settings.envoy_binary))
         return Control(
             Parts(
                 registry=self._registry,
@@ -171,6 +174,8 @@ class Access:
                 status=status,
                 topology=lambda: published.published.topology if published.published is not None else None,
                 evacuate=published.evacuate,
+                check=checker.check,
+                has_envoy=checker.envoy is not None,
                 policy=self._settings.placement_policy,
                 forecast=lambda before, after: forecast(before, after, options, now=time.time()),
             )

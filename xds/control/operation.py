@@ -15,6 +15,7 @@ from xds.operations.rollouts import RolloutStore
 from xds.operations.snapshots import SnapshotStore
 from xds.operations.status import SystemStatus
 from xds.publish.evacuation import Evacuation, Led
+from xds.publish.rejection import Checked
 
 Q = TypeVar("Q", bound=Request)
 A = TypeVar("A", bound=Answer)
@@ -52,7 +53,8 @@ class Parts:
     """What operations work on.
 
     `fleet` knows the nodes of all replicas, `seen` those of this one. `topology` is what is published, None before
-    there is something. `policy` places tenants. `forecast` says what coming from the one to the other is for an Envoy.
+    there is something. `check` asks this server's Envoy about a snapshot, if it `has_envoy`. `policy` places tenants.
+    `forecast` says what coming from the one to the other is for an Envoy.
     """
 
     registry: Store
@@ -64,6 +66,8 @@ class Parts:
     status: Callable[[], SystemStatus]
     topology: Callable[[], Topology | None]
     evacuate: Evacuate
+    check: Callable[[int | None], Awaitable[Checked]]
+    has_envoy: bool
     policy: str
     forecast: Callable[[Topology, Topology], Forecast]
 

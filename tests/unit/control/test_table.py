@@ -95,7 +95,7 @@ def test_what_is_replaced_says_what_was_seen() -> None:
     assert {each.name for each in changes if not each.is_conditional} == {
         *("AddCell", "AddTenant"),  # nothing is there
         "MoveTenants",  # wherever they are
-        *("Rehearse", "RehearseDrain"),  # nothing is changed
+        *("Rehearse", "RehearseDrain", "CheckSnapshot"),  # nothing is changed
         "EvacuateNow",  # there is no time, and no registry, to look
     }
 
