@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from xds.names import ResourceName, TypeUrl
 from xds.snapshot import SHARED, Content, ContentChange, Place
-from xds.translate import addresses
 
 GUARDED = ("tenants", "cells", "endpoints")
 
@@ -64,6 +63,9 @@ class _Cluster:
 
 
 def _clusters(base: Content, change: ContentChange) -> Iterator[_Cluster]:
+    # Here and not above: the translation's package takes a second to import, and most commands need none of it.
+    from xds.translate import addresses  # noqa: PLC0415
+
     upserts = {place: each for place, each in change.upserts.items() if _is_of_cluster(place)}
     removed = frozenset(place for place in change.removed if _is_of_cluster(place))
     after = base.apply(ContentChange(upserts=upserts, removed=removed))
