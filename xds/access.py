@@ -20,7 +20,8 @@ from xds.operations.exchanging import Denied, Granted, exchange
 from xds.operations.fleet import FleetView
 from xds.operations.forecasting import forecast
 from xds.operations.operators import RoleNames
-from xds.operations.resolving import Resolution, needed_by, resolve, resolve_token
+from xds.operations.phasing import Witnessed
+from xds.operations.resolving import Resolution, needed_by, resolve, resolve_token, witnessed_here
 from xds.operations.status import SystemStatus
 from xds.operations.validating import Validation, validate
 from xds.publish.publisher import Publisher
@@ -173,6 +174,7 @@ class Access:
                 seen=seen,
                 status=status,
                 topology=lambda: published.published.topology if published.published is not None else None,
+                witness=self._witness,
                 evacuate=published.evacuate,
                 check=checker.check,
                 has_envoy=checker.envoy is not None,
@@ -230,6 +232,10 @@ class Access:
             return None
         envoys = self._fleet.standings(needed_by(published, tenant))
         return resolve(published, self._publisher.status.snapshot, tenant, envoys)
+
+    def _witness(self, tenant: TenantId) -> Witnessed | None:
+        told = self._resolve(tenant)
+        return None if told is None else witnessed_here(told)
 
     def _resolve_token(self, token: str) -> Resolution | None:
         outcome = self._everybody.verify(token, time.time())

@@ -41,6 +41,7 @@ COVERED = {
     "xds/cli/labels.py": "tests/integration/cli/test_cells.py",
     "xds/cli/offline.py": "tests/integration/control/test_emergency.py",
     "xds/cli/output.py": "tests/integration/cli/test_cells.py",
+    "xds/control/explanations.py": "tests/integration/control/test_moves.py",
     "xds/control/fleet.py": "tests/integration/server/test_control.py",
     "xds/control/forecasts.py": "tests/integration/control/test_rehearsing.py",
     "xds/control/held.py": "tests/integration/control/test_publishing.py",

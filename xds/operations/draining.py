@@ -76,6 +76,7 @@ class Undrained:
     drain: Drain
     moved: int
     stayed: int
+    is_change: bool = True
 
 
 def _no_progress(_done: int, _total: int) -> None:
@@ -177,11 +178,13 @@ async def evacuate_cell(
 async def undrain_cell(store: Transactions, cell_id: CellId, *, by: Author = UNNAMED) -> Undrained:
     """Bring back, in one transaction, those whom the cell's last drain moved and who were not moved since.
 
-    The cell is active again. Raises `Conflict` if there was no drain, or it was undone before.
+    The cell is active again. Nothing is done if it was undone before; raises `Conflict` if there was no drain.
     """
     async with store.transaction(by, "cells undrain") as transaction:
         cell = known_cell(await transaction.cells([cell_id], to_change=True), cell_id)
         drain = await transaction.last_drain(cell_id)
+        if drain is not None and drain.undone_at is not None and cell.state is CellState.ACTIVE:
+            return Undrained(drain=drain, moved=0, stayed=0, is_change=False)
         if drain is None or drain.undone_at is not None:
             raise Conflict(f"cell {cell_id}: has no drain that could be undone")
         if cell.state is not CellState.ACTIVE:

@@ -175,11 +175,15 @@ async def finish_move(store: Transactions, tenant: TenantId, *, by: Author = UNN
     return move
 
 
-async def abort_move(store: Transactions, tenant: TenantId, *, by: Author = UNNAMED) -> PhasedMove:
+async def abort_move(store: Transactions, tenant: TenantId, *, by: Author = UNNAMED) -> PhasedMove | None:
     """Put the tenant back where it was, whatever that cell's room, and let its writes through again.
 
-    Raises `Conflict` if that cell takes no traffic any more.
+    None if no move is under way. Raises `NotFound`, and `Conflict` if that cell takes no traffic any more.
     """
+    async with store.transaction(by) as transaction:
+        await known_tenant(transaction, tenant)
+        if not await transaction.moves([tenant]):
+            return None
     async with store.transaction(await _author(store, tenant, by), "tenants move: abort") as transaction:
         origin = (await _any(transaction, tenant)).origin
         cells = await transaction.cells([origin], to_change=True)

@@ -131,6 +131,10 @@ class Transaction(Places, Overrides, UnderWay, Protocol):
         """Set how many tenants a cell has room for; None: any number."""
         ...
 
+    async def update_cell(self, cell: Cell) -> None:
+        """Set a cell's tenancy, tier, region, labels and protocol."""
+        ...
+
     async def update_cell_state(self, cell: CellId, state: CellState) -> None:
         """Set a cell's state."""
         ...
