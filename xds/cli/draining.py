@@ -162,7 +162,10 @@ def undrain_command(context: click.Context, *, cell_id: str, intent: Intent) -> 
     """  # noqa: D301 -- click reads the \b
     done = perform(context, intent, lambda store, by: undrain_cell(store, CellId(cell_id), by=by))
     if intent.as_json:
-        print_json({"cell": cell_id, "operation": done.drain.id, "moved": done.moved, "stayed": done.stayed})
+        told = {"cell": cell_id, "operation": done.drain.id, "moved": done.moved, "stayed": done.stayed}
+        print_json(told | {"changed": done.is_change})
+    elif not done.is_change:
+        say(f"cell {cell_id}: undrained already ({done.drain.id})")
     else:
         stayed = f", {done.stayed} stay where they were moved since" if done.stayed else ""
         say(f"cell {cell_id}: active, {done.moved} tenants brought back{stayed}")

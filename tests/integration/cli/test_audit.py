@@ -62,7 +62,7 @@ def test_the_json_has_everything(seeded: Run) -> None:
         ("cells", "evacuate", "cell-a", "--yes"),
         ("tenants", "add", "globex"),
         ("tenants", "move", "acme", "--to", "cell-b"),
-        ("tenants", "move", "--from", "cell-a", "--to", "cell-b", "--share", "100%"),
+        ("tenants", "move", "--from", "cell-a", "--to", "cell-b", "--share", "100%", "--yes"),
         ("tenants", "move", "acme", "--to", "cell-b", "--hold"),
         ("tenants", "set-state", "acme", "suspended"),
         ("tenants", "override", "set", "acme", "--cell", "cell-b", "--expires", "1h", "--reason", "x"),

@@ -127,6 +127,8 @@ def test_what_is_dangerous_wants_a_yes(seeded: Run, database_url: str) -> None:
     assert seeded("cells", "evacuate", "cell-a", "--to", "cell-c", "--yes", "--json").json["moved"] == TENANTS
     assert placed(seeded) == {"cell-c": TENANTS}
     assert run_program(["cells", "retire", "cell-a"], database_url).status == 2
+    assert run_program(["cells", "set-state", "cell-a", "retired"], database_url).status == 2
+    assert run_program(["cells", "drain", "cell-c"], database_url).status == 2
     assert seeded("cells", "retire", "cell-a", "--yes").out == "cell cell-a: draining → retired\n"
     assert seeded("cells", "retire", "cell-c", "--yes").status == 1
 
