@@ -13,7 +13,7 @@ from xds.model import CellState, Tenancy, Topology
 from xds.names import CellId, TenantId
 from xds.publish.evacuation import Displacement, Evacuation, Led, Unsettled
 from xds.snapshot import Content
-from xds.translate import displaced, has_routes, takes_tenants, tenants_in
+from xds.translate import displaced, has_routes, takes_tenants, tenants_by_cell, tenants_in
 
 
 class Emergency:
@@ -58,7 +58,8 @@ class Emergency:
             raise NotFound(f"cell {order.cell}: no such cell in what is served")
         targets = self._cells(content, order, topology)
         everybody = tenants_in(content, order.cell)
-        went = _spread(everybody[:limit], {cell: len(tenants_in(content, cell)) for cell in targets})
+        counts = tenants_by_cell(content) if len(targets) > 1 else {}
+        went = _spread(everybody[:limit], {cell: counts.get(cell, 0) for cell in targets})
         if not is_rehearsal:
             self._displace(order, went)
         return Led(dict(sorted(Counter(went.values()).items())), len(everybody) - len(went))
@@ -86,7 +87,8 @@ class Emergency:
             for tenant, cell in went.items()
         }
         # A cell that tenants are led to is not one to be left, whatever was said of it before.
-        evacuations = {cell: each for cell, each in self._evacuations.items() if cell not in set(went.values())}
+        targets = set(went.values())
+        evacuations = {cell: each for cell, each in self._evacuations.items() if cell not in targets}
         self._keep(moves, evacuations | {order.cell: order})
 
     def applied(self, content: Content) -> Content:
@@ -100,8 +102,9 @@ class Emergency:
 
     def settled(self, told: Unsettled) -> None:
         """The registry knows these now; what was said while it was told stays."""
+        moves = set(told.moves)
         self._keep(
-            {move.tenant: move for move in self._moves.values() if move not in set(told.moves)},
+            {move.tenant: move for move in self._moves.values() if move not in moves},
             {each.cell: each for each in self._evacuations.values() if each not in told.evacuations},
         )
 

@@ -6,7 +6,7 @@ Pure. What cannot be translated is a `Problem` in the result; the rest is transl
 from xds.translate.addresses import addresses
 from xds.translate.authentication import TENANT_HEADER
 from xds.translate.canary import CanaryOptions
-from xds.translate.displacing import displaced, has_routes, takes_tenants, tenants_in
+from xds.translate.displacing import displaced, has_routes, takes_tenants, tenants_by_cell, tenants_in
 from xds.translate.grace import grace_end
 from xds.translate.options import (
     AuthMode,
@@ -50,6 +50,7 @@ __all__ = [
     "jwks_of",
     "retranslate",
     "takes_tenants",
+    "tenants_by_cell",
     "tenants_in",
     "token_checks",
     "translate",
