@@ -129,7 +129,7 @@ async def begin_drain(
     async with store.transaction(replace(by, operation=drain.id), "cells drain") as transaction:
         cell = (await lock(transaction, cell_id, options.to)).cell
         last = await transaction.last_drain(cell_id)
-        if last is not None and _goes_on(last, cell):
+        if last is not None and goes_on(last, cell):
             drain = replace(last, to=options.to, ended_at=None, orders=orders, stopped="", failures=0)
             await transaction.put_drain(drain)
             return drain, True
@@ -253,7 +253,7 @@ async def present_drain(store: Transactions, cell_id: CellId, options: DrainOpti
     async with store.transaction(by) as transaction:
         cell = known_cell(await transaction.cells([cell_id]), cell_id)
         last = await transaction.last_drain(cell_id)
-    if last is not None and _goes_on(last, cell):
+    if last is not None and goes_on(last, cell):
         return replace(last, to=options.to, ended_at=None)
     return _new_drain(cell_id, options)
 
@@ -261,12 +261,12 @@ async def present_drain(store: Transactions, cell_id: CellId, options: DrainOpti
 async def resume_or_start(transaction: Transaction, cell: Cell, drain: Drain) -> Drain:
     """The cell's last drain as it is now, if that is this one and goes on; or this one, begun. The cell is locked."""
     last = await transaction.last_drain(cell.id)
-    if last is None or last.id != drain.id or not _goes_on(last, cell):
+    if last is None or last.id != drain.id or not goes_on(last, cell):
         return await _start(transaction, cell, drain, last)
     return replace(last, to=drain.to)
 
 
-def _goes_on(last: Drain, cell: Cell) -> bool:
+def goes_on(last: Drain, cell: Cell) -> bool:
     """Whether who drains the cell now goes on with its last drain: it was neither undone nor given up."""
     return last.undone_at is None and cell.state is CellState.DRAINING
 

@@ -1,6 +1,7 @@
 """Writing down what was done while the database was down: who was moved, and which cells were left. Knows no SQL."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
@@ -10,7 +11,7 @@ from xds.model import CellState
 from xds.names import CellId, TenantId
 from xds.operations.auditing import Author
 from xds.operations.cells import TRANSITIONS
-from xds.operations.draining import DrainOptions, present_drain, resume_or_start
+from xds.operations.draining import DrainOptions, goes_on, present_drain, resume_or_start
 from xds.operations.store import Store, Transaction
 from xds.operations.underway import Drain
 from xds.publish.evacuation import Displacement, Settled, Unsettled
@@ -33,13 +34,14 @@ async def record_displacements(store: Store, told: Unsettled) -> Settled:
     groups |= {said: tuple(moves) for said, moves in groupby(sorted(told.moves, key=_said), _said)}
     for (cell, actor, message), moves in sorted(groups.items()):
         by = Author(actor=actor, message=f"emergency: {message}".removesuffix(": "))
-        drain = None
-        if cell in left:
-            try:
-                drain = await present_drain(store, cell, DrainOptions(to=left[cell].to), by)
-            except NotFound as error:
-                skipped.append(str(error))
-        done = await _record(store, cell, drain, moves, by)
+        to = left[cell].to if cell in left else None
+        done = None
+        while done is None:
+            drain = None
+            if cell in left:
+                with suppress(NotFound):
+                    drain = await present_drain(store, cell, DrainOptions(to=to), by)
+            done = await _record(store, cell, drain, moves, by)
         moved += done.moved
         skipped += done.skipped
     return Settled(tuple(moved), tuple(skipped))
@@ -51,11 +53,15 @@ def _said(move: Displacement) -> tuple[CellId, str, str]:
 
 async def _record(
     store: Store, cell: CellId, drain: Drain | None, moves: tuple[Displacement, ...], by: Author
-) -> Settled:
+) -> Settled | None:
+    """What was recorded; None if another replica has begun another drain of the cell: that is to be gone on with."""
     author = by if drain is None else replace(by, operation=drain.id)
     async with store.transaction(author, ACTION) as transaction:
         cells = await transaction.cells(sorted({cell, *(move.now for move in moves)}), to_change=True)
         if drain is not None and _may_drain(cells[cell].state):
+            last = await transaction.last_drain(cell)
+            if last is not None and last.id != drain.id and goes_on(last, cells[cell]):
+                return None
             drain = await resume_or_start(transaction, cells[cell], drain)
         serving = frozenset(each.id for each in cells.values() if each.state.takes_traffic)
         targets, skipped = await _targets(transaction, moves, serving)

@@ -89,7 +89,7 @@ async def test_the_command_asks_every_server_and_tells_of_each(down: Controlled)
     assert down.publisher.status.is_ahead
 
 
-async def test_the_command_wants_an_operators_token_a_target_and_a_yes(down: Controlled) -> None:
+async def test_the_command_wants_an_operators_token_its_servers_and_a_yes(down: Controlled) -> None:
     status, _, err = await push(down, token=READER)
     assert (status, "the token lacks the role to operate" in err) == (1, True)
     assert not down.publisher.status.is_ahead

@@ -1,5 +1,7 @@
 """The red button on a real PostgreSQL that is shut: tenants are led elsewhere at once, and it is known afterwards."""
 
+import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import asyncpg
@@ -14,6 +16,7 @@ from xds.operations.emergency import record_displacements
 from xds.operations.phasing import hold_move, prepare_move
 from xds.publish import Shelf
 from xds.publish.evacuation import Displacement, Evacuation, Led, Unsettled
+from xds.registry import PostgresRegistry
 
 A, B, C = CellId("cell-a"), CellId("cell-b"), CellId("cell-c")
 
@@ -73,7 +76,7 @@ async def test_a_process_that_starts_from_disk_meanwhile_leads_them_there_too(
     database, moves, path = await name_of(sql), tmp_path / "moves", tmp_path / "snapshot"
     async with replica(database_url, shelf=Shelf(path), moves=moves, poll_seconds=0.2) as one:
         await one.serves(1)
-        await one.until(path.exists)
+        await one.until(lambda: Shelf(path).load() is not None)
         await down(one, postgres, database)
         await evacuate(one, A, B)
     async with replica(database_url, name="again", shelf=Shelf(path), moves=moves, poll_seconds=0.2) as again:
@@ -188,6 +191,25 @@ async def test_without_a_target_each_goes_to_the_cell_like_it_with_the_fewest_te
         assert {led_to(one, each) for each in one.tenants} == {C}
         states = {cell.id: cell.state for cell, _ in await one.registry.list_cells()}
         assert (states[A], states[B], states[C]) == ("draining", "draining", "active")
+
+
+async def test_replicas_that_tell_at_once_tell_of_one_drain_which_undrain_reverses(
+    database_url: str, sql: asyncpg.Connection
+) -> None:
+    tenants = [f"t{number}" for number in range(20)]
+    await seeded(sql, *tenants)
+    moves = [Displacement(tenant=TenantId(each), was=A, now=B, by="ann") for each in tenants]
+    left = (Evacuation(cell=A, to=B, by="ann"),)
+    told = [
+        Unsettled(tuple(moves[: 5 * (number + 1)]), left) for number in range(4)
+    ]  # none saw all that the others saw
+    async with AsyncExitStack() as opened_ones:
+        each = [await opened_ones.enter_async_context(PostgresRegistry.open(database_url)) for _ in told]
+        async with asyncio.timeout(30):
+            settled = await asyncio.gather(*map(record_displacements, each, told))
+        assert sum(len(one.moved) for one in settled) == len(tenants), "each was recorded once"
+        assert await sql.fetchval("SELECT count(*) FROM drains") == 1
+        assert (await undrain_cell(each[0], A)).moved == len(tenants)
 
 
 async def test_what_could_not_be_recorded_is_told(database_url: str, sql: asyncpg.Connection) -> None:
