@@ -69,11 +69,12 @@ nightly: $(READY) ## the properties, with 10,000 examples each that no run had b
 docker-test: $(READY) ## build the images and run them, and the compose system (needs a Docker engine)
 	@$(BIN)/pytest tests/docker --docker $(ARGS)
 
-bench: $(READY) ## measure moves, first config, throughput (needs wrk)
+bench: $(READY) ## measure moves, first config, throughput (needs wrk), a long history
 	@$(BIN)/python -m tests.bench.moves
 	@$(BIN)/python -m tests.bench.first_config
 	@$(BIN)/python -m tests.bench.throughput
 	@$(BIN)/python -m tests.bench.storm
+	@$(BIN)/python -m tests.bench.history
 
 load: $(READY) ## scenarios of load on real Envoys, with a report (ARGS="--on compose --scenario moves")
 	@exec $(BIN)/python -m tests.load $(ARGS)

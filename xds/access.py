@@ -15,14 +15,17 @@ from xds.errors import KeysUnavailable, SettingsError
 from xds.http import Gate, ManageFace, RateLimiter, ResolveFace, TokenFace, TokenLimits, build_app
 from xds.identities import Access as ChannelAccess
 from xds.names import CellId, TenantId
+from xds.operations.checking import Checker
 from xds.operations.exchanging import Denied, Granted, exchange
 from xds.operations.fleet import FleetView
 from xds.operations.forecasting import forecast
 from xds.operations.operators import RoleNames
-from xds.operations.resolving import Resolution, needed_by, resolve, resolve_token
+from xds.operations.phasing import Witnessed
+from xds.operations.resolving import Resolution, needed_by, resolve, resolve_token, witnessed_here
 from xds.operations.status import SystemStatus
 from xds.operations.validating import Validation, validate
 from xds.publish.publisher import Publisher
+from xds.publish.validating import find_envoy
 from xds.registry import PostgresRegistry
 from xds.server import Fleet, Operators
 from xds.settings import Settings
@@ -160,6 +163,7 @@ class Access:
     ) -> Control:
         """What performs operators' requests; `seen` are the nodes of this replica, `options` those of rehearsals."""
         published = self._publisher
+        checker = Checker(self._registry.snapshots, find_envoy(self._settings.envoy_binary))
         return Control(
             Parts(
                 registry=self._registry,
@@ -170,7 +174,10 @@ class Access:
                 seen=seen,
                 status=status,
                 topology=lambda: published.published.topology if published.published is not None else None,
+                witness=self._witness,
                 evacuate=published.evacuate,
+                check=checker.check,
+                has_envoy=checker.envoy is not None,
                 policy=self._settings.placement_policy,
                 forecast=lambda before, after: forecast(before, after, options, now=time.time()),
             )
@@ -225,6 +232,10 @@ class Access:
             return None
         envoys = self._fleet.standings(needed_by(published, tenant))
         return resolve(published, self._publisher.status.snapshot, tenant, envoys)
+
+    def _witness(self, tenant: TenantId) -> Witnessed | None:
+        told = self._resolve(tenant)
+        return None if told is None else witnessed_here(told)
 
     def _resolve_token(self, token: str) -> Resolution | None:
         outcome = self._everybody.verify(token, time.time())

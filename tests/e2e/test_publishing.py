@@ -94,7 +94,7 @@ async def test_an_operator_puts_the_fleet_back_as_it_was(stack: Stack) -> None:
         assert json.loads((await stack.control_plane.ask("/readyz"))[1])["publish_mode"] == "pinned"
         restored = (await snapshot(stack, "list"))["data"][0]
         assert (restored["digest"], restored["message"]) == (was["digest"], "wonka is ill there")
-        await snapshot(stack, "resume")
+        await snapshot(stack, "resume", "--yes")
         await until(lambda: is_answered(stack, "wonka", 200, US), "what was held is followed")
         await until(lambda: is_answered(stack, "acme", 200, stack.placements["acme"]), "all of it")
     assert seen.failed == []

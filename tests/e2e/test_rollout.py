@@ -163,7 +163,7 @@ async def test_a_publisher_that_is_killed_in_the_middle_leaves_a_rollout_that_go
 async def test_settings_that_were_in_force_before_wait_for_an_operator_who_may_abort(stack: Stack) -> None:
     await restart_with(stack, HIDE_SUSPENDED="yes", EDGE_TRUSTED_HOPS="0")
     await until(lambda: is_state(stack, "pending"), "it waits")
-    await stack.control_plane.run("rollout", "start", "--soak", "60", "-m", "once more", "--by", "ann")
+    await stack.control_plane.run("rollout", "start", "--yes", "--soak", "60", "-m", "once more", "--by", "ann")
     await until(lambda: is_told(stack, ("edge-a",), "unknown"), "the first wave has it")
     await stack.control_plane.run("rollout", "abort", "-m", "no good", "--by", "bob")
     await until(lambda: is_told(stack, ("edge-a", "edge-b"), "suspended"), "it is back")

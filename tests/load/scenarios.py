@@ -88,7 +88,9 @@ async def _drain(play: Play) -> None:
             await play.wait(_SETTLE)
         with play.step("drained"):
             play.note("cells drain")
-            await play.system.command("cells", "drain", left, "--to", other, "--batch", "25", "--pause", "0.3s")
+            await play.system.command(
+                "cells", "drain", left, "--to", other, "--batch", "25", "--pause", "0.3s", "--yes"
+            )
             play.note("drained")
             await asyncio.sleep(LEFT_SECONDS)
             done = play.now()

@@ -27,7 +27,7 @@ async def candidate(of: Replica, reason: str) -> Held:
     """What is held for that reason, once operators can see it."""
     await of.until(lambda: of.status.held == reason, reason)
     async with asyncio.timeout(15):
-        while (held := await of.registry.snapshots.held()) is None:  # noqa: ASYNC110 -- as above
+        while (held := await of.registry.snapshots.held(limit=None)) is None:  # noqa: ASYNC110 -- as above
             await asyncio.sleep(0.01)
     assert held.reason == reason
     return held

@@ -11,7 +11,16 @@ from xds.cli.output import as_json_option, change_to_json, print_json, print_lis
 from xds.cli.registry import run
 from xds.model import Cell, CellState, Endpoint, Tenancy, UpstreamProtocol
 from xds.names import CellId
-from xds.operations import DEFAULT_PORT, add_cell, list_cells, set_capacity, set_cell_state, set_endpoints
+from xds.operations import (
+    DEFAULT_PORT,
+    CellTraits,
+    add_cell,
+    change_cell,
+    list_cells,
+    set_capacity,
+    set_cell_state,
+    set_endpoints,
+)
 
 _HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<host>[^:]*))(?::(?P<port>[0-9]{1,5}))?")
 
@@ -149,19 +158,22 @@ def add_command(
         protocol=protocol,
         endpoints=endpoints,
     )
-    cell = perform(context, intent, lambda store, by: add_cell(store, asked, capacity=capacity, by=by))
+    added = perform(context, intent, lambda store, by: add_cell(store, asked, capacity=capacity, by=by))
+    cell = added.cell
     if intent.as_json:
-        print_json(_to_json(cell) | {"capacity": capacity})
+        print_json(_to_json(cell) | {"capacity": capacity, "changed": added.is_change})
     else:
-        say(f"cell {cell.id}: added, {cell.state}, at {_endpoints_text(cell.endpoints)}")
+        what = "added" if added.is_change else "there already"
+        say(f"cell {cell.id}: {what}, {cell.state}, at {_endpoints_text(cell.endpoints)}")
 
 
 @cells.command("set-state")
 @click.argument("cell_id", metavar="ID")
 @click.argument("state", type=click.Choice(CellState, case_sensitive=False))
+@click.option("--yes", is_flag=True, help="Don't ask, of retired.")
 @change_options
 @click.pass_context
-def set_state_command(context: click.Context, *, cell_id: str, state: CellState, intent: Intent) -> None:
+def set_state_command(context: click.Context, *, cell_id: str, state: CellState, yes: bool, intent: Intent) -> None:
     """Bring a cell into another state.
 
     \b
@@ -175,7 +187,56 @@ def set_state_command(context: click.Context, *, cell_id: str, state: CellState,
     Example:
       alphaswarm-xds cells set-state cell-shared-std-local draining
     """  # noqa: D301 -- click reads the \b
+    if state is CellState.RETIRED:
+        _confirm_retirement(cell_id, intent, is_sure=yes)
     _set_state(context, cell_id, state, intent)
+
+
+@cells.command("change")
+@click.argument("cell_id", metavar="ID")
+@click.option("--tenancy", type=click.Choice(Tenancy, case_sensitive=False))
+@click.option("--tier", help="Another tier: which tenants are placed there.")
+@click.option("--region", help="Another region.")
+@click.option("--protocol", type=click.Choice(UpstreamProtocol, case_sensitive=False), help="What its API speaks now.")
+@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", callback=read_labels, help="May be repeated.")
+@click.option("--remove-label", "removed_labels", multiple=True, metavar="NAME", help="May be repeated.")
+@change_options
+@click.pass_context
+def change_command(
+    context: click.Context,
+    *,
+    cell_id: str,
+    labels: dict[str, str],
+    removed_labels: tuple[str, ...],
+    intent: Intent,
+    tenancy: Tenancy | None,
+    tier: str | None,
+    region: str | None,
+    protocol: UpstreamProtocol | None,
+) -> None:
+    """Give a cell another tenancy, tier, region, protocol or labels; what is not named stays, and so do its tenants.
+
+    \b
+    Example:
+      alphaswarm-xds cells change cell-shared-std-2 --tier ent --label rack=4 --remove-label spare
+    """  # noqa: D301 -- click reads the \b
+    traits = CellTraits(
+        tenancy=tenancy,
+        tier=tier,
+        region=region,
+        protocol=protocol,
+        labels=labels,
+        removed_labels=frozenset(removed_labels),
+    )
+    if traits == CellTraits():
+        raise click.UsageError("expected what is to be another: --tier, --region, --tenancy, --protocol or --label")
+    change = perform(context, intent, lambda store, by: change_cell(store, CellId(cell_id), traits, by=by))
+    if intent.as_json:
+        print_json({"was": _to_json(change.was), "now": _to_json(change.now), "changed": change.is_change})
+    else:
+        names = [name for name in _to_json(change.now) if _to_json(change.was)[name] != _to_json(change.now)[name]]
+        told = (f"{name} {_to_json(change.was)[name]} → {_to_json(change.now)[name]}" for name in names)
+        say(f"cell {cell_id}: " + (", ".join(told) or "is so already"))
 
 
 @cells.command("cordon")
@@ -218,7 +279,7 @@ def retire_command(context: click.Context, *, cell_id: str, yes: bool, intent: I
     Example:
       alphaswarm-xds cells retire cell-shared-std-local --yes
     """  # noqa: D301 -- click reads the \b
-    confirm(f"Take {cell_id} out of every Envoy?", is_sure=yes or intent.is_rehearsal)
+    _confirm_retirement(cell_id, intent, is_sure=yes)
     _set_state(context, cell_id, CellState.RETIRED, intent, "cells retire")
 
 
@@ -269,6 +330,10 @@ def set_endpoints_command(
     else:
         was, now = _endpoints_text(change.was), _endpoints_text(change.now)
         say(f"cell {change.cell}: " + (f"{was or 'none'} → {now}" if change.is_change else f"{now} already"))
+
+
+def _confirm_retirement(cell_id: str, intent: Intent, *, is_sure: bool) -> None:
+    confirm(f"Take {cell_id} out of every Envoy?", is_sure=is_sure or intent.is_rehearsal)
 
 
 def _set_state(

@@ -2,13 +2,13 @@
 
 import shlex
 import time
-from collections.abc import Sequence
 
 import click
 
 from xds.cli.changing import Intent, change_options, confirm, perform
 from xds.cli.feeding import progress_bar
-from xds.cli.output import print_json, print_list, say
+from xds.cli.offline import LEFT, drain_offline, evacuate_offline
+from xds.cli.output import print_json, say
 from xds.cli.registry import run
 from xds.cli.remote import Server, server_options
 from xds.cli.settings import read_settings
@@ -16,14 +16,16 @@ from xds.cli.times import seconds
 from xds.names import CellId
 from xds.operations import Drained, DrainOptions, drain_cell, evacuate_cell, undrain_cell
 
-LEFT = 1
-"""The exit status of a drain that has come to its end with somebody still in the cell."""
-
 _to_option = click.option("--to", metavar="CELL", help="Where all of them go; it must be active.")
 _by_capacity_option = click.option(
     "--by-capacity",
     is_flag=True,
     help="Each goes where PLACEMENT_POLICY has it, among the cells of the same tier and region. The default.",
+)
+
+_yes_option = click.option("--yes", is_flag=True, help="Don't ask.")
+_offline_option = click.option(
+    "--offline", is_flag=True, help="The database is down: have each --server do it, and the database know later."
 )
 
 
@@ -34,6 +36,9 @@ _by_capacity_option = click.option(
 @click.option("--batch", type=click.IntRange(min=1), default=100, show_default=True, help="Tenants a transaction.")
 @click.option("--pause", callback=seconds, default="2s", show_default=True, help="Between two batches: 0.5s, 2s, 1m.")
 @click.option("--stop-on-error", is_flag=True, help="End at the first batch that fails, instead of the third.")
+@_yes_option
+@_offline_option
+@server_options
 @change_options
 @click.pass_context
 def drain_command(
@@ -45,6 +50,10 @@ def drain_command(
     batch: int,
     pause: float,
     stop_on_error: bool,
+    yes: bool,
+    offline: bool,
+    servers: tuple[str, ...],
+    token: str,
     intent: Intent,
 ) -> None:
     """Set a cell draining, and move its tenants away in batches.
@@ -52,13 +61,25 @@ def drain_command(
     It can be stopped at any time, by Ctrl-C or worse: a batch is moved or it isn't. Run it again and it goes on;
     `cells undrain` brings everybody back. Status 0 if the cell is empty, 1 if not.
 
+    With --offline, while the database is down: each server leads a batch elsewhere, then the next, as `evacuate` does.
+
     \b
     Examples:
       alphaswarm-xds cells drain cell-shared-std-local --dry-run
       alphaswarm-xds cells drain cell-shared-std-local --to cell-shared-std-2 --batch 500 --pause 1s -m 'new kernel'
     """  # noqa: D301 -- click reads the \b
     cell = CellId(cell_id)
+    if offline:
+        asked, body = _asked(servers, token, to, by_capacity=by_capacity), _offline(cell_id, to, intent)
+        confirm(f"Have {len(asked)} servers lead the tenants of {cell} elsewhere?", is_sure=yes or intent.is_rehearsal)
+        if intent.is_rehearsal:
+            evacuate_offline(asked, body, as_json=intent.as_json)
+        else:
+            drain_offline(asked, body, batch=batch, pause=pause, as_json=intent.as_json)
+        return
+    _refuse(servers)
     options = _options(context, to, by_capacity=by_capacity, batch=batch, pause=pause, stops_on_error=stop_on_error)
+    confirm(f"Set {cell} draining and move all of its tenants away?", is_sure=yes or intent.is_rehearsal)
     if intent.is_rehearsal:
         # All batches as one: what becomes of the tenants is the same.
         perform(context, intent, lambda store, by: evacuate_cell(store, cell, options, by=by, action="cells drain"))
@@ -80,8 +101,8 @@ def drain_command(
 @click.argument("cell_id", metavar="CELL")
 @_to_option
 @_by_capacity_option
-@click.option("--yes", is_flag=True, help="Don't ask.")
-@click.option("--offline", is_flag=True, help="The database is down: have each --server do it, and the database later.")
+@_yes_option
+@_offline_option
 @server_options
 @change_options
 @click.pass_context
@@ -101,8 +122,9 @@ def evacuate_command(
 
     The cell is draining then. Overrides into it are deleted. `cells undrain` brings the tenants back.
 
-    With --offline, while the database is down: each server leads them to --to at once, and has the database know when
-    it is back. Name every server. Status 1 if one refused.
+    With --offline, while the database is down: each server leads them elsewhere at once, and has the database know
+    when it is back. Name every server. Without --to they go to the active shared cells of the same tier and region,
+    each to the one with the fewest tenants. Status 1 if one refused.
 
     \b
     Examples:
@@ -111,14 +133,13 @@ def evacuate_command(
           --server http://10.0.0.1:8080 --server http://10.0.0.2:8080
     """  # noqa: D301 -- click reads the \b
     if offline:
-        if to is None or not servers or by_capacity or intent.is_rehearsal:
-            raise click.UsageError("--offline: expected --to and every --server, and no --by-capacity or --dry-run")
-        asked = [(url, Server(url, token)) for url in servers]
-        confirm(f"Have {len(asked)} servers lead every tenant of {cell_id} to {to}?", is_sure=yes)
-        _evacuate_offline(asked, {"from": cell_id, "to": to, "message": intent.author.message}, as_json=intent.as_json)
+        asked = _asked(servers, token, to, by_capacity=by_capacity)
+        where = to or "the cells like it"
+        is_sure = yes or intent.is_rehearsal
+        confirm(f"Have {len(asked)} servers lead every tenant of {cell_id} to {where}?", is_sure=is_sure)
+        evacuate_offline(asked, _offline(cell_id, to, intent), as_json=intent.as_json)
         return
-    if servers:
-        raise click.UsageError("--server: expected with --offline only")
+    _refuse(servers)
     options = _options(context, to, by_capacity=by_capacity)
     confirm(f"Move every tenant out of {cell_id} at once?", is_sure=yes or intent.is_rehearsal)
     started = time.monotonic()
@@ -141,29 +162,31 @@ def undrain_command(context: click.Context, *, cell_id: str, intent: Intent) -> 
     """  # noqa: D301 -- click reads the \b
     done = perform(context, intent, lambda store, by: undrain_cell(store, CellId(cell_id), by=by))
     if intent.as_json:
-        print_json({"cell": cell_id, "operation": done.drain.id, "moved": done.moved, "stayed": done.stayed})
+        told = {"cell": cell_id, "operation": done.drain.id, "moved": done.moved, "stayed": done.stayed}
+        print_json(told | {"changed": done.is_change})
+    elif not done.is_change:
+        say(f"cell {cell_id}: undrained already ({done.drain.id})")
     else:
         stayed = f", {done.stayed} stay where they were moved since" if done.stayed else ""
         say(f"cell {cell_id}: active, {done.moved} tenants brought back{stayed}")
 
 
-def _evacuate_offline(servers: Sequence[tuple[str, Server]], body: dict[str, str], *, as_json: bool) -> None:
-    """Ask every server, whatever the ones before said, and tell of each."""
-    told: list[dict[str, object]] = []
-    for url, server in servers:
-        try:
-            told.append({"server": url, "tenants": server.post("/manage/emergency/evacuations", body)["tenants"]})
-        except click.ClickException as refusal:
-            told.append({"server": url, "error": refusal.format_message().removeprefix(f"{url.rstrip('/')}: ")})
-    if as_json:
-        print_list(told)
-    for each in () if as_json else told:
-        if "error" in each:
-            click.echo(f"{each['server']}: {each['error']}", err=True)
-        else:
-            say(f"{each['server']}: {each['tenants']} tenants led from {body['from']} to {body['to']}")
-    if any("error" in each for each in told):
-        raise click.exceptions.Exit(LEFT)
+def _offline(cell: str, to: str | None, intent: Intent) -> dict[str, object]:
+    """What each server is asked."""
+    given: dict[str, object] = {"from": cell, "to": to, "message": intent.author.message}
+    return {name: value for name, value in given.items() if value is not None} | {"dry_run": intent.is_rehearsal}
+
+
+def _refuse(servers: tuple[str, ...]) -> None:
+    if servers:
+        raise click.UsageError("--server: expected with --offline only")
+
+
+def _asked(servers: tuple[str, ...], token: str, to: str | None, *, by_capacity: bool) -> list[Server]:
+    """The servers that do it while the database is down."""
+    if not servers or (to is not None and by_capacity):
+        raise click.UsageError("--offline: expected every --server, and --to or --by-capacity")
+    return [Server(url, token) for url in servers]
 
 
 def _options(

@@ -3,13 +3,13 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
 
 from xds.cli.asking import witness
-from xds.cli.changing import Intent, author_options, change_options, perform
+from xds.cli.changing import Intent, author_options, change_options, confirm, perform
 from xds.cli.feeding import read_lines
 from xds.cli.output import as_json_option, change_to_json, print_json, print_list, print_table, say
 from xds.cli.registry import run
@@ -59,6 +59,7 @@ def _share(_context: click.Context, _parameter: click.Parameter, value: str | No
 @click.option("--verify", is_flag=True, help="In phases: go on when every Envoy has acknowledged; asks --server.")
 @click.option("--settle", callback=seconds, default="0s", help="With --hold: how long requests under way get to end.")
 @click.option("--timeout", callback=seconds, default="30s", help="With --verify: how long Envoys may take.")
+@click.option("--yes", is_flag=True, help="Don't ask, with --share.")
 @server_options
 @change_options
 @click.pass_context
@@ -74,6 +75,7 @@ def move_command(
     verify: bool,
     settle: float,
     timeout: float,
+    yes: bool,
     servers: Sequence[str],
     token: str,
     intent: Intent,
@@ -94,6 +96,8 @@ def move_command(
       alphaswarm-xds tenants move acme --to cell-b --hold --verify --server http://127.0.0.1:8080
     """  # noqa: D301 -- click reads the \b
     asked = _asked(tenant_ids, to, file, origin, share)
+    if verify and not servers:
+        raise click.UsageError("--verify: expected every --server, to ask what its Envoys have acknowledged")
     if (hold or verify) and not intent.is_rehearsal:
         options = MoveOptions(
             holds=hold,
@@ -101,12 +105,12 @@ def move_command(
             verify_seconds=timeout,
             witness=witness(servers, token) if verify else None,
         )
-        if verify and not servers:
-            click.echo("not verified: there is no --server to ask what Envoys have acknowledged", err=True)
         _move_in_phases(context, asked, options, intent)
         return
     if asked.origin is not None and asked.to is not None:
         whence, whither = asked.origin, asked.to
+        question = f"Move {100 * asked.share:g} % of the tenants of {whence} to {whither}?"
+        confirm(question, is_sure=yes or intent.is_rehearsal)
         moves = perform(context, intent, lambda store, by: move_share(store, whence, whither, asked.share, by=by))
     else:
         moves = perform(context, intent, lambda store, by: move_tenants(store, asked.cells, by=by))
@@ -145,7 +149,9 @@ def abort_command(context: click.Context, *, tenant_id: str, author: Author, as_
     """  # noqa: D301 -- click reads the \b
     move = run(context, lambda registry: abort_move(registry, TenantId(tenant_id), by=author))
     if as_json:
-        print_json(move)
+        print_json({**(asdict(move) if move is not None else {"tenant": tenant_id}), "changed": move is not None})
+    elif move is None:
+        say(f"tenant {tenant_id}: no move in phases is under way")
     else:
         say(f"tenant {move.tenant}: its move to {move.to} is aborted ({move.phase}); it is in {move.origin}")
 

@@ -5,7 +5,7 @@ redirect, which would take the token along, and uses no proxy.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPException
 from typing import Any, TypeVar
 from urllib.error import HTTPError, URLError
@@ -47,7 +47,7 @@ class Server:
         asked = urlencode({name: value for name, value in query.items() if value is not None})
         return self._ask(path, Request(f"{self.url}{path}" + (f"?{asked}" if asked else ""), headers=self._headers))  # noqa: S310 -- http(s), checked above
 
-    def post(self, path: str, body: dict[str, str]) -> dict[str, Any]:
+    def post(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
         """What is answered to `body` at `path`; raises click.ClickException as `get` does."""
         headers = self._headers | {"Content-Type": "application/json"}
         return self._ask(path, Request(f"{self.url}{path}", json.dumps(body).encode(), headers))  # noqa: S310 -- as above

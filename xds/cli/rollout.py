@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from xds.cli.changing import confirm
 from xds.cli.output import as_json_option, print_json, print_list, print_table, say
 from xds.cli.registry import run
 from xds.cli.snapshot import to_time, word_of
@@ -51,6 +52,7 @@ def list_command(context: click.Context, *, limit: int, as_json: bool) -> None:
 
 
 @rollout.command("start")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--waves", default=None, help="Who gets it first. Default: as the publisher planned (ROLLOUT_WAVES).")
 @click.option("--soak", "soak_seconds", type=float, default=None, help="Seconds that each wave must hold.")
 @_message_option
@@ -66,10 +68,12 @@ def start_command(
     message: str,
     by: str,
     watches: bool,
+    yes: bool,
     as_json: bool,
 ) -> None:
     """Start the rollout that is pending, or once more the one that was stopped."""
     planned = Waves(waves) if waves is not None else None
+    confirm("Give the new structure to one wave of Envoys after the other?", is_sure=yes)
     started = run(
         context,
         lambda registry: operations.start(

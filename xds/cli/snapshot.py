@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import click
 
-from xds.cli.changing import whoever_runs_this
+from xds.cli.changing import confirm, whoever_runs_this
 from xds.cli.output import as_json_option, print_json, print_list, print_table, say
 from xds.cli.registry import run
-from xds.cli.snapshotcheck import check_command
+from xds.cli.snapshotcheck import check_before, check_command
 from xds.errors import Conflict
 from xds.operations import snapshots as operations
 from xds.operations.snapshots import Decided, Difference, Held, SnapshotStore, Word
@@ -103,8 +103,8 @@ def diff_command(
     async def read(registry: PostgresRegistry) -> tuple[Held | None, tuple[Difference, ...]]:
         store = registry.snapshots
         if older is None:
-            held = await store.held()
-            return held, await operations.held_differences(store, held) if held is not None else ()
+            held = await store.held(limit=None)
+            return held, held.differences if held is not None else ()
         return None, await operations.compare(store, older, newer or await operations.newest_number(store))
 
     held, differences = run(context, read)
@@ -132,6 +132,7 @@ def _print_differences(held: Held | None, shown: Iterable[dict[str, object]], *,
 
 @snapshot.command("publish")
 @click.option("--digest", default="", help="Only if this is what is held: the one that you looked at.")
+@click.option("--no-check", is_flag=True, help="Ask no Envoy whether it would take it.")
 @_message_option
 @_by_option
 @_wait_option
@@ -139,15 +140,28 @@ def _print_differences(held: Held | None, shown: Iterable[dict[str, object]], *,
 @as_json_option
 @click.pass_context
 def publish_command(
-    context: click.Context, *, digest: str, message: str, by: str, waits: bool, yes: bool, as_json: bool
+    context: click.Context,
+    *,
+    digest: str,
+    no_check: bool,
+    message: str,
+    by: str,
+    waits: bool,
+    yes: bool,
+    as_json: bool,
 ) -> None:
-    """Publish what is held, by the mode or by the guard."""
-    if not digest and not yes:
-        held = run(context, lambda registry: registry.snapshots.held())
-        if held is not None:
+    """Publish what is held, by the mode or by the guard.
+
+    If an Envoy is at hand (see `snapshot check`) it is asked first; nothing is published that it rejects.
+    """
+    held = run(context, lambda registry: registry.snapshots.held())
+    if held is not None and digest in ("", held.digest):
+        checked = "" if no_check else check_before(context, as_json=as_json)
+        if not digest and not yes:
             what = f"{held.upserts} changed and {held.removed} gone resources, held by: {held.reason}"
-            _confirm(f"Publish {what}?")
+            confirm(f"Publish {what}?", is_sure=False)
             digest = held.digest
+        digest = digest or checked
     word = word_of(by, message)
     _decide(context, lambda store: operations.publish_held(store, word, digest=digest), waits=waits, as_json=as_json)
 
@@ -166,7 +180,8 @@ def rollback_command(
     """Serve a snapshot of before, byte for byte but for the keys of today, and nothing else until `resume`."""
     if not yes:
         differences = run(context, lambda registry: _since(registry, number))
-        _confirm(f"Serve snapshot {number} again ({len(differences)} resources differ) until 'snapshot resume'?")
+        question = f"Serve snapshot {number} again ({len(differences)} resources differ) until 'snapshot resume'?"
+        confirm(question, is_sure=False)
     word = word_of(by, message)
     _decide(context, lambda store: operations.roll_back(store, number, word), waits=waits, as_json=as_json)
 
@@ -192,7 +207,23 @@ _add_decision("pin", operations.pin, "Keep serving the snapshot in force until `
 _add_decision(
     "freeze", operations.freeze, "Publish nothing until `resume`; changes are held, and can be seen by `diff`."
 )
-_add_decision("resume", operations.resume, "Undo rollback, pin and freeze.")
+
+
+@snapshot.command("resume")
+@_message_option
+@_by_option
+@_wait_option
+@_yes_option
+@as_json_option
+@click.pass_context
+def resume_command(context: click.Context, *, message: str, by: str, waits: bool, yes: bool, as_json: bool) -> None:
+    """Undo rollback, pin and freeze: what was held meanwhile is published, unless the guard or the mode holds it."""
+    held = None if yes else run(context, lambda registry: registry.snapshots.held())
+    if held is not None:
+        what = f"{held.upserts} changed and {held.removed} gone resources"
+        confirm(f"Publish {what}, which are held meanwhile?", is_sure=False)
+    word = word_of(by, message)
+    _decide(context, lambda store: operations.resume(store, word), waits=waits, as_json=as_json)
 
 
 @snapshot.command("mode")
@@ -206,11 +237,6 @@ def mode_command(context: click.Context, *, mode: Mode, message: str, by: str, w
     """Publish changes as they come (auto), or when an operator says so (manual)."""
     word = word_of(by, message)
     _decide(context, lambda store: operations.set_mode(store, mode, word), waits=waits, as_json=as_json)
-
-
-def _confirm(question: str) -> None:
-    if not click.confirm(question, err=True):
-        raise click.ClickException("not confirmed: nothing was changed")
 
 
 def word_of(by: str, message: str) -> Word:

@@ -1,18 +1,11 @@
 """`alphaswarm-xds snapshot check`: whether Envoys would take a snapshot."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import click
 
 from xds.cli.output import as_json_option, print_json, print_table, say
 from xds.cli.registry import run
 from xds.cli.settings import read_settings
-
-if TYPE_CHECKING:  # what translates takes a second to import, and all commands of the group would wait for it
-    from xds.operations.checking import Checked
-    from xds.publish.validating import Rejection
+from xds.publish.rejection import Checked, Rejection
 
 NO_ENVOY = 3
 """The exit status if there is nobody to ask."""
@@ -31,6 +24,7 @@ def check_command(context: click.Context, *, number: int | None, as_json: bool) 
     \b
     Exit status: 0 Envoy takes it, 1 it rejects something, 3 there is no Envoy here.
     """  # noqa: D301 -- click reads the \b
+    # Here and not above, twice: what translates takes a second to import, and all commands would wait for it.
     from xds.operations.checking import check  # noqa: PLC0415
     from xds.publish.validating import find_envoy  # noqa: PLC0415
 
@@ -42,15 +36,37 @@ def check_command(context: click.Context, *, number: int | None, as_json: bool) 
     if as_json:
         print_json(_to_json(checked))
     else:
-        _print(checked)
+        print_checked(checked)
     context.exit(1 if checked.rejections else 0)
 
 
-def _print(checked: Checked) -> None:
+def check_before(context: click.Context, *, as_json: bool) -> str:
+    """Have the Envoy that is at hand, if there is one, look at what is held; its digest, or empty if nobody looked.
+
+    Ends the program, with status 1, if it rejects something.
+    """
+    from xds.operations.checking import check  # noqa: PLC0415
+    from xds.publish.validating import find_envoy  # noqa: PLC0415
+
+    envoy = find_envoy(read_settings(context).envoy_binary)
+    if envoy is None:
+        return ""
+    checked = run(context, lambda registry: check(registry.snapshots, envoy))
+    if checked.rejections:
+        if as_json:
+            print_json({"changed": False} | _to_json(checked))
+        else:
+            print_checked(checked)
+        click.echo("Error: nothing was published; --no-check publishes it all the same", err=True)
+        context.exit(1)
+    return checked.digest if checked.number is None else ""
+
+
+def print_checked(checked: Checked) -> None:
+    """What Envoy said, as a table."""
     what = "what is held" if checked.number is None else f"snapshot {checked.number}"
-    part = "" if checked.is_whole else " (as far as it is kept)"
     verdict = f"rejects {len(checked.rejections)} resources of" if checked.rejections else "takes"
-    say(f"Envoy {verdict} {what}{part}")
+    say(f"Envoy {verdict} {what}")
     if checked.rejections:
         rows = ((each.kind, each.name, each.row or "settings", each.text) for each in checked.rejections)
         print_table(("TYPE", "NAME", "FROM", "ENVOY SAYS"), rows, empty="")
@@ -60,7 +76,6 @@ def _to_json(checked: Checked) -> dict[str, object]:
     return {
         "snapshot": checked.number,
         "digest": checked.digest,
-        "whole": checked.is_whole,
         "accepted": not checked.rejections,
         "rejections": [_rejection_to_json(each) for each in checked.rejections],
     }

@@ -1,5 +1,6 @@
 """`alphaswarm-xds tenants`: arguments to operations, results to tables or JSON."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -91,17 +92,19 @@ def add_command(
         raise click.UsageError("--cell names the cell; --tier and --region are for a tenant that is placed by policy")
     if cell is not None:
         asked = Tenant(TenantId(tenant_id), CellId(cell), state)
-        tenant = perform(context, intent, lambda store, by: add_tenant(store, asked, by=by))
+        added = perform(context, intent, lambda store, by: add_tenant(store, asked, by=by))
     else:
         policy = read_settings(context).placement_policy
         wish = Wish(tier=tier or "std", region=region or "local", policy=policy)
-        tenant = perform(
+        added = perform(
             context, intent, lambda store, by: place_tenant(store, TenantId(tenant_id), wish, state=state, by=by)
         )
+    tenant = added.tenant
     if intent.as_json:
-        print_json(tenant)
+        print_json({**asdict(tenant), "changed": added.is_change})
     else:
-        say(f"tenant {tenant.id}: added to {tenant.cell}, {tenant.state}")
+        what = "added to" if added.is_change else "there already, in"
+        say(f"tenant {tenant.id}: {what} {tenant.cell}, {tenant.state}")
 
 
 @tenants.command("set-state")

@@ -13,7 +13,7 @@ from xds.control.shapes import Answer, Change, Cursor, Etag, Id, Limit, Next, Re
 from xds.errors import RegistryError
 from xds.model import Cell, CellState, Endpoint, Tenancy, UpstreamProtocol
 from xds.names import CellId
-from xds.operations import DEFAULT_PORT, Author, CellListing
+from xds.operations import DEFAULT_PORT, Author, CellListing, CellTraits
 
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")]
 
@@ -89,6 +89,21 @@ class AddCell(Change):
     capacity: Tenants | None = None
 
 
+class ChangeCell(Change):
+    """Another tenancy, tier, region or protocol for a cell, and labels set or removed; what is left out stays."""
+
+    cell: Id
+    tenancy: Tenancy | None = None
+    tier: Label | None = None
+    region: Label | None = None
+    protocol: UpstreamProtocol | None = None
+    labels: Annotated[dict[Annotated[Text, Field(min_length=1)], Text], Field(max_length=100)] = Field(
+        default_factory=dict
+    )
+    remove_labels: Annotated[list[Text], Field(max_length=100)] = Field(default_factory=list)
+    etag: Etag
+
+
 class SetCellState(Change):
     """Another state for a cell."""
 
@@ -147,7 +162,7 @@ async def get_cell(parts: Parts, request: GetCell, _by: str) -> CellView:
 
 async def add_cell(parts: Parts, request: AddCell, by: str) -> CellView:
     """Add a cell."""
-    cell = await operations.add_cell(
+    added = await operations.add_cell(
         parts.registry,
         Cell(
             id=CellId(request.id),
@@ -162,7 +177,23 @@ async def add_cell(parts: Parts, request: AddCell, by: str) -> CellView:
         capacity=request.capacity,
         by=Author(by, request.message),
     )
-    return _to_view(CellListing(cell, 0, request.capacity))
+    return await get_cell(parts, GetCell(cell=added.cell.id), by)
+
+
+async def change_cell(parts: Parts, request: ChangeCell, by: str) -> CellView:
+    """Give a cell another tenancy, tier, region, protocol or labels."""
+    cell = CellId(request.cell)
+    store = expecting_cell(parts.registry, cell, request.etag)
+    traits = CellTraits(
+        tenancy=request.tenancy,
+        tier=request.tier,
+        region=request.region,
+        protocol=request.protocol,
+        labels=request.labels,
+        removed_labels=frozenset(request.remove_labels),
+    )
+    await operations.change_cell(store, cell, traits, by=Author(by, request.message))
+    return await get_cell(parts, GetCell(cell=cell), by)
 
 
 async def set_cell_state(parts: Parts, request: SetCellState, by: str) -> StateChange:

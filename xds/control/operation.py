@@ -7,24 +7,27 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 from xds.control.shapes import Answer, Request
 from xds.model import Topology
-from xds.names import CellId
+from xds.names import TenantId
 from xds.operations import AuditEvent, Store, Transactions
 from xds.operations.fleet import FleetStore, FleetView
 from xds.operations.forecast import Forecast
 from xds.operations.operators import Role
+from xds.operations.phasing import Witnessed
 from xds.operations.rollouts import RolloutStore
 from xds.operations.snapshots import SnapshotStore
 from xds.operations.status import SystemStatus
+from xds.publish.evacuation import Evacuation, Led
+from xds.publish.rejection import Checked
 
 Q = TypeVar("Q", bound=Request)
 A = TypeVar("A", bound=Answer)
 
 
 class Evacuate(Protocol):
-    """Leads a cell's tenants to another while the registry is down, as `xds.publish.Publisher.evacuate` does."""
+    """Leads a cell's tenants elsewhere while the registry is down, as `xds.publish.Publisher.evacuate` does."""
 
-    async def __call__(self, was: CellId, now: CellId, *, by: str, message: str = "") -> int:
-        """How many tenants were moved; raises `RequestError` and its kin."""
+    async def __call__(self, order: Evacuation, *, limit: int | None = None, is_rehearsal: bool = False) -> Led:
+        """How many tenants were moved, and where to; raises `RequestError` and its kin."""
         ...
 
 
@@ -52,7 +55,9 @@ class Parts:
     """What operations work on.
 
     `fleet` knows the nodes of all replicas, `seen` those of this one. `topology` is what is published, None before
-    there is something. `policy` places tenants. `forecast` says what coming from the one to the other is for an Envoy.
+    there is something, and `witness` says what that is for a tenant, and how far this replica's Envoys are. `check`
+    asks this server's Envoy about a snapshot, if it `has_envoy`. `policy` places tenants. `forecast` says what coming
+    from the one to the other is for an Envoy.
     """
 
     registry: Store
@@ -63,7 +68,10 @@ class Parts:
     seen: Callable[[], FleetView]
     status: Callable[[], SystemStatus]
     topology: Callable[[], Topology | None]
+    witness: Callable[[TenantId], Witnessed | None]
     evacuate: Evacuate
+    check: Callable[[int | None], Awaitable[Checked]]
+    has_envoy: bool
     policy: str
     forecast: Callable[[Topology, Topology], Forecast]
 

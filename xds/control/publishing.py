@@ -2,13 +2,18 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
 
 from xds.control.operation import Parts
 from xds.control.preconditions import etag_of_policy, expecting_policy
 from xds.control.shapes import Answer, BodyNumber, Change, Etag, Request, Text, to_time
+from xds.errors import Conflict
 from xds.operations import snapshots as operations
 from xds.operations.snapshots import Decided, SnapshotStore, Word
 from xds.publish.policy import Mode, Policy
+from xds.publish.rejection import refusal
 
 
 class PolicyView(Answer):
@@ -63,9 +68,14 @@ class Decide(Change):
 
 
 class Publish(Decide):
-    """Publish what is held, if that is what `digest` says."""
+    """Publish what is held, if that is what `digest` says.
+
+    If this server has an Envoy at hand it is asked first, and nothing is published that it rejects; unless `check` is
+    false.
+    """
 
     digest: Text
+    check: Annotated[bool, Field(strict=True)] = True
 
 
 class Rollback(Decide):
@@ -105,7 +115,12 @@ async def get_publishing(parts: Parts, _request: GetPublishing, _by: str) -> Pub
 
 
 async def publish(parts: Parts, request: Publish, by: str) -> DecisionView:
-    """Have what is held published."""
+    """Have what is held published, if an Envoy takes it."""
+    held = await parts.snapshots.held() if request.check and parts.has_envoy else None
+    if held is not None and held.digest == request.digest:
+        checked = await parts.check(None)
+        if checked.number is None and (rejected := refusal(checked)):
+            raise Conflict(f"snapshots: {rejected}; with check=false it is published all the same")
     return await _decide(
         parts, request, lambda store: operations.publish_held(store, _word(request, by), digest=request.digest)
     )

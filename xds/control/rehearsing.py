@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 
 from pydantic import Field, model_validator
 
-from xds.control import cells, drains, overrides, tenants
+from xds.control import cells, drains, moves, overrides, tenants
 from xds.control.audit import AuditEventView, view_of
 from xds.control.forecasts import EachEnvoy, each_envoy
 from xds.control.operation import Parts, Rehearsal
@@ -24,6 +24,7 @@ class Rehearse(Request):
 
     add_cell: cells.AddCell | None = None
     set_cell_state: cells.SetCellState | None = None
+    change_cell: cells.ChangeCell | None = None
     set_endpoints: cells.SetEndpoints | None = None
     set_capacity: cells.SetCapacity | None = None
     evacuate_cell: drains.EvacuateCell | None = None
@@ -32,6 +33,8 @@ class Rehearse(Request):
     set_tenant_state: tenants.SetTenantState | None = None
     move_tenant: tenants.MoveTenant | None = None
     move_tenants: tenants.MoveTenants | None = None
+    move_each: moves.MoveEach | None = None
+    move_share: moves.MoveShare | None = None
     set_override: overrides.SetOverride | None = None
     clear_override: overrides.ClearOverride | None = None
 
@@ -63,7 +66,7 @@ class Rehearsed(Answer):
 
 _RUN: Mapping[str, Callable[[Parts, Any, str], Awaitable[object]]] = {
     name: getattr(module, name)
-    for module in (cells, drains, overrides, tenants)
+    for module in (cells, drains, overrides, tenants, moves)
     for name in Rehearse.model_fields
     if hasattr(module, name)
 }

@@ -82,10 +82,11 @@ class ResourcePage(Answer):
 
 
 class DiffSnapshots(Request):
-    """What differs between two snapshots, in either order."""
+    """What differs between two snapshots, in either order; with both contents if that is asked for."""
 
     older: Number
     newer: Number
+    content: bool = False
     limit: Limit = 100
     cursor: Cursor = None
 
@@ -99,6 +100,8 @@ class DifferenceView(Answer):
     name: str
     before: str | None = None
     after: str | None = None
+    before_content: JsonValue = None
+    after_content: JsonValue = None
 
 
 class DifferencePage(Answer):
@@ -136,7 +139,7 @@ async def diff_snapshots(parts: Parts, request: DiffSnapshots, _by: str) -> Diff
     """A page of what differs."""
     found = await operations.compare(parts.snapshots, request.older, request.newer)
     page, following = cut(found, request.limit, request.cursor, key=lambda each: tuple(each.place), like=_PLACE)
-    return DifferencePage(data=[_difference(each) for each in page], next=following)
+    return DifferencePage(data=[difference(each, with_content=request.content) for each in page], next=following)
 
 
 def view_of(entry: Entry) -> SnapshotView:
@@ -167,7 +170,10 @@ def _resource(each: ShownResource, *, with_content: bool) -> ResourceView:
     )
 
 
-def _difference(each: Difference) -> DifferenceView:
+def difference(each: Difference, *, with_content: bool) -> DifferenceView:
+    """What becomes of a resource, as it is shown."""
+    sides = (("before_content", each.before), ("after_content", each.after)) if with_content else ()
+    contents = {name: operations.readable(each.place, side.body) for name, side in sides if side is not None}
     return DifferenceView(
         sign=each.sign,
         group=each.place.group,
@@ -175,4 +181,5 @@ def _difference(each: Difference) -> DifferenceView:
         name=each.place.name,
         before=each.before.version if each.before else None,
         after=each.after.version if each.after else None,
+        **cast(dict[str, JsonValue], contents),
     )

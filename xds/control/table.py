@@ -12,7 +12,10 @@ from xds.control import (
     cells,
     drains,
     emergency,
+    explanations,
     fleet,
+    held,
+    moves,
     overrides,
     publishing,
     rehearsing,
@@ -23,7 +26,7 @@ from xds.control import (
 from xds.control.operation import A, Operation, Parts, Q
 
 _CELL, _TENANT, _SNAPSHOT = "/manage/cells/{cell}", "/manage/tenants/{tenant}", "/manage/snapshots/{number}"
-_DRAIN = f"{_CELL}/drain"
+_DRAIN, _MOVE = f"{_CELL}/drain", f"{_TENANT}/move"
 _FLEET, _PUBLISHING, _ROLLOUTS = "/manage/fleet", "/manage/publishing", "/manage/rollouts"
 
 Method = Literal["GET", "POST", "PUT"]
@@ -44,6 +47,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     _operation("GET", "/manage/cells", cells.list_cells, "List the cells."),
     _operation("POST", "/manage/cells", cells.add_cell, "Add a cell.", creates=True),
     _operation("GET", _CELL, cells.get_cell, "Show a cell."),
+    _operation("PUT", f"{_CELL}/traits", cells.change_cell, "Give a cell another tier, region, tenancy …"),
     _operation("PUT", f"{_CELL}/state", cells.set_cell_state, "Bring a cell into another state."),
     _operation("PUT", f"{_CELL}/endpoints", cells.set_endpoints, "Exchange a cell's endpoints."),
     _operation("PUT", f"{_CELL}/capacity", cells.set_capacity, "Limit how many tenants a cell takes."),
@@ -65,12 +69,23 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     _operation("PUT", f"{_TENANT}/state", tenants.set_tenant_state, "Suspend a tenant, or let it in again."),
     _operation("PUT", f"{_TENANT}/cell", tenants.move_tenant, "Move a tenant to another cell."),
     _operation("POST", "/manage/moves", tenants.move_tenants, "Move several tenants to a cell, all or none."),
+    _operation("POST", "/manage/moves/each", moves.move_each, "Move several tenants, each to its cell, all or none."),
+    _operation("POST", "/manage/moves/share", moves.move_share, "Move a share of a cell's tenants to another cell."),
+    _operation("GET", "/manage/moves/phased", moves.list_phased_moves, "List the moves in phases that are under way."),
+    _operation("POST", f"{_MOVE}/prepare", moves.prepare_move, "Begin to move a tenant in phases."),
+    _operation("POST", f"{_MOVE}/hold", moves.hold_move, "Hold the writes of a tenant that is to move."),
+    _operation("POST", f"{_MOVE}/switch", moves.switch_move, "Lead a tenant that is to move to its new cell."),
+    _operation("POST", f"{_MOVE}/finish", moves.finish_move, "Let the writes of a tenant that has moved through."),
+    _operation("POST", f"{_MOVE}/abort", moves.abort_move, "Put a tenant that is to move back where it was."),
+    _operation("GET", f"{_TENANT}/explanation", explanations.explain, "Say where a tenant goes, and why."),
     _operation("POST", "/manage/rehearsals", rehearsing.rehearse, "Say what would come of a change."),
     _operation("GET", "/manage/snapshots", snapshots.list_snapshots, "List the newest snapshots."),
     _operation("GET", _SNAPSHOT, snapshots.get_snapshot, "Show what is known of a snapshot."),
     _operation("GET", f"{_SNAPSHOT}/resources", snapshots.list_resources, "List a snapshot's resources."),
     _operation("GET", "/manage/snapshots/{older}/diff/{newer}", snapshots.diff_snapshots, "Compare two snapshots."),
     _operation("GET", _PUBLISHING, publishing.get_publishing, "Show what operators have decided, and what is held."),
+    _operation("GET", f"{_PUBLISHING}/held", held.list_held, "List what differs in what is held."),
+    _operation("POST", f"{_PUBLISHING}/check", held.check_snapshot, "Have a real Envoy validate a snapshot."),
     _operation("POST", f"{_PUBLISHING}/publish", publishing.publish, "Publish what is held."),
     _operation("POST", f"{_PUBLISHING}/rollback", publishing.rollback, "Serve a snapshot of before until resume."),
     _operation("POST", f"{_PUBLISHING}/pin", publishing.pin, "Keep serving the snapshot in force until resume."),

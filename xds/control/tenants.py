@@ -131,7 +131,8 @@ async def get_tenant(parts: Parts, request: GetTenant, _by: str) -> TenantView:
 async def add_tenant(parts: Parts, request: AddTenant, by: str) -> TenantView:
     """Add a tenant."""
     asked = Tenant(TenantId(request.id), CellId(request.cell), request.state)
-    return _view(await operations.add_tenant(parts.registry, asked, by=Author(by, request.message)), None)
+    await operations.add_tenant(parts.registry, asked, by=Author(by, request.message))
+    return await get_tenant(parts, GetTenant(tenant=asked.id), by)
 
 
 async def set_tenant_state(parts: Parts, request: SetTenantState, by: str) -> StateChange:
@@ -146,7 +147,7 @@ async def move_tenant(parts: Parts, request: MoveTenant, by: str) -> MoveView:
     """Move a tenant."""
     tenant, cell = TenantId(request.tenant), CellId(request.to)
     store = expecting_tenant(parts.registry, tenant, request.etag, cells=[cell])
-    return _move(await operations.move_tenant(store, tenant, cell, by=Author(by, request.message)))
+    return move_view(await operations.move_tenant(store, tenant, cell, by=Author(by, request.message)))
 
 
 async def move_tenants(parts: Parts, request: MoveTenants, by: str) -> Moves:
@@ -154,13 +155,14 @@ async def move_tenants(parts: Parts, request: MoveTenants, by: str) -> Moves:
     wanted = {TenantId(tenant): CellId(request.to) for tenant in request.tenants}
     return Moves(
         data=[
-            _move(each)
+            move_view(each)
             for each in await operations.move_tenants(parts.registry, wanted, by=Author(by, request.message))
         ]
     )
 
 
-def _move(move: operations.Move) -> MoveView:
+def move_view(move: operations.Move) -> MoveView:
+    """A move as it is shown."""
     return MoveView(tenant=move.tenant, was=move.was, now=move.now, changed=move.is_change)
 
 

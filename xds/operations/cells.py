@@ -5,14 +5,14 @@ The rules are here: what an id may look like, and which state may follow which. 
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 
 from xds.errors import Conflict, NotFound, RequestError
-from xds.model import Cell, CellState, Endpoint
+from xds.model import Cell, CellState, Endpoint, Tenancy, UpstreamProtocol
 from xds.names import CellId
 from xds.operations.auditing import UNNAMED, Author
-from xds.operations.store import Store, Transactions
+from xds.operations.store import Store, Transaction, Transactions
 
 DEFAULT_PORT = 8000
 """Where a cell's API listens unless its endpoint says otherwise."""
@@ -48,6 +48,14 @@ class CellListing:
 
 
 @dataclass(frozen=True, slots=True)
+class CellAddition:
+    """A cell as it is stored, and whether it was written: one that was there, and is the same, is not."""
+
+    cell: Cell
+    is_change: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class CellStateChange:
     """A cell's state before and after."""
 
@@ -59,6 +67,38 @@ class CellStateChange:
     def is_change(self) -> bool:
         """Whether anything was written."""
         return self.was is not self.now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellTraits:
+    """What is to be another in a cell; None: as it is. Labels are set, or removed, one by one."""
+
+    tenancy: Tenancy | None = None
+    tier: str | None = None
+    region: str | None = None
+    protocol: UpstreamProtocol | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    removed_labels: frozenset[str] = frozenset()
+
+    def of(self, cell: Cell) -> Cell:
+        """The cell as it is to be."""
+        given = {name: getattr(self, name) for name in ("tenancy", "tier", "region", "protocol")}
+        kept = {name: value for name, value in cell.labels if name not in self.removed_labels}
+        labels = tuple(sorted((kept | dict(self.labels)).items()))
+        return replace(cell, labels=labels, **{name: value for name, value in given.items() if value is not None})
+
+
+@dataclass(frozen=True, slots=True)
+class CellChange:
+    """A cell before and after."""
+
+    was: Cell
+    now: Cell
+
+    @property
+    def is_change(self) -> bool:
+        """Whether anything was written."""
+        return self.was != self.now
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +147,10 @@ async def get_cell(store: Store, cell_id: CellId) -> CellListing:
     return CellListing(cell, fill.tenants, fill.capacity)
 
 
-async def add_cell(store: Transactions, cell: Cell, *, capacity: int | None = None, by: Author = UNNAMED) -> Cell:
-    """Add `cell` and return it as it was stored.
+async def add_cell(
+    store: Transactions, cell: Cell, *, capacity: int | None = None, by: Author = UNNAMED
+) -> CellAddition:
+    """Add `cell` and return it as it was stored; raises `Conflict` if another with its id is there.
 
     Without endpoints it gets one; an endpoint without an address gets the cell's service name.
     """
@@ -118,10 +160,25 @@ async def add_cell(store: Transactions, cell: Cell, *, capacity: int | None = No
     if faults:
         raise RequestError("; ".join(faults))
     async with store.transaction(by, "cells add") as transaction:
-        if await transaction.cells([cell.id]):
-            raise Conflict(f"cell {cell.id}: exists already")
+        if held := (await transaction.cells([cell.id])).get(cell.id):
+            room = (await transaction.fills([cell.id]))[cell.id].capacity
+            if (held, room) != (cell, capacity):
+                raise Conflict(f"cell {cell.id}: exists already, and {_differing(held, cell, room, capacity)}")
+            return CellAddition(held, is_change=False)
         await transaction.insert_cell(cell, capacity)
-    return cell
+    return CellAddition(cell)
+
+
+async def change_cell(store: Transactions, cell_id: CellId, traits: CellTraits, *, by: Author = UNNAMED) -> CellChange:
+    """Give a cell another tenancy, tier, region, protocol or labels; its tenants stay where they are."""
+    async with store.transaction(by, "cells change") as transaction:
+        was = known_cell(await transaction.cells([cell_id], to_change=True), cell_id)
+        now = traits.of(was)
+        if faults := _cell_faults(now):
+            raise RequestError("; ".join(faults))
+        if now != was:
+            await transaction.update_cell(now)
+    return CellChange(was, now)
 
 
 async def set_capacity(
@@ -147,10 +204,21 @@ async def set_cell_state(
         if cell.state is state:
             return CellStateChange(cell_id, state, state)
         check_transition(cell, state)
-        if state is CellState.RETIRED and (tenants := await transaction.count_tenants(cell_id)):
-            raise Conflict(f"cell {cell_id}: cannot be retired while tenants live in it ({tenants}): move them first")
+        if state is CellState.RETIRED:
+            await _refuse_to_retire(transaction, cell_id)
         await transaction.update_cell_state(cell_id, state)
     return CellStateChange(cell_id, cell.state, state)
+
+
+async def _refuse_to_retire(transaction: Transaction, cell_id: CellId) -> None:
+    """Raise `Conflict` if somebody is in the cell, or may come to it, or back."""
+    if tenants := await transaction.count_tenants(cell_id):
+        raise Conflict(f"cell {cell_id}: cannot be retired while tenants live in it ({tenants}): move them first")
+    for tenant in await transaction.between(cell_id):
+        raise Conflict(
+            f"cell {cell_id}: cannot be retired while the move of tenant {tenant} from or to it is under way:"
+            " finish or abort it first"
+        )
 
 
 async def set_endpoints(
@@ -189,6 +257,12 @@ def accepting_cell(cells: Mapping[CellId, Cell], cell_id: CellId) -> Cell:
     if not cell.state.takes_tenants:
         raise Conflict(f"cell {cell_id}: is {cell.state}, only an active cell takes tenants")
     return cell
+
+
+def _differing(held: Cell, asked: Cell, room: int | None, capacity: int | None) -> str:
+    """In what a cell differs from the one that is asked for."""
+    names = [each.name for each in fields(Cell) if getattr(held, each.name) != getattr(asked, each.name)]
+    return "has another " + ", ".join([*names, *(["capacity"] if room != capacity else [])])
 
 
 def _complete(cell_id: CellId, endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:

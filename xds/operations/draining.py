@@ -76,6 +76,7 @@ class Undrained:
     drain: Drain
     moved: int
     stayed: int
+    is_change: bool = True
 
 
 def _no_progress(_done: int, _total: int) -> None:
@@ -128,7 +129,7 @@ async def begin_drain(
     async with store.transaction(replace(by, operation=drain.id), "cells drain") as transaction:
         cell = (await lock(transaction, cell_id, options.to)).cell
         last = await transaction.last_drain(cell_id)
-        if last is not None and _goes_on(last, cell):
+        if last is not None and goes_on(last, cell):
             drain = replace(last, to=options.to, ended_at=None, orders=orders, stopped="", failures=0)
             await transaction.put_drain(drain)
             return drain, True
@@ -160,14 +161,10 @@ async def evacuate_cell(
 
     Overrides into the cell are deleted: who was there by one goes to where it is placed. Moves in phases are left.
     """
-    drain = await _present_drain(store, cell_id, options, by)
+    drain = await present_drain(store, cell_id, options, by)
     async with store.transaction(replace(by, operation=drain.id), action) as transaction:
         locked = await lock(transaction, cell_id, options.to)
-        last = await transaction.last_drain(cell_id)
-        if last is None or last.id != drain.id or not _goes_on(last, locked.cell):
-            drain = await _start(transaction, locked.cell, drain, last)
-        else:
-            drain = replace(last, to=options.to)
+        drain = await resume_or_start(transaction, locked.cell, drain)
         guests = await transaction.overrides(cell=cell_id)
         await transaction.tenants(sorted(guests))
         await transaction.delete_overrides(guests.keys())
@@ -181,11 +178,13 @@ async def evacuate_cell(
 async def undrain_cell(store: Transactions, cell_id: CellId, *, by: Author = UNNAMED) -> Undrained:
     """Bring back, in one transaction, those whom the cell's last drain moved and who were not moved since.
 
-    The cell is active again. Raises `Conflict` if there was no drain, or it was undone before.
+    The cell is active again. Nothing is done if it was undone before; raises `Conflict` if there was no drain.
     """
     async with store.transaction(by, "cells undrain") as transaction:
         cell = known_cell(await transaction.cells([cell_id], to_change=True), cell_id)
         drain = await transaction.last_drain(cell_id)
+        if drain is not None and drain.undone_at is not None and cell.state is CellState.ACTIVE:
+            return Undrained(drain=drain, moved=0, stayed=0, is_change=False)
         if drain is None or drain.undone_at is not None:
             raise Conflict(f"cell {cell_id}: has no drain that could be undone")
         if cell.state is not CellState.ACTIVE:
@@ -249,17 +248,25 @@ def _new_drain(cell: CellId, options: DrainOptions, orders: Orders | None = None
     return Drain(id=f"drain-{uuid4().hex[:16]}", cell=cell, to=options.to, was=CellState.ACTIVE, orders=orders)
 
 
-async def _present_drain(store: Transactions, cell_id: CellId, options: DrainOptions, by: Author) -> Drain:
-    """The drain that an evacuation goes on with, so that both are undone as one; or a new one."""
+async def present_drain(store: Transactions, cell_id: CellId, options: DrainOptions, by: Author) -> Drain:
+    """The drain that an evacuation goes on with, so that both are undone as one; or a new one. Raises `NotFound`."""
     async with store.transaction(by) as transaction:
         cell = known_cell(await transaction.cells([cell_id]), cell_id)
         last = await transaction.last_drain(cell_id)
-    if last is not None and _goes_on(last, cell):
+    if last is not None and goes_on(last, cell):
         return replace(last, to=options.to, ended_at=None)
     return _new_drain(cell_id, options)
 
 
-def _goes_on(last: Drain, cell: Cell) -> bool:
+async def resume_or_start(transaction: Transaction, cell: Cell, drain: Drain) -> Drain:
+    """The cell's last drain as it is now, if that is this one and goes on; or this one, begun. The cell is locked."""
+    last = await transaction.last_drain(cell.id)
+    if last is None or last.id != drain.id or not goes_on(last, cell):
+        return await _start(transaction, cell, drain, last)
+    return replace(last, to=drain.to)
+
+
+def goes_on(last: Drain, cell: Cell) -> bool:
     """Whether who drains the cell now goes on with its last drain: it was neither undone nor given up."""
     return last.undone_at is None and cell.state is CellState.DRAINING
 

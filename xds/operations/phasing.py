@@ -14,7 +14,7 @@ from xds.errors import Conflict
 from xds.model import TenantState
 from xds.names import CellId, Revision, TenantId
 from xds.operations.auditing import UNNAMED, Author
-from xds.operations.cells import accepting_cell
+from xds.operations.cells import accepting_cell, known_cell
 from xds.operations.placing import within_capacity
 from xds.operations.store import Store, Transaction, Transactions
 from xds.operations.tenants import known_tenant
@@ -175,12 +175,25 @@ async def finish_move(store: Transactions, tenant: TenantId, *, by: Author = UNN
     return move
 
 
-async def abort_move(store: Transactions, tenant: TenantId, *, by: Author = UNNAMED) -> PhasedMove:
-    """Put the tenant back where it was, whatever that cell's state and room, and let its writes through again."""
+async def abort_move(store: Transactions, tenant: TenantId, *, by: Author = UNNAMED) -> PhasedMove | None:
+    """Put the tenant back where it was, whatever that cell's room, and let its writes through again.
+
+    None if no move is under way. Raises `NotFound`, and `Conflict` if that cell takes no traffic any more.
+    """
+    async with store.transaction(by) as transaction:
+        await known_tenant(transaction, tenant)
+        if not await transaction.moves([tenant]):
+            return None
     async with store.transaction(await _author(store, tenant, by), "tenants move: abort") as transaction:
+        origin = (await _any(transaction, tenant)).origin
+        cells = await transaction.cells([origin], to_change=True)
         move = await _under_way(transaction, tenant, *Phase)
         if move.phase is Phase.SWITCHED:
-            await transaction.move_tenants({tenant: move.origin})
+            if not known_cell(cells, origin).state.takes_traffic:
+                raise Conflict(
+                    f"cell {origin}: is {cells[origin].state}, tenant {tenant} would get nothing but 503s there"
+                )
+            await transaction.move_tenants({tenant: origin})
         await _let_go(transaction, move)
     return move
 

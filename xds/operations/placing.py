@@ -17,7 +17,7 @@ from xds.names import CellId
 class Fill:
     """How many tenants a cell has a place for (None: any number), and how many places are taken.
 
-    A tenant that an override has elsewhere takes one there, and keeps its own.
+    A tenant that an override has elsewhere takes one there, and keeps its own; so does one that is to move in phases.
     """
 
     cell: CellId

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from xds.model import Cell, CellState, TenantState
 from xds.names import CellId, NodeGroup, NodeId, ResourceName, TenantId, TypeUrl
+from xds.operations.phasing import Witnessed
 from xds.settings import CbaMode
 from xds.tokens import Reason, Refused, Verified
 from xds.translate import Translation
@@ -93,6 +94,19 @@ def resolve(
             f"Its scope names the route table {table!r}, since revision {topology.revision} or before.",
             _agreement(standings),
         ),
+    )
+
+
+def witnessed_here(told: Resolution) -> Witnessed:
+    """The same, as this replica testifies for who follows a tenant's moves."""
+    return Witnessed(
+        server="this replica",
+        revision=told.revision,
+        snapshot=told.snapshot,
+        cell=told.cell.id if told.cell is not None else None,
+        state=told.state,
+        envoys=tuple((each.node_id, each.progress) for each in told.envoys),
+        why=told.why,
     )
 
 

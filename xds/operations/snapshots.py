@@ -9,33 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from xds.errors import Conflict, NotFound, RequestError
-from xds.names import Revision, TypeUrl, Version
+from xds.names import Revision, TypeUrl
 from xds.publish.history import Entry, Recorded
 from xds.publish.policy import Mode, Policy
 from xds.snapshot import ContentChange, Place, Resource
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldResource:
-    """A resource that differs; without version and body if it is to go."""
-
-    place: Place
-    version: str
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """What would be published if it were not held; `resources` are the first of them only, if they are many."""
-
-    digest: str
-    revision: Revision
-    reason: str
-    counts: Mapping[str, int]
-    upserts: int
-    removed: int
-    at: float
-    resources: tuple[HeldResource, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +29,20 @@ class Difference:
         if self.before is None:
             return "+"
         return "-" if self.after is None else "~"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What would be published if it were not held, and as many of the resources that differ as were asked for."""
+
+    digest: str
+    revision: Revision
+    reason: str
+    counts: Mapping[str, int]
+    upserts: int
+    removed: int
+    at: float
+    differences: tuple[Difference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +107,8 @@ class SnapshotStore(Protocol):
         """What leads from one snapshot to a newer one, and what leads back; raises `NotFound`."""
         ...
 
-    async def held(self) -> Held | None:
-        """What is held, if anything is."""
+    async def held(self, limit: int | None = 0, after: Place | None = None) -> Held | None:
+        """What is held, if anything is; with the resources that differ, by place, from `after` on, None: all."""
         ...
 
     async def policy(self) -> Policy:
@@ -149,19 +140,6 @@ async def show(store: SnapshotStore, number: int, *, kind: str | None = None, na
     entry, held = await store.resources(number, kind, name)
     wanted = (ShownResource(place=place, resource=resource) for place, resource in held)
     return Shown(entry=entry, resources=tuple(sorted(wanted, key=lambda each: each.place)))
-
-
-async def held_differences(store: SnapshotStore, held: Held) -> tuple[Difference, ...]:
-    """What is held against what is in force, as far as it is kept."""
-    in_force = (await store.content(await newest_number(store))).content
-    return tuple(
-        Difference(
-            place=each.place,
-            before=in_force.get(each.place),
-            after=Resource(each.place.name, Version(each.version), each.body) if each.version else None,
-        )
-        for each in held.resources
-    )
 
 
 def readable(place: Place, body: bytes) -> object:

@@ -82,6 +82,10 @@ class UnderWay(Protocol):
         """The moves in phases of these tenants that are under way."""
         ...
 
+    async def between(self, cell: CellId) -> Sequence[TenantId]:
+        """The tenants that have a move in phases from or to `cell` under way, by id."""
+        ...
+
     async def put_move(self, move: PhasedMove) -> None:
         """Keep a move in phases as it is now."""
         ...
@@ -125,6 +129,10 @@ class Transaction(Places, Overrides, UnderWay, Protocol):
 
     async def update_capacity(self, cell: CellId, capacity: int | None) -> None:
         """Set how many tenants a cell has room for; None: any number."""
+        ...
+
+    async def update_cell(self, cell: Cell) -> None:
+        """Set a cell's tenancy, tier, region, labels and protocol."""
         ...
 
     async def update_cell_state(self, cell: CellId, state: CellState) -> None:

@@ -36,6 +36,14 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class TenantAddition:
+    """A tenant as it is stored, and whether it was written: one that was there, and is the same, is not."""
+
+    tenant: Tenant
+    is_change: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class TenantStateChange:
     """A tenant's state before and after."""
 
@@ -69,13 +77,16 @@ async def list_tenants(
     return tuple(await store.list_tenants(cell=cell, state=state, limit=limit, after=after))
 
 
-async def add_tenant(store: Transactions, tenant: Tenant, *, by: Author = UNNAMED) -> Tenant:
-    """Add `tenant` and return it as it was stored; its cell must take tenants."""
+async def add_tenant(store: Transactions, tenant: Tenant, *, by: Author = UNNAMED) -> TenantAddition:
+    """Add `tenant` and return it as it was stored; its cell must take tenants, unless it is there already."""
     _check_id(tenant.id)
     async with store.transaction(by, "tenants add") as transaction:
-        accepting_cell(await transaction.cells([tenant.cell], to_change=True), tenant.cell)
+        cells = await transaction.cells([tenant.cell], to_change=True)
+        if held := await _same(transaction, tenant.id, [tenant.cell], tenant.state):
+            return TenantAddition(held, is_change=False)
+        accepting_cell(cells, tenant.cell)
         await _insert(transaction, tenant)
-    return tenant
+    return TenantAddition(tenant)
 
 
 async def place_tenant(
@@ -85,13 +96,24 @@ async def place_tenant(
     *,
     state: TenantState = TenantState.ACTIVE,
     by: Author = UNNAMED,
-) -> Tenant:
-    """Add a tenant in the cell that the policy chooses, and return it as it was stored."""
+) -> TenantAddition:
+    """Add a tenant in the cell that the policy chooses, and return it as it was stored.
+
+    One that is in a cell of that tier and region stays where it is.
+    """
     _check_id(tenant)
+    # Apart and before: cells are locked before tenants, and its cell may be none of the open ones.
+    async with store.transaction(by) as transaction:
+        known = (await transaction.tenants([tenant])).get(tenant)
     async with store.transaction(by, "tenants add") as transaction:
+        if known is not None:
+            cells = await transaction.cells([known.cell])
+            like = [cell.id for cell in cells.values() if (cell.tier, cell.region) == (wish.tier, wish.region)]
+            if held := await _same(transaction, tenant, like, state):
+                return TenantAddition(held, is_change=False)
         placed = Tenant(tenant, (await placer(transaction, wish)).place(), state)
         await _insert(transaction, placed)
-    return placed
+    return TenantAddition(placed)
 
 
 async def move_tenant(store: Store, tenant: TenantId, cell: CellId, *, by: Author = UNNAMED) -> Move:
@@ -187,9 +209,19 @@ def _check_id(tenant: TenantId) -> None:
         raise RequestError(f"tenant id: expected {TENANT_ID_EXPECTED}, got {tenant!r}")
 
 
+async def _same(
+    transaction: Transaction, tenant: TenantId, cells: Collection[CellId], state: TenantState
+) -> Tenant | None:
+    """The tenant that is there already, if it is in one of these cells and in this state; raises `Conflict` if not."""
+    held = (await transaction.tenants([tenant])).get(tenant)
+    if held is None:
+        return None
+    if held.cell not in cells or held.state is not state:
+        raise Conflict(f"tenant {tenant}: exists already, in cell {held.cell}, {held.state}")
+    return held
+
+
 async def _insert(transaction: Transaction, tenant: Tenant) -> None:
-    if held := await transaction.tenants([tenant.id]):
-        raise Conflict(f"tenant {tenant.id}: exists already, in cell {held[tenant.id].cell}")
     async with within_capacity(transaction, [tenant.cell]):
         await transaction.insert_tenant(tenant)
 

@@ -107,7 +107,7 @@ def decide(
         if approved is not None:
             return Decision(draft=_approved(approved, policy))
     gone = wanted.content.changed_since(base.content)
-    reason = policy.hold or doubt or guard.objection(base.entry.counts, wanted.counts, gone)
+    reason = policy.hold or doubt or guard.objection(base.entry.counts, wanted.counts, base.content, gone)
     if not reason:
         return Decision(draft=wanted)
     change = wanted.content.changed_since(current.content)

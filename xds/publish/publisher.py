@@ -7,12 +7,13 @@ does not hold together, changes nothing: what is served stays served, and so are
 import asyncio
 import time
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from xds.errors import Conflict, InconsistentSnapshot, KeysError, RegistryError, RequestError
 from xds.model import CellState
 from xds.names import CellId
 from xds.publish.deciding import Draft, counts_of, decide, draft_of, in_force, redraft
+from xds.publish.evacuation import Evacuation, Led
 from xds.publish.feed import Feed
 from xds.publish.history import Candidate, Entry, Kind, Lead, Recorded
 from xds.publish.lanes import with_lanes
@@ -173,35 +174,35 @@ class Publisher:
         leading_for = time.monotonic() - self._leading_since
         return await self._rolling.propose(lead, structure, leading_for, self._structures.own_content)
 
-    async def evacuate(self, was: CellId, now: CellId, *, by: str, message: str = "") -> int:
-        """Lead whoever lives in one cell to another at once, while the registry can't be asked; how many tenants.
+    async def evacuate(self, order: Evacuation, *, limit: int | None = None, is_rehearsal: bool = False) -> Led:
+        """Lead whoever lives in one cell elsewhere, while the registry can't be asked; in this process alone.
 
-        It is this process alone that does so, until the registry is back and knows. Raises `Conflict` as long as the
-        registry answers, and `RequestError` for what makes no sense.
+        Raises `Conflict` as long as the registry answers, and `RequestError` for what makes no sense.
         """
-        recorded = self._serving.recorded
+        recorded, known = self._serving.recorded, self.published
         if recorded is None:
             raise Conflict("nothing is served yet: there is nobody to move")
-        if not self.status.error:
+        if not (self.status.error or is_rehearsal):
             raise Conflict("the registry answers: 'cells evacuate' moves them there, and everywhere")
-        served = self._emergency.applied(recorded.content)
-        moved = self._emergency.evacuate(served, was, now, by=by, message=message)
-        self._log.warning("emergency.evacuated", cell=was, to=now, tenants=moved, by=by, message=message)
-        await self._serve_ahead()
-        self._note()
-        return moved
+        served, topology = self._emergency.applied(recorded.content), known.topology if known is not None else None
+        led = self._emergency.evacuate(served, order, topology, limit=limit, is_rehearsal=is_rehearsal)
+        if not is_rehearsal:
+            self._log.warning("emergency.evacuated", **asdict(order), led=dict(led.to), left=led.left)
+            await self._serve_ahead()
+            self._note()
+        return led
 
     async def _settle_emergency(self) -> None:
         """Have the registry know what was moved while it was down, before it is believed again."""
-        moves = self._emergency.moves
-        if moves and self._settle is not None:
+        told = self._emergency.unsettled
+        if told and self._settle is not None:
             try:
-                await self._settle(moves)
+                settled = await self._settle(told)
             except RequestError as error:  # they stay, and somebody must look
                 raise RegistryError(f"what was moved while it was down can't be recorded: {error}") from error
-            self._emergency.settled()
+            self._emergency.settled(told)
             self._is_registry_news = True
-            self._log.warning("emergency.recorded", tenants=len(moves))
+            self._log.warning("emergency.recorded", tenants=len(settled.moved), skipped=settled.skipped)
 
     # One turn
 

@@ -1,9 +1,10 @@
 """Where snapshots are kept, and by which rules one is made. Plain values."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from xds.publish.emergency import Displacement, Emergency
+from xds.publish.emergency import Emergency
+from xds.publish.evacuation import Settled, Unsettled
 from xds.publish.guard import Guard
 from xds.publish.history import History, Unrecorded
 from xds.publish.rolling import RolloutPlan
@@ -19,7 +20,7 @@ class Recording:
     guard: Guard = field(default_factory=Guard)
     plan: RolloutPlan = field(default_factory=RolloutPlan)
     emergency: Emergency = field(default_factory=lambda: Emergency(None))
-    settle: Callable[[Sequence[Displacement]], Awaitable[object]] | None = None
+    settle: Callable[[Unsettled], Awaitable[Settled]] | None = None
     """Writes to the registry what was moved while it was down."""
 
     replica: str = ""

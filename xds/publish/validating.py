@@ -9,7 +9,6 @@ import shutil
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -20,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from xds.errors import LocalFailure, SettingsError
-from xds.names import NodeGroup, ResourceName, Revision, TypeUrl
+from xds.names import ResourceName, Revision, TypeUrl
+from xds.publish.rejection import Rejection
 from xds.snapshot import Content, Ref, Snapshot
 from xds.translate.naming import registry_row
 from xds.translate.static import Placeholder, StaticConfig
@@ -32,24 +32,6 @@ REJECTIONS = 10
 """So many resources at fault are looked for, no more."""
 
 _OPTIONS = ("--mode", "validate", "--log-level", "critical", "--log-format", "%v")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Rejection:
-    """A resource that Envoy rejects, in its words; `row` is the registry's row that it comes from, `cell …`, or empty.
-
-    `kind` is the label of its type, cds say; it and `name` are empty if no single resource is at fault.
-    """
-
-    group: NodeGroup
-    kind: str
-    name: str
-    row: str
-    text: str
-
-    def __str__(self) -> str:
-        what = f"{self.kind} {self.name}" if self.kind else f"group {self.group}"
-        return f"{what} ({self.row or 'of the settings'}): {self.text}"
 
 
 def find_envoy(named: str) -> Path | None:

@@ -32,9 +32,6 @@ ASK_SECONDS = 1.0
 
 HEARTBEAT_SECONDS = 5.0
 
-CANDIDATE_ROWS = 1_000
-"""How many resources of a candidate operators are shown."""
-
 _BATCH = 20_000
 
 KEEPALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
@@ -54,6 +51,10 @@ UPDATE snapshot_resources AS held SET valid_to = $1
 _ACTED = "UPDATE publish_policy SET acted_at = $1, approved = '' WHERE at = $1"
 _CLEAR_CANDIDATE = "DELETE FROM snapshot_candidate"
 _CLEAR_CANDIDATE_RESOURCES = "DELETE FROM snapshot_candidate_resources"
+_DELETE_CANDIDATE_RESOURCES = """
+DELETE FROM snapshot_candidate_resources AS held
+ USING unnest($1::text[], $2::text[], $3::text[]) AS gone (node_group, kind, name)
+ WHERE (held.node_group, held.kind, held.name) = (gone.node_group, gone.kind, gone.name)"""
 _INSERT_CANDIDATE = """
 INSERT INTO snapshot_candidate (digest, revision, reason, counts, upserts, removed) VALUES ($1, $2, $3, $4, $5, $6)"""
 
@@ -67,6 +68,7 @@ class PostgresLead:
         self._timeout = timeout
         self._queries = Queries(connection, where, timeout)
         self._busy = asyncio.Lock()
+        self._noted: ContentChange | None = None
         self._closed = asyncio.Event()
         connection.add_termination_listener(lambda _: self._closed.set())
 
@@ -92,34 +94,38 @@ class PostgresLead:
                 await self._queries.copy("snapshot_resources", columns, rows)
             written.rows += len(change)
             await self._clear_candidate()
+        self._noted = None
 
     async def note_candidate(self, candidate: Candidate | None) -> None:
-        """Have operators see what is held; None: nothing is."""
-        async with self._busy, self._queries.writing():
-            await self._clear_candidate()
-            if candidate is not None:
-                await self._insert_candidate(candidate)
+        """Have operators see what is held; None: nothing is. What is noted already is not written again."""
+        async with self._busy:
+            async with self._queries.writing():
+                if candidate is None:
+                    await self._clear_candidate()
+                else:
+                    await self._put_candidate(candidate)
+            self._noted = candidate.change if candidate is not None else None
 
     async def _clear_candidate(self) -> None:
         await self._queries.execute(_CLEAR_CANDIDATE)
         await self._queries.execute(_CLEAR_CANDIDATE_RESOURCES)
 
-    async def _insert_candidate(self, candidate: Candidate) -> None:
-        change = candidate.change
-        await self._queries.execute(
-            _INSERT_CANDIDATE,
-            candidate.digest,
-            candidate.revision,
-            candidate.reason,
-            json.dumps(dict(candidate.counts)),
-            len(change.upserts),
-            len(change.removed),
-        )
-        rows = [(*flatten(place, each)[:5],) for place, each in islice(change.upserts.items(), CANDIDATE_ROWS)]
-        gone: list[tuple[str | None, ...]] = [
-            (*_flat_place(place), None, None) for place in islice(sorted(change.removed), CANDIDATE_ROWS)
-        ]
-        await self._queries.copy("snapshot_candidate_resources", RESOURCE_COLUMNS[:5], [*rows, *gone])
+    async def _put_candidate(self, candidate: Candidate) -> None:
+        change, noted = candidate.change, self._noted
+        if noted is None:  # or who knows what another process has left there
+            await self._clear_candidate()
+            noted = ContentChange()
+        await self._queries.execute(_CLEAR_CANDIDATE)
+        counts = json.dumps(dict(candidate.counts))
+        values = (candidate.digest, candidate.revision, candidate.reason, counts)
+        await self._queries.execute(_INSERT_CANDIDATE, *values, len(change.upserts), len(change.removed))
+        known, wanted = _states(noted), _states(change)
+        gone = [place for place, state in known.items() if wanted.get(place, "?") != state]
+        for batch in _batches(gone):
+            await self._queries.execute(_DELETE_CANDIDATE_RESOURCES, *_columns(batch))
+        for batch in _batches(place for place, state in wanted.items() if known.get(place, "?") != state):
+            rows = [_candidate_row(place, change) for place in batch]
+            await self._queries.copy("snapshot_candidate_resources", RESOURCE_COLUMNS[:5], rows)
 
     async def propose(self, rollout: Rollout) -> None:
         """Write down a new rollout; it does not run by itself if its structure was ever published or proposed."""
@@ -177,6 +183,16 @@ def _entry_values(entry: Entry, content: Content) -> tuple[object, ...]:
         list(content.groups),
         sorted(content.apart),
     )
+
+
+def _states(change: ContentChange) -> dict[Place, str | None]:
+    """The version that each place is to have; None: it is to go."""
+    return {place: each.version for place, each in change.upserts.items()} | dict.fromkeys(change.removed)
+
+
+def _candidate_row(place: Place, change: ContentChange) -> tuple[str | bytes | None, ...]:
+    resource = change.upserts.get(place)
+    return (*_flat_place(place), *((resource.version, resource.body) if resource is not None else (None, None)))
 
 
 def _flat_place(place: Place) -> tuple[str, str, str]:

@@ -32,9 +32,10 @@ SOME_ENDPOINTS = f"SELECT {ENDPOINT_COLUMNS} FROM endpoints WHERE cell_id = ANY(
 SOME_TENANTS = f"{EFFECTIVE_TENANTS} WHERE id = ANY($1) ORDER BY id"
 PLACED_TENANTS = f"SELECT {TENANT_COLUMNS} FROM tenants WHERE id = ANY($1) ORDER BY id"
 
-# A tenant that an override has elsewhere takes a place there too.
+# A tenant that an override has elsewhere takes a place there too, and one that is to move has its place kept.
 FILLS = """
-SELECT cells.id, capacity, coalesce(placed.tenants, 0) + coalesce(kept.tenants, 0) AS tenants
+SELECT cells.id, capacity,
+       coalesce(placed.tenants, 0) + coalesce(kept.tenants, 0) + coalesce(coming.tenants, 0) AS tenants
   FROM cells
   LEFT JOIN (SELECT cell_id, count(*) AS tenants FROM tenants
               WHERE $1::text[] IS NULL OR cell_id = ANY($1) GROUP BY cell_id) AS placed
@@ -43,6 +44,12 @@ SELECT cells.id, capacity, coalesce(placed.tenants, 0) + coalesce(kept.tenants, 
                FROM overrides JOIN tenants ON tenants.id = tenant_id AND tenants.cell_id <> overrides.cell_id
               GROUP BY overrides.cell_id) AS kept
     ON kept.cell_id = cells.id
+  LEFT JOIN (SELECT to_cell, count(*) AS tenants
+               FROM moves JOIN tenants ON tenants.id = tenant_id AND tenants.cell_id <> to_cell
+              WHERE phase <> 'switched' AND NOT EXISTS (
+                    SELECT FROM overrides WHERE tenant_id = tenants.id AND overrides.cell_id = to_cell)
+              GROUP BY to_cell) AS coming
+    ON coming.to_cell = cells.id
  WHERE $1::text[] IS NULL OR cells.id = ANY($1)"""
 LISTED_TENANTS = f"""
 SELECT {TENANT_COLUMNS} FROM tenants

@@ -6,12 +6,12 @@ Knows nothing about connections.
 import json
 from collections.abc import Iterable
 
-from xds.names import NodeGroup, Revision
-from xds.operations.snapshots import Held, HeldResource
+from xds.names import NodeGroup, Revision, Version
+from xds.operations.snapshots import Difference, Held
 from xds.publish.history import Entry, Kind
 from xds.publish.policy import Mode, Policy
 from xds.registry.rows import Row
-from xds.snapshot import FlatResource, place_of
+from xds.snapshot import FlatResource, Place, Resource, place_of
 
 RESOURCE_COLUMNS = ("node_group", "kind", "name", "version", "body", "needs", "awaits", "ttl")
 ENTRY_COLUMNS = (
@@ -48,8 +48,13 @@ DECIDE = """
 UPDATE publish_policy
    SET mode = $1, is_frozen = $2, pinned = $3, approved = $4, by = $5, message = $6, at = $7 WHERE at = $8"""
 CANDIDATE = "SELECT digest, revision, reason, counts, upserts, removed, at FROM snapshot_candidate"
+# What is to become of each resource, and what is in force there: a version of NULL is for one that is not there.
 CANDIDATE_RESOURCES = """
-SELECT node_group, kind, name, version, body FROM snapshot_candidate_resources ORDER BY kind, name, node_group"""
+SELECT node_group, kind, name, held.version, held.body, was.version AS was_version, was.body AS was_body
+  FROM snapshot_candidate_resources AS held
+  LEFT JOIN (SELECT * FROM snapshot_resources WHERE valid_to IS NULL) AS was USING (node_group, kind, name)
+ WHERE $1::text IS NULL OR (node_group COLLATE "C", kind COLLATE "C", name COLLATE "C") > ($1, $2, $3)
+ ORDER BY node_group COLLATE "C", kind COLLATE "C", name COLLATE "C" LIMIT $4"""
 PRUNE = """
 DELETE FROM snapshots
  WHERE number < (SELECT number FROM snapshots ORDER BY number DESC OFFSET greatest($1, 1) - 1 LIMIT 1)
@@ -112,12 +117,15 @@ def to_held(row: Row, resources: Iterable[Row]) -> Held:
         upserts=row["upserts"],
         removed=row["removed"],
         at=row["at"].timestamp(),
-        resources=tuple(
-            HeldResource(
-                place=place_of(each["node_group"], each["kind"], each["name"]),
-                version=each["version"] or "",
-                body=each["body"] or b"",
-            )
-            for each in resources
-        ),
+        differences=tuple(map(_to_difference, resources)),
     )
+
+
+def _to_difference(row: Row) -> Difference:
+    place = place_of(row["node_group"], row["kind"], row["name"])
+    before, after = ((row[f"{side}version"], row[f"{side}body"]) for side in ("was_", ""))
+    return Difference(place=place, before=_to_resource(place, *before), after=_to_resource(place, *after))
+
+
+def _to_resource(place: Place, version: str | None, body: bytes) -> Resource | None:
+    return None if version is None else Resource(place.name, Version(version), body)

@@ -53,6 +53,7 @@ INSERT INTO moves ({MOVE_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT ON CONSTRAINT moves_pk DO UPDATE SET phase = excluded.phase"""  # noqa: S608 -- our constant
 LEAVING = """
 SELECT tenant_id FROM moves JOIN tenants ON id = tenant_id WHERE cell_id = $1 ORDER BY tenant_id COLLATE "C" """
+BETWEEN = """SELECT tenant_id FROM moves WHERE $1 IN (from_cell, to_cell) ORDER BY tenant_id COLLATE "C" """
 DELETE_MOVE = "DELETE FROM moves WHERE tenant_id = $1"
 
 

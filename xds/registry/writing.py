@@ -17,6 +17,8 @@ from xds.registry.rows import Reading
 INSERT_CELL = """
 INSERT INTO cells (id, state, tenancy, tier, region, labels, protocol, capacity)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"""
+UPDATE_CELL = """
+UPDATE cells SET (tenancy, tier, region, labels, protocol) = ($2, $3, $4, $5, $6) WHERE id = $1"""
 OPEN_CELLS = """
 SELECT id FROM cells WHERE state = 'active' AND tenancy = 'shared' AND tier = $1 AND region = $2
  ORDER BY id FOR NO KEY UPDATE"""
@@ -109,6 +111,11 @@ class PostgresTransaction:
         """Set how many tenants a cell has room for; None: any number."""
         await self._execute("UPDATE cells SET capacity = $2 WHERE id = $1", cell, capacity)
 
+    async def update_cell(self, cell: Cell) -> None:
+        """Set a cell's tenancy, tier, region, labels and protocol."""
+        labels = json.dumps(dict(cell.labels))
+        await self._execute(UPDATE_CELL, cell.id, cell.tenancy, cell.tier, cell.region, labels, cell.protocol)
+
     async def update_cell_state(self, cell: CellId, state: CellState) -> None:
         """Set a cell's state."""
         await self._execute("UPDATE cells SET state = $2 WHERE id = $1", cell, state)
@@ -188,6 +195,10 @@ class PostgresTransaction:
         """The moves in phases of these tenants that are under way."""
         rows = await self._queries.fetch(underway.MOVES, list(tenants))
         return {TenantId(row["tenant_id"]): underway.to_move(row) for row in rows}
+
+    async def between(self, cell: CellId) -> Sequence[TenantId]:
+        """The tenants that have a move in phases from or to `cell` under way, by id."""
+        return [TenantId(row["tenant_id"]) for row in await self._queries.fetch(underway.BETWEEN, cell)]
 
     async def put_move(self, move: PhasedMove) -> None:
         """Keep a move in phases as it is now."""

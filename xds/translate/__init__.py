@@ -3,9 +3,10 @@
 Pure. What cannot be translated is a `Problem` in the result; the rest is translated all the same.
 """
 
+from xds.translate.addresses import addresses
 from xds.translate.authentication import TENANT_HEADER
 from xds.translate.canary import CanaryOptions
-from xds.translate.displacing import displaced, takes_tenants, tenants_in
+from xds.translate.displacing import displaced, has_routes, takes_tenants, tenants_by_cell, tenants_in
 from xds.translate.grace import grace_end
 from xds.translate.options import (
     AuthMode,
@@ -42,11 +43,14 @@ __all__ = [
     "Problem",
     "TenantOptions",
     "Translation",
+    "addresses",
     "displaced",
     "grace_end",
+    "has_routes",
     "jwks_of",
     "retranslate",
     "takes_tenants",
+    "tenants_by_cell",
     "tenants_in",
     "token_checks",
     "translate",

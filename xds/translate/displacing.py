@@ -3,7 +3,8 @@
 For the hour in which the database is down and a cell burns: all that is needed is in what is served. Pure.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
 from xds.names import CellId, TenantId, TypeUrl
 from xds.snapshot import SHARED, Content, ContentChange, Place, Ref, Resource, ResourceTable, encode_resource
@@ -13,9 +14,17 @@ from xds.translate.scopes import scope
 
 def tenants_in(content: Content, cell: CellId) -> tuple[TenantId, ...]:
     """Whose requests go to a cell, sorted; of suspended tenants a content does not say where they live."""
-    table = content.tables.get(SHARED, {}).get(TypeUrl.SCOPE, ())
-    scopes = table.values() if isinstance(table, ResourceTable) else ()
-    return tuple(sorted(TenantId(each.name) for each in scopes if _cell_of(each) == cell))
+    return tuple(sorted(TenantId(each.name) for each in _scopes(content) if _cell_of(each) == cell))
+
+
+def tenants_by_cell(content: Content) -> Mapping[CellId, int]:
+    """How many tenants' requests go to each cell."""
+    return Counter(cell for each in _scopes(content) if (cell := _cell_of(each)) is not None)
+
+
+def has_routes(content: Content, cell: CellId) -> bool:
+    """Whether a content knows a cell, in whatever state."""
+    return content.get(Place(SHARED, TypeUrl.ROUTE, cell_routes(cell))) is not None
 
 
 def takes_tenants(content: Content, cell: CellId) -> bool:
@@ -34,6 +43,11 @@ def displaced(content: Content, moves: Mapping[TenantId, CellId]) -> ContentChan
             needs = (Ref(TypeUrl.ROUTE, routes),)
             upserts[place] = encode_resource(place.name, scope(place.name, routes, tenant), needs=needs)
     return ContentChange(upserts=upserts)
+
+
+def _scopes(content: Content) -> Iterable[Resource]:
+    table = content.tables.get(SHARED, {}).get(TypeUrl.SCOPE, ())
+    return table.values() if isinstance(table, ResourceTable) else ()
 
 
 def _cell_of(each: Resource) -> CellId | None:

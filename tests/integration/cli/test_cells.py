@@ -28,7 +28,7 @@ def test_the_main_path_as_a_user_types_it(database_url: str) -> None:
     assert row.split()[:2] == ["cell-shared-std-local", "active"]
     again = run_program(["cells", "add", "cell-shared-std-local"], database_url)
     assert (again.status, again.out) == (1, "")
-    assert again.err == "alphaswarm-xds: cell cell-shared-std-local: exists already\n"
+    assert again.err == "alphaswarm-xds: cell cell-shared-std-local: exists already, and has another state\n"
 
 
 def test_the_json_of_a_list(xds: Run) -> None:
@@ -48,7 +48,9 @@ def test_the_json_of_a_list(xds: Run) -> None:
             {"address": "fd00::1", "port": 8000, "zone": "", "weight": 1},
         ],
     }
-    assert added.json == cell | {"capacity": None}
+    assert added.json == cell | {"capacity": None, "changed": True}
+    again = xds("cells", "add", "cell-a", "--protocol", "http2", "--tenancy", "dedicated", *arguments)
+    assert (again.status, again.out.split(", at ")[0]) == (0, "cell cell-a: there already, provisioning")
     assert xds("cells", "list", "--json").json == {"data": [cell | {"tenants": 0, "capacity": None}]}
     assert xds("cells", "list", "--state", "active", "--json").json == {"data": []}
 
@@ -119,3 +121,35 @@ def test_a_closed_pipe_is_silent(xds: Run, database_url: str) -> None:
     )
     assert done.stderr == ""
     assert done.stdout == "141\n"
+
+
+def test_a_cell_becomes_another_but_for_what_is_not_named(xds: Run) -> None:
+    xds("cells", "add", "cell-a", "--label", "a=1", "--label", "b=2", "--state", "active")
+    changed = xds("cells", "change", "cell-a", "--tier", "ent", "--label", "b=3", "--remove-label", "a")
+    assert (changed.status, changed.err) == (0, "")
+    assert changed.out == "cell cell-a: tier std → ent, labels {'a': '1', 'b': '2'} → {'b': '3'}\n"
+    told = xds("cells", "change", "cell-a", "--region", "eu", "--tenancy", "dedicated", "--protocol", "http2", "--json")
+    assert told.json["changed"] is True
+    assert told.json["was"]["region"] == "local"
+    now = xds("cells", "list", "--json").json["data"][0]
+    assert {name: now[name] for name in told.json["now"]} == told.json["now"]
+    assert (now["tier"], now["region"], now["tenancy"], now["protocol"], now["labels"]) == (
+        "ent", "eu", "dedicated", "http2", {"b": "3"},
+    )  # fmt: skip
+    assert xds("cells", "change", "cell-a", "--tier", "ent").out == "cell cell-a: is so already\n"
+    (event, *_) = xds("audit", "list", "--cell", "cell-a", "--json").json["data"]
+    assert (event["action"], event["before"]["region"], event["after"]["region"]) == ("cells change", "local", "eu")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["cell-a"], 2, "expected what is to be another"),
+        (["cell-a", "--tier", "no tier"], 1, "tier: expected 1 to 63 letters"),
+        (["cell-q", "--tier", "ent"], 1, "cell cell-q: no such cell"),
+    ],
+)
+def test_a_change_that_makes_no_sense_is_refused(xds: Run, arguments: list[str], status: int, words: str) -> None:
+    xds("cells", "add", "cell-a")
+    ran = xds("cells", "change", *arguments)
+    assert (ran.status, ran.out, words in ran.err) == (status, "", True), ran.err

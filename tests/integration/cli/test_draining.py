@@ -27,13 +27,26 @@ def placed(xds: Run) -> dict[str, int]:
 
 
 def test_the_main_path_as_a_user_types_it(seeded: Run, database_url: str) -> None:
-    command = ["cells", "drain", "cell-a", "--batch", "15", "--pause", "0", "-m", "new kernel", "--actor", "anna"]
-    drained = run_program(command, database_url)
+    command = [
+        "cells",
+        "drain",
+        "cell-a",
+        "--yes",
+        "--batch",
+        "15",
+        "--pause",
+        "0",
+        "-m",
+        "new kernel",
+        "--actor",
+        "anna",
+    ]
+    drained = run_program([*command, "--actor", "anna"], database_url)
     assert drained.status == 0, drained.err
     assert drained.out.startswith("cell cell-a: draining, 40 tenants moved in ")
     assert drained.err == ""  # no progress bar where there is no terminal
     assert placed(seeded) == {"cell-b": 20, "cell-c": 20}
-    again = seeded("cells", "drain", "cell-a", "--json")
+    again = seeded("cells", "drain", "cell-a", "--yes", "--json")
     assert (again.status, again.json["moved"], again.json["resumed"]) == (0, 0, True)
     undone = seeded("cells", "undrain", "cell-a")
     assert undone.out == "cell cell-a: active, 40 tenants brought back\n"
@@ -42,7 +55,7 @@ def test_the_main_path_as_a_user_types_it(seeded: Run, database_url: str) -> Non
 
 
 def test_a_drain_is_taken_back(seeded: Run) -> None:
-    drained = seeded("cells", "drain", "cell-a", "--to", "cell-b", "--pause", "0", "--json")
+    drained = seeded("cells", "drain", "cell-a", "--yes", "--to", "cell-b", "--pause", "0", "--json")
     assert drained.json | {"seconds": 0} == {
         "cell": "cell-a",
         "operation": drained.json["operation"],
@@ -64,7 +77,7 @@ def test_a_drain_is_taken_back(seeded: Run) -> None:
 def test_a_drain_that_is_killed_leaves_whole_batches_and_is_gone_on_with(
     seeded: Run, database_url: str, number: signal.Signals
 ) -> None:
-    command = [str(PROGRAM), "cells", "drain", "cell-a", "--to", "cell-b", "--batch", "7", "--pause", "0.5s"]
+    command = [str(PROGRAM), "cells", "drain", "cell-a", "--yes", "--to", "cell-b", "--batch", "7", "--pause", "0.5s"]
     process = subprocess.Popen(
         command,
         env={"PATH": os.environ["PATH"], "DATABASE_URL": database_url},
@@ -85,7 +98,7 @@ def test_a_drain_that_is_killed_leaves_whole_batches_and_is_gone_on_with(
     moved = placed(seeded)["cell-b"]
     assert moved % 7 == 0
     assert 0 < moved < TENANTS
-    rest = seeded("cells", "drain", "cell-a", "--to", "cell-b", "--pause", "0", "--json").json
+    rest = seeded("cells", "drain", "cell-a", "--yes", "--to", "cell-b", "--pause", "0", "--json").json
     assert (rest["moved"], rest["resumed"]) == (TENANTS - moved, True)
     assert placed(seeded) == {"cell-b": TENANTS}
 
@@ -114,6 +127,8 @@ def test_what_is_dangerous_wants_a_yes(seeded: Run, database_url: str) -> None:
     assert seeded("cells", "evacuate", "cell-a", "--to", "cell-c", "--yes", "--json").json["moved"] == TENANTS
     assert placed(seeded) == {"cell-c": TENANTS}
     assert run_program(["cells", "retire", "cell-a"], database_url).status == 2
+    assert run_program(["cells", "set-state", "cell-a", "retired"], database_url).status == 2
+    assert run_program(["cells", "drain", "cell-c"], database_url).status == 2
     assert seeded("cells", "retire", "cell-a", "--yes").out == "cell cell-a: draining → retired\n"
     assert seeded("cells", "retire", "cell-c", "--yes").status == 1
 
@@ -121,7 +136,7 @@ def test_what_is_dangerous_wants_a_yes(seeded: Run, database_url: str) -> None:
 def test_a_cell_that_is_not_empty_in_the_end_is_status_1(seeded: Run) -> None:
     seeded("tenants", "add", "guest", "--cell", "cell-b")
     seeded("tenants", "override", "set", "guest", "--cell", "cell-a", "--expires", "1h", "--reason", "x")
-    drained = seeded("cells", "drain", "cell-a", "--pause", "0")
+    drained = seeded("cells", "drain", "cell-a", "--yes", "--pause", "0")
     assert drained.status == 1
     assert drained.err == "still there, kept there by an override: guest\n"
 
@@ -129,15 +144,15 @@ def test_a_cell_that_is_not_empty_in_the_end_is_status_1(seeded: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["drain", "cell-q"], 1, "cell cell-q: no such cell"),
-        (["drain", "cell-a", "--to", "cell-a"], 1, "expected another cell"),
+        (["drain", "cell-q", "--yes"], 1, "cell cell-q: no such cell"),
+        (["drain", "cell-a", "--to", "cell-a", "--yes"], 1, "expected another cell"),
         (["drain", "cell-a", "--to", "cell-b", "--by-capacity"], 2, "expected one of them"),
         (["drain", "cell-a", "--pause", "soon"], 2, "expected a duration such as 2s or 5m"),
         (["drain", "cell-a", "--batch", "0"], 2, "0 is not in the range"),
         (["undrain", "cell-a"], 1, "cell cell-a: has no drain that could be undone"),
         (["set-capacity", "cell-a", "-1"], 2, "No such option"),
         (["set-capacity", "cell-a", "many"], 2, "expected a number of tenants, or none, got 'many'"),
-        (["drain", "cell-a", "--actor", ""], 1, "actor: expected 1 to 200 printable characters"),
+        (["drain", "cell-a", "--actor", "", "--yes"], 1, "actor: expected 1 to 200 printable characters"),
     ],
 )
 def test_nonsense_is_refused_in_a_line(seeded: Run, arguments: list[str], status: int, words: str) -> None:

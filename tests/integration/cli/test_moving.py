@@ -35,16 +35,25 @@ def test_many_from_a_file(seeded: Run, tmp_path: Path, database_url: str) -> Non
 
 
 def test_a_share(seeded: Run) -> None:
-    first = seeded("tenants", "move", "--from", "cell-a", "--to", "cell-b", "--share", "30%", "--json").json["data"]
+    first = seeded("tenants", "move", "--from", "cell-a", "--to", "cell-b", "--share", "30%", "--yes", "--json").json[
+        "data"
+    ]
     assert 15 < len(first) < 45
-    again = seeded("tenants", "move", "--from", "cell-a", "--to", "cell-b", "--share", "30%")
+    again = seeded("tenants", "move", "--from", "cell-a", "--to", "cell-b", "--share", "30%", "--yes")
     assert again.out == "0 tenants were there already\n"
-    rest = seeded("tenants", "move", "--from", "cell-a", "--to", "cell-b", "--share", "100%")
+    rest = seeded("tenants", "move", "--from", "cell-a", "--to", "cell-b", "--share", "100%", "--yes")
     assert rest.out.startswith(f"{100 - len(first)} tenants: cell-a → cell-b\n")
 
 
+def test_many_are_not_moved_without_a_yes(seeded: Run, database_url: str) -> None:
+    asked = run_program(["tenants", "move", "--from", "cell-a", "--to", "cell-b", "--share", "30%"], database_url)
+    assert asked.status == 2
+    assert "Move 30 % of the tenants of cell-a to cell-b? Say --yes: there is no terminal to ask" in asked.err
+    assert seeded("tenants", "list", "--cell", "cell-b", "--json").json == {"data": []}
+
+
 def test_in_phases_each_step_is_told(seeded: Run) -> None:
-    moved = seeded("tenants", "move", "t1", "--to", "cell-b", "--hold", "--verify")
+    moved = seeded("tenants", "move", "t1", "--to", "cell-b", "--hold")
     assert moved.status == 0, moved.err
     assert moved.out.splitlines() == [
         "tenant t1: prepared, in cell-a",
@@ -52,7 +61,6 @@ def test_in_phases_each_step_is_told(seeded: Run) -> None:
         "tenant t1: switched, in cell-b",
         "tenant t1: finished, in cell-b",
     ]
-    assert moved.err == "not verified: there is no --server to ask what Envoys have acknowledged\n"
     assert seeded("tenants", "move", "t1", "--to", "cell-b", "--hold").out == "tenant t1: in cell-b already\n"
     told = seeded("tenants", "move", "t1", "--to", "cell-a", "--hold", "--json").json
     assert [step["step"] for step in told["steps"]] == ["prepared", "held", "switched", "finished"]
@@ -67,6 +75,10 @@ def test_one_that_can_not_be_verified_stays_and_can_be_aborted(seeded: Run) -> N
     aborted = seeded("tenants", "abort-move", "t1", "-m", "no server")
     assert aborted.out == "tenant t1: its move to cell-b is aborted (held); it is in cell-a\n"
     assert seeded("tenants", "moves", "--json").json == {"data": []}
+    again = seeded("tenants", "abort-move", "t1")
+    assert (again.status, again.out) == (0, "tenant t1: no move in phases is under way\n")
+    assert seeded("tenants", "abort-move", "t1", "--json").json == {"tenant": "t1", "changed": False}
+    assert seeded("tenants", "abort-move", "nobody").status == 1
     assert seeded("tenants", "list", "--state", "moving", "--json").json == {"data": []}
 
 
@@ -84,8 +96,10 @@ def test_a_tenant_is_placed_by_policy(seeded: Run) -> None:
         (["t1", "--file", "x"], 2, "expected ID... --to CELL, or --file"),
         (["--from", "cell-a", "--to", "cell-b"], 2, "--from and --share need each other"),
         (["--from", "cell-a", "--to", "cell-b", "--share", "0.1"], 2, "expected a share such as 10%, got '0.1'"),
-        (["--from", "cell-a", "--to", "cell-b", "--share", "0%"], 1, "share: expected more than 0 %"),
+        (["--from", "cell-a", "--to", "cell-b", "--share", "0%", "--yes"], 1, "share: expected more than 0 %"),
         (["t1", "t2", "--to", "cell-b", "--hold"], 2, "for one tenant at a time"),
+        (["t1", "--to", "cell-b", "--verify"], 2, "--verify: expected every --server"),
+        (["t1", "--to", "cell-b", "--hold", "--verify", "--dry-run"], 2, "--verify: expected every --server"),
         (["t1", "--to", "cell-b", "--verify", "--server", "ftp://x"], 2, "--server: expected a URL like http://"),
         (["--file", "/nowhere"], 1, "cannot read /nowhere"),
     ],

@@ -62,7 +62,7 @@ def test_every_command_has_a_help_that_says_what_it_does(xds: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["start"], "rollout: there is nothing to roll out"),
+        (["start", "--yes"], "rollout: there is nothing to roll out"),
         (["abort"], "rollout: none is running"),
         (["watch"], "rollout: there is none"),
     ],
@@ -112,13 +112,15 @@ def test_the_newest_are_listed_first(xds: Run, sql: Sql) -> None:
 def test_what_waits_is_started_and_aborted_again(xds: Run, sql: Sql, state: str) -> None:
     sql(PUT, state, "")
 
-    started = xds("rollout", "start", "--waves", "10%,zone=a", "--soak", "0", "-m", "go", "--by", "ann", "--json").json
+    started = xds(
+        "rollout", "start", "--yes", "--waves", "10%,zone=a", "--soak", "0", "-m", "go", "--by", "ann", "--json"
+    ).json
     assert (started["state"], started["wave"], started["nodes"]) == ("running", 0, [])
     assert (started["waves"], started["soak_seconds"]) == (["10%", "zone=a", "all"], 0.0)
     assert (started["by"], started["message"], started["ended_at"]) == ("ann", "go", None)
     assert xds("rollout", "list", "--json").json["data"] == [started]
 
-    again = xds("rollout", "start")
+    again = xds("rollout", "start", "--yes")
     assert (again.status, again.out) == (1, "")
     assert "rollout 1: is running already" in again.err
 
@@ -132,7 +134,7 @@ def test_nothing_is_started_while_publishing_is_held(xds: Run, sql: Sql) -> None
     sql(PUT, "pending", "")
     sql("INSERT INTO publish_policy (is_frozen) VALUES (true) ON CONFLICT (only_row) DO UPDATE SET is_frozen = true")
 
-    refused = xds("rollout", "start")
+    refused = xds("rollout", "start", "--yes")
     assert refused.status == 1
     assert "publishing is held (frozen)" in refused.err
     assert xds("rollout", "list", "--json").json["data"][0]["state"] == "pending"
@@ -145,7 +147,7 @@ def test_nothing_is_started_while_publishing_is_held(xds: Run, sql: Sql) -> None
 def test_a_plan_that_makes_no_sense_is_refused(xds: Run, sql: Sql, arguments: list[str], expected: str) -> None:
     sql(PUT, "pending", "")
 
-    refused = xds("rollout", "start", *arguments)
+    refused = xds("rollout", "start", "--yes", *arguments)
     assert refused.status != 0
     assert expected in refused.err
     assert "Traceback" not in refused.err
@@ -192,10 +194,16 @@ def test_a_start_can_be_watched_to_its_end(xds: Run, sql: Sql) -> None:
     sql(PUT, "pending", "")
 
     with shortly(lambda: sql("UPDATE rollouts SET state = 'stopped', reason = 'node edge-1 rejected it'")):
-        watched = xds("rollout", "start", "--watch", "--by", "ann")
+        watched = xds("rollout", "start", "--yes", "--watch", "--by", "ann")
 
     assert (watched.status, watched.out) == (1, "rollout 1: running\n")
     assert "rollout 1: stopped, every node is back where it was: node edge-1 rejected it" in watched.err
+
+
+def test_nothing_is_started_without_a_yes() -> None:
+    asked = run_program(["rollout", "start"], DOWN)
+
+    assert (asked.status, "Say --yes: there is no terminal to ask" in asked.err) == (2, True)
 
 
 @pytest.mark.parametrize("command", ["list", "watch"])

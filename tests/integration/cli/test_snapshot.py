@@ -117,7 +117,7 @@ def test_from_what_is_running_to_as_it_was(publishing: None, xds: Run, sql: Call
     assert newest["digest"] == first["digest"]
     assert xds("snapshot", "diff", "1", "3").status == 0
 
-    resumed = xds("snapshot", "resume", "--json")
+    resumed = xds("snapshot", "resume", "--yes", "--json")
     assert (resumed.status, resumed.json["snapshot"], resumed.json["policy"]["pinned"]) == (0, 4, None)
     assert listed(xds)[0]["digest"] == second["digest"]
 
@@ -137,13 +137,12 @@ def test_manual_mode_as_a_user_types_it(
     assert f"--digest {held['held']['digest']}" in shown.out
     assert shown.out.splitlines()[-1].split() == ["+", "srds", "c"]
 
-    asked = run_program(["snapshot", "publish"], database_url, stdin="n\n")
-    assert asked.status == 1
-    assert "Publish 1 changed and 0 gone resources" in asked.err
-    assert asked.err.endswith("not confirmed: nothing was changed\n")
+    asked = run_program(["snapshot", "publish"], database_url, stdin="y\n")
+    assert asked.status == 2
+    assert "Publish 1 changed and 0 gone resources, held by: manual: waiting to be published? Say --yes" in asked.err
     wrong = xds("snapshot", "publish", "--digest", "0" * 32)
     assert (wrong.status, "look at it again" in wrong.err) == (1, True)
-    published = run_program(["snapshot", "publish", "-m", "c is welcome"], database_url, stdin="y\n")
+    published = run_program(["snapshot", "publish", "--yes", "-m", "c is welcome"], database_url)
     assert (published.status, published.out) == (0, "manual: snapshot 2 is in force\n"), published.err
     again = xds("snapshot", "publish", "--yes")
     assert (again.status, "nothing is held" in again.err) == (1, True)
@@ -165,6 +164,19 @@ def test_a_decision_is_waited_for_and_undone(publishing: None, xds: Run, argumen
         assert again.json["policy"]["by"]
     undo = ["mode", "auto"] if label == "manual" else ["resume"]
     assert xds("snapshot", *undo).out == "auto: snapshot 1 is in force\n"
+
+
+def test_what_is_held_meanwhile_is_not_published_by_resume_without_a_yes(
+    publishing: None, xds: Run, sql: Callable[..., None], database_url: str
+) -> None:
+    xds("snapshot", "freeze")
+    sql("INSERT INTO tenants (id, cell_id) VALUES ('c', 'cell-a')")
+    until_held(xds, "frozen")
+    for command in (["resume"], ["rollback", "1"]):
+        asked = run_program(["snapshot", *command], database_url)
+        assert (asked.status, "Say --yes: there is no terminal to ask" in asked.err) == (2, True), command
+    assert until_held(xds, "frozen")
+    assert xds("snapshot", "resume", "--yes").out == "auto: snapshot 2 is in force\n"
 
 
 def test_with_nobody_who_publishes_it_is_decided_and_said(xds: Run, monkeypatch: pytest.MonkeyPatch) -> None:

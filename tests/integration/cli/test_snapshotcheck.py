@@ -44,7 +44,6 @@ def test_what_is_in_force_is_taken(xds: Run, database_url: str) -> None:
     assert xds("snapshot", "check", "2", "--json").json == {
         "snapshot": 2,
         "digest": GOOD.digest,
-        "whole": True,
         "accepted": True,
         "rejections": [],
     }
@@ -69,18 +68,45 @@ def test_what_is_held_comes_first(xds: Run, database_url: str) -> None:
 
     ran = xds("snapshot", "check", "--json")
 
-    assert (ran.status, ran.json["snapshot"], ran.json["digest"], ran.json["whole"]) == (1, None, BAD.digest, True)
+    assert (ran.status, ran.json["snapshot"], ran.json["digest"]) == (1, None, BAD.digest)
     assert xds("snapshot", "check").out.startswith("Envoy rejects 1 resources of what is held\n")
     assert xds("snapshot", "check", "1").status == 0
 
 
-def test_what_is_held_may_be_too_much_to_be_kept_whole(
+def test_what_is_held_is_checked_whole_however_much_it_is(xds: Run, database_url: str) -> None:
+    publish(database_url, content("a"), held=content(*(f"b{number}" for number in range(1_500))))
+
+    assert xds("snapshot", "check").out == "Envoy takes what is held\n"
+
+
+def test_what_an_envoy_rejects_is_not_published_and_shown_in_its_words(xds: Run, database_url: str) -> None:
+    publish(database_url, GOOD, held=BAD)
+
+    refused = xds("snapshot", "publish", "--yes", "--no-wait")
+    assert refused.status == 1
+    assert refused.out.startswith("Envoy rejects 1 resources of what is held\n")
+    assert "Jwks doesn't have any valid public key" in refused.out
+    assert refused.err == "Error: nothing was published; --no-check publishes it all the same\n"
+    told = xds("snapshot", "publish", "--yes", "--no-wait", "--json")
+    assert (told.status, told.json["changed"], told.json["accepted"]) == (1, False, False)
+    assert [each["name"] for each in told.json["rejections"]] == ["envoy.filters.http.jwt_authn"]
+    forced = xds("snapshot", "publish", "--yes", "--no-wait", "--no-check", "--json")
+    assert (forced.status, forced.json["changed"]) == (0, True)
+
+
+def test_what_an_envoy_takes_is_published(xds: Run, database_url: str) -> None:
+    publish(database_url, BAD, held=GOOD)
+
+    assert xds("snapshot", "publish", "--yes", "--no-wait", "--json").json["changed"] is True
+
+
+def test_without_an_envoy_what_is_held_is_published_unchecked(
     xds: Run, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("xds.registry.leading.CANDIDATE_ROWS", 1)
-    publish(database_url, content("a"), held=content("b", "c", "d"))
+    publish(database_url, GOOD, held=BAD)
+    monkeypatch.setattr("xds.publish.validating.find_envoy", lambda _named: None)
 
-    assert xds("snapshot", "check").out == "Envoy takes what is held (as far as it is kept)\n"
+    assert xds("snapshot", "publish", "--yes", "--no-wait", "--json").json["changed"] is True
 
 
 def test_without_an_envoy_it_says_so_by_its_status(

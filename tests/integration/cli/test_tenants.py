@@ -26,7 +26,10 @@ def test_the_main_path_as_a_user_types_it(seeded: Run, database_url: str) -> Non
 
 def test_json_shapes(seeded: Run) -> None:
     acme = {"id": "acme", "cell": "cell-a", "state": "active", "arrival": None}
-    assert seeded("tenants", "add", "acme", "--cell", "cell-a", "--json").json == acme
+    assert seeded("tenants", "add", "acme", "--cell", "cell-a", "--json").json == acme | {"changed": True}
+    assert seeded("tenants", "add", "acme", "--cell", "cell-a", "--json").json == acme | {"changed": False}
+    assert seeded("tenants", "add", "acme").out == "tenant acme: there already, in cell-a, active\n"
+    assert seeded("tenants", "add", "acme", "--cell", "cell-b").status == 1
     assert seeded("tenants", "list", "--json").json == {"data": [acme]}
     assert seeded("tenants", "list", "--cell", "cell-b", "--json").json == {"data": []}
     move = {"tenant": "acme", "was": "cell-a", "now": "cell-b"}

@@ -67,7 +67,7 @@ async def test_room_is_limited_by_who_has_seen_how_much_there_is(operated: Contr
 @pytest.mark.parametrize(
     ("body", "status", "detail"),
     [
-        ({"id": "cell-a"}, 409, "cell cell-a: exists already"),
+        ({"id": "cell-a", "tier": "ent"}, 409, "cell cell-a: exists already, and has another state, tier"),
         ({"id": "a"}, 400, "id: string should match pattern"),
         ({"id": "cell-q", "endpoints": [{"address": "a"}, {"address": "a"}]}, 400, "endpoint a:8000: is given twice"),
         ({"id": "cell-q", "colour": "red"}, 400, "colour: extra inputs are not permitted"),
@@ -116,3 +116,19 @@ async def test_while_the_database_is_down_the_cells_that_are_served_are_listed(
             assert [(each["id"], "tenants" in each) for each in body["data"]] == [("cell-a", False), ("cell-b", False)]
             refused = await operated.ask("GET", "/manage/cells/cell-a")
             assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
+
+
+async def test_a_cell_becomes_another_but_for_what_is_left_out(operated: Controlled) -> None:
+    path, seen = "/manage/cells/cell-b", await operated.etag("/manage/cells/cell-b")
+    changed = await operated.ask(
+        "PUT", f"{path}/traits", {"tier": "ent", "labels": {"rack": "4"}, "message": "bigger"}, If_Match=seen
+    )
+    assert (changed.status, changed.body["tier"], changed.body["region"]) == (200, "ent", "local")
+    assert changed.body["labels"] == {"rack": "4"}
+    assert (await operated.ask("PUT", f"{path}/traits", {"tier": "std"}, If_Match=seen)).status == 412
+    tried = await operated.ask("POST", "/manage/rehearsals", {"change_cell": {"cell": "cell-b", "etag": "*"}})
+    assert (tried.status, tried.body["changes_in_all"]) == (200, 0)
+    bare = await operated.ask("PUT", f"{path}/traits", {"remove_labels": ["rack", "x"]}, If_Match="*")
+    assert (bare.body["labels"], bare.body["tier"]) == ({}, "ent")
+    events = (await operated.get("/manage/audit?cell=cell-b&limit=2"))["data"]
+    assert [(each["actor"], each["action"]) for each in events] == [("olga", "cells change")] * 2

@@ -1,7 +1,11 @@
 """Publishing, over HTTP: held, looked at, published, rolled back, and who said so."""
 
-from tests.support.controlled import ACME, B, Controlled
-from xds.operations import move_tenant
+import asyncpg
+
+from tests.support.controlled import ACME, A, B, Controlled
+from xds.model import Cell
+from xds.names import CellId
+from xds.operations import add_cell, import_tenants, move_tenant
 
 PATH = "/manage/publishing"
 
@@ -68,3 +72,69 @@ async def test_what_there_is_not_can_be_neither_served_nor_published(operated: C
     assert missing.status == 404
     nothing = await operated.ask("POST", f"{PATH}/publish", {"digest": "x"}, If_Match="*")
     assert (nothing.status, "nothing is held" in nothing.body["detail"]) == (409, True)
+
+
+async def hold(operated: Controlled, tenants: int) -> dict[str, object]:
+    """Have so many new tenants be held; what is said of it."""
+    await decide(operated, "mode", mode="manual")
+    rows = [f"t{number:05},{B}" for number in range(tenants)]
+    await import_tenants(operated.registry, ["tenant,cell", *rows])
+    await operated.until(lambda: bool(operated.publisher.status.held))
+    held = (await operated.get(PATH))["held"]
+    assert held["changed"] == tenants
+    return dict(held)
+
+
+async def test_all_that_is_held_is_shown_in_pages(operated: Controlled) -> None:
+    assert await operated.get(f"{PATH}/held") == {"data": []}
+    digest = (await hold(operated, 1_200))["digest"]
+    found, cursor = [], ""
+    while True:
+        page = await operated.get(f"{PATH}/held?limit=500{cursor}")
+        assert page["digest"] == digest
+        found += page["data"]
+        if "next" not in page:
+            break
+        cursor = f"&cursor={page['next']}"
+    assert [(each["sign"], each["type"], each["name"]) for each in found] == [
+        ("+", "srds", f"t{number:05}") for number in range(1_200)
+    ]
+    (full,) = (await operated.get(f"{PATH}/held?limit=1&content=true"))["data"]
+    assert full["after_content"]["route_configuration_name"] == B
+    assert "before_content" not in full
+    wrong = await operated.ask("GET", f"{PATH}/held?cursor=WyIiLCJ4IiwiIl0")
+    assert (wrong.status, wrong.body["detail"]) == (400, "cursor: expected `next` of a page before")
+
+
+async def test_what_an_envoy_rejects_is_not_published_and_told_in_its_words(
+    operated: Controlled, sql: asyncpg.Connection
+) -> None:
+    good = await operated.ask("POST", f"{PATH}/check", {})
+    assert (good.status, good.body["number"], good.body["accepted"], good.body["rejections"]) == (200, 1, True, [])
+    await decide(operated, "mode", mode="manual")
+    await add_cell(operated.registry, Cell(id=CellId("cell-c")))
+    await operated.until(lambda: bool(operated.publisher.status.held))
+    held = (await operated.get(PATH))["held"]
+    without_domains = b"\x0a\x06cell-c\x12\x03\x0a\x01x"
+    await sql.execute("UPDATE snapshot_candidate_resources SET body = $1 WHERE name = 'cell-c'", without_domains)
+    checked = await operated.ask("POST", f"{PATH}/check", {})
+    assert (checked.body["digest"], checked.body["accepted"]) == (held["digest"], False), checked
+    (rejection,) = checked.body["rejections"]
+    assert (rejection["type"], rejection["name"], rejection["row"]) == ("rds", "cell-c", "cell cell-c")
+
+    refused = await operated.ask("POST", f"{PATH}/publish", {"digest": held["digest"]}, If_Match="*")
+    assert refused.status == 409
+    assert "Envoy rejects 1 resources: rds cell-c (cell cell-c): " in refused.body["detail"]
+    assert operated.publisher.status.snapshot == 1
+    await decide(operated, "publish", digest=held["digest"], check=False)
+    await operated.until(lambda: operated.publisher.status.snapshot == 2)
+    missing = await operated.ask("POST", f"{PATH}/check", {"number": 9})
+    assert missing.status == 404
+
+
+async def test_two_contents_are_compared_with_both_sides(operated: Controlled) -> None:
+    await move_tenant(operated.registry, ACME, B)
+    await operated.until(lambda: operated.publisher.status.snapshot == 2)
+    (difference,) = (await operated.get("/manage/snapshots/1/diff/2?content=true"))["data"]
+    sides = [difference[f"{side}_content"]["route_configuration_name"] for side in ("before", "after")]
+    assert sides == [A, B]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import asyncpg
 import pytest
 
 from xds.errors import Conflict, NotFound
@@ -16,6 +17,7 @@ from xds.operations import (
     add_cell,
     add_tenant,
     list_audit,
+    list_cells,
     move_tenant,
     set_capacity,
     set_cell_state,
@@ -136,11 +138,14 @@ async def test_it_can_be_aborted_at_any_step(store: PostgresRegistry, phase: Pha
         await switch_move(store, ACME)
         await set_cell_state(store, A, CellState.DRAINING)
         await set_capacity(store, A, 0)
-    assert (await abort_move(store, ACME, by=ANNA)).phase is phase
+    aborted = await abort_move(store, ACME, by=ANNA)
+    assert aborted is not None
+    assert aborted.phase is phase
     assert await acme(store) == (A, TenantState.ACTIVE)
     assert await store.list_moves() == []
-    with pytest.raises(Conflict, match="tenant acme: no move in phases is under way"):
-        await abort_move(store, ACME)
+    assert await abort_move(store, ACME) is None
+    with pytest.raises(NotFound, match="tenant nobody"):
+        await abort_move(store, TenantId("nobody"))
 
 
 async def test_who_is_suspended_stays_so(store: PostgresRegistry) -> None:
@@ -186,3 +191,59 @@ async def test_a_cell_that_closes_meanwhile_stops_the_switch(store: PostgresRegi
     with pytest.raises(Conflict, match="cell cell-b: is draining, only an active cell takes tenants"):
         await switch_move(store, ACME)
     assert await acme(store) == (A, TenantState.MOVING)
+
+
+@pytest.mark.parametrize("cell", [A, B])
+async def test_a_cell_is_not_retired_while_somebody_may_come_or_come_back(
+    store: PostgresRegistry, cell: CellId
+) -> None:
+    await prepare_move(store, ACME, B)
+    if cell == A:
+        await switch_move(store, ACME)
+    await set_cell_state(store, cell, CellState.DRAINING)
+    words = f"cell {cell}: cannot be retired while the move of tenant acme from or to it is under way"
+    with pytest.raises(Conflict, match=words):
+        await set_cell_state(store, cell, CellState.RETIRED)
+    await abort_move(store, ACME)
+    assert await acme(store) == (A, TenantState.ACTIVE)
+    if cell == B:
+        await set_cell_state(store, B, CellState.RETIRED)
+
+
+async def test_nobody_is_put_back_into_a_cell_that_takes_no_traffic(
+    store: PostgresRegistry, sql: asyncpg.Connection
+) -> None:
+    await prepare_move(store, ACME, B)
+    await switch_move(store, ACME)
+    await sql.execute("UPDATE cells SET state = 'retired' WHERE id = 'cell-a'")
+    with pytest.raises(Conflict, match="cell cell-a: is retired, tenant acme would get nothing but 503s there"):
+        await abort_move(store, ACME)
+    assert await acme(store) == (B, TenantState.ACTIVE)
+    await finish_move(store, ACME)
+
+
+@pytest.mark.parametrize("holds", [False, True])
+async def test_who_is_to_move_has_a_place_kept_until_then(store: PostgresRegistry, holds: bool) -> None:
+    await set_capacity(store, B, 1)
+    await prepare_move(store, ACME, B)
+    if holds:
+        await hold_move(store, ACME)
+    with pytest.raises(Conflict, match="cell cell-b: is full: has room for 1 tenants, has 1, 1 more came"):
+        await add_tenant(store, Tenant(TenantId("new"), B))
+    await switch_move(store, ACME)
+    await finish_move(store, ACME)
+    assert [listing.tenants for listing in await list_cells(store)] == [0, 1]
+    await prepare_move(store, ACME, A)
+    await abort_move(store, ACME)
+    assert [listing.tenants for listing in await list_cells(store)] == [0, 1], "given back"
+
+
+async def test_a_place_that_an_override_takes_already_is_not_kept_twice(
+    store: PostgresRegistry, sql: asyncpg.Connection
+) -> None:
+    await prepare_move(store, ACME, B)
+    await sql.execute(
+        "INSERT INTO overrides (tenant_id, cell_id, kind, owner, reason, expires_at)"
+        " VALUES ('acme', 'cell-b', 'testing', 'eve', 'by hand', now() + interval '1 hour')"
+    )
+    assert [listing.tenants for listing in await list_cells(store)] == [1, 1]

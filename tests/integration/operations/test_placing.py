@@ -110,7 +110,9 @@ async def test_tenants_are_placed_where_there_is_most_room(store: PostgresRegist
     assert await placed(store) == {A: 3, B: 6, "cell-c": 0, "cell-d": 0}
     with pytest.raises(Conflict, match=r"no cell takes tenants: of an active shared cell of tier std .* all are full"):
         await place_tenant(store, TenantId("late"), Wish())
-    assert (await place_tenant(store, TenantId("gold"), Wish(tier="gold"))).cell == "cell-d"
+    assert (await place_tenant(store, TenantId("gold"), Wish(tier="gold"))).tenant.cell == "cell-d"
+    again = await place_tenant(store, TenantId("gold"), Wish(tier="gold"))
+    assert (again.tenant.cell, again.is_change) == ("cell-d", False), "though the cell is full now"
     with pytest.raises(Conflict, match="tier std in region eu, there is none"):
         await place_tenant(store, TenantId("late"), Wish(region="eu"))
     await set_cell_state(store, A, CellState.CORDONED)

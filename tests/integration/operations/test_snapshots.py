@@ -76,9 +76,9 @@ async def test_what_became_another_and_came_back_does_not_differ(registry: Postg
 async def test_what_is_held_is_compared_with_what_is_in_force(registry: PostgresRegistry) -> None:
     await record(registry, THREE[0])
     await held(registry, THREE[2], THREE[0])
-    seen = await registry.snapshots.held()
+    seen = await registry.snapshots.held(limit=None)
     assert seen is not None
-    differences = await operations.held_differences(registry.snapshots, seen)
+    differences = seen.differences
 
     assert [(each.sign, each.place.name) for each in differences] == [("-", "a"), ("+", "c")]
     assert "a" in str(operations.readable(differences[1].place, differences[1].after.body))  # type: ignore[union-attr]

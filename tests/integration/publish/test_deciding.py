@@ -18,7 +18,7 @@ async def test_frozen_nothing_is_published_until_it_is_resumed(database_url: str
         assert one.status.mode == "frozen"
         await sql.execute("INSERT INTO tenants (id, cell_id) VALUES ('b', 'cell-a')")
         held = await candidate(one, "frozen")
-        assert [each.place.name for each in held.resources] == ["b"]
+        assert [each.place.name for each in held.differences] == ["b"]
         assert one.tenants == {"acme"}
 
         await acted(one, await operations.resume(store, ANN))

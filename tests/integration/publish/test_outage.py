@@ -182,7 +182,7 @@ async def test_a_restored_database_is_not_believed_until_an_operator_says_so(
             await move(sql, "acme", "cell-a")
             await sql.execute("SELECT pg_notify('alphaswarm_snapshots', '')")
         held = await candidate(one, "the database's newest snapshot is 1, and 2 is served: restored?")
-        assert [each.place.name for each in held.resources] == ["acme"]
+        assert [each.place.name for each in held.differences] == ["acme"]
         assert b"cell-b" in one.bodies()["srds", "acme"]
         assert [number for number, _, _ in await entries(sql)] == [1, 2], "what is served is history again"
 

@@ -17,7 +17,8 @@ from xds.demo.envoy import packaged_binary
 from xds.errors import LocalFailure, SettingsError
 from xds.names import NodeGroup, ResourceName, TypeUrl
 from xds.publish import validating
-from xds.publish.validating import Rejection, find_envoy, validate
+from xds.publish.rejection import Rejection
+from xds.publish.validating import find_envoy, validate
 from xds.snapshot import SHARED, Content, ContentChange, Place, encode_resource
 from xds.translate import translate
 

@@ -13,7 +13,6 @@ from xds.names import Revision, TypeUrl
 from xds.operations.snapshots import compare
 from xds.publish import Candidate, Entry, Kind, Lead, Policy, Recorded
 from xds.registry import PostgresRegistry
-from xds.registry.leading import CANDIDATE_ROWS
 from xds.snapshot import Content
 from xds.translate import translate
 
@@ -217,8 +216,8 @@ async def test_watchers_are_woken_by_snapshots_and_decisions(registry: PostgresR
         watching.cancel()
 
 
-async def test_what_is_held_can_be_seen_as_far_as_a_person_can_read_it(registry: PostgresRegistry) -> None:
-    many = [f"t{number}" for number in range(CANDIDATE_ROWS + 5)]
+async def test_all_that_is_held_can_be_seen_page_by_page(registry: PostgresRegistry) -> None:
+    many = [f"t{number}" for number in range(2_500)]
     change = content("a", *many).changed_since(content("b"))
     candidate = Candidate(
         digest="d", revision=Revision(9), reason="frozen", change=change, counts={"tenants": len(many) + 1}
@@ -226,14 +225,47 @@ async def test_what_is_held_can_be_seen_as_far_as_a_person_can_read_it(registry:
     async with registry.snapshots.lead() as lead:
         await record(lead, 1, content("b"))
         await lead.note_candidate(candidate)
-        held = await registry.snapshots.held()
+        held = await registry.snapshots.held(limit=None)
         assert held is not None
         assert (held.digest, held.revision, held.reason, held.upserts) == ("d", 9, "frozen", len(many) + 1)
-        assert sum(bool(each.body) for each in held.resources) == CANDIDATE_ROWS
-        assert [each.place.name for each in held.resources if not each.body] == ["b"]
+        assert sum(each.sign == "+" for each in held.differences) == len(many) + 1
+        assert [each.place.name for each in held.differences if each.sign == "-"] == ["b"]
+        pages, after = [], None
+        while (page := await registry.snapshots.held(1000, after)) is not None and page.differences:
+            pages.append(page.differences)
+            after = page.differences[-1].place
+        assert [len(each) for each in pages] == [1000, 1000, len(held.differences) - 2000]
+        assert [each.place for page in pages for each in page] == [each.place for each in held.differences]
+        header = await registry.snapshots.held()
+        assert header == replace(held, differences=())
 
         await record(lead, 2, content("a"), content("b"))
         assert await registry.snapshots.held() is None
+
+
+async def test_what_is_held_already_is_not_written_again(registry: PostgresRegistry, sql: asyncpg.Connection) -> None:
+    base = content("a", "b", "c")
+    written = "SELECT name, version IS NULL, xmin::text FROM snapshot_candidate_resources ORDER BY name"
+
+    async def note(lead: Lead, *tenants: str) -> dict[str, tuple[bool, str]]:
+        change = content(*tenants).changed_since(base)
+        await lead.note_candidate(
+            Candidate(digest=str(tenants), revision=Revision(9), reason="frozen", change=change, counts={})
+        )
+        return {name: (is_gone, at) for name, is_gone, at in await sql.fetch(written)}
+
+    async with registry.snapshots.lead() as lead:
+        await record(lead, 1, base)
+        first = await note(lead, "a", "d", "e")
+        assert {name for name, (is_gone, _) in first.items() if is_gone} == {"b", "c"}
+        second = await note(lead, "a", "b", "d", "f")
+        assert second.keys() == {"c", "d", "f"}
+        assert (second["c"], second["d"]) == (first["c"], first["d"])
+        await lead.note_candidate(None)
+        assert await registry.snapshots.held() is None
+        assert (await note(lead, "a", "b", "c", "d")).keys() == {"d"}
+    async with registry.snapshots.lead() as another:
+        assert (await note(another, "a", "b", "c", "e")).keys() == {"e"}, "whatever the one before has left"
 
 
 # Retention

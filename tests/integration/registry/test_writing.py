@@ -10,6 +10,7 @@ from xds.model import Cell, CellState, Endpoint, Tenant, TenantState
 from xds.names import CellId, TenantId
 from xds.operations import (
     BadImport,
+    CellAddition,
     CellStateChange,
     Import,
     Move,
@@ -21,6 +22,7 @@ from xds.operations import (
     list_tenants,
     move_tenant,
     move_tenants,
+    set_capacity,
     set_cell_state,
     set_endpoints,
     set_tenant_state,
@@ -50,25 +52,32 @@ async def test_a_cell_is_stored_as_it_is_returned(registry: PostgresRegistry) ->
     asked = Cell(
         id=A, labels=(("b", "1"), ("a", "2")), endpoints=(Endpoint(address="h", port=2), Endpoint(address="", port=1))
     )
-    stored = await add_cell(registry, asked)
+    stored = (await add_cell(registry, asked)).cell
     assert stored.labels == (("a", "2"), ("b", "1"))
     assert [endpoint.address for endpoint in stored.endpoints] == ["alphaswarm-cell-a-api", "h"]
     assert (await registry.load()).cells == {A: stored}
 
 
 async def test_a_cell_without_endpoints_gets_its_service(registry: PostgresRegistry) -> None:
-    stored = await add_cell(registry, Cell(id=A))
+    stored = (await add_cell(registry, Cell(id=A))).cell
     assert stored.endpoints == (Endpoint(address="alphaswarm-cell-a-api", port=8000),)
 
 
-async def test_a_cell_is_added_once(store: PostgresRegistry) -> None:
-    with pytest.raises(Conflict, match="cell cell-a: exists already"):
-        await add_cell(store, Cell(id=A))
+async def test_a_cell_is_added_once_and_the_same_again_is_no_change(store: PostgresRegistry) -> None:
+    asked = Cell(id=CellId("cell-new"), labels=(("b", "1"), ("a", "2")))
+    assert (await add_cell(store, asked, capacity=3)).is_change
+    before = await revision(store)
+    again = await add_cell(store, asked, capacity=3)
+    assert (again.is_change, again.cell.labels) == (False, (("a", "2"), ("b", "1")))
+    assert await revision(store) == before
+    with pytest.raises(Conflict, match="cell cell-new: exists already, and has another tier, labels, capacity"):
+        await add_cell(store, Cell(id=CellId("cell-new"), tier="ent"))
 
 
 async def test_one_of_four_that_add_a_cell_at_once_succeeds(registry: PostgresRegistry) -> None:
     results = await asyncio.gather(*(add_cell(registry, Cell(id=A)) for _ in range(4)), return_exceptions=True)
-    assert sorted(type(result).__name__ for result in results) == ["Cell", "Conflict", "Conflict", "Conflict"]
+    assert sum(isinstance(result, CellAddition) and result.is_change for result in results) == 1
+    assert all(isinstance(result, CellAddition | Conflict) for result in results)
 
 
 async def test_listing_counts_tenants(store: PostgresRegistry) -> None:
@@ -135,9 +144,17 @@ async def test_only_an_active_cell_takes_tenants(store: PostgresRegistry, cell: 
     assert await revision(store) == before
 
 
-async def test_a_tenant_is_added_once(store: PostgresRegistry) -> None:
+async def test_a_tenant_is_added_once_and_the_same_again_is_no_change(store: PostgresRegistry) -> None:
     with pytest.raises(Conflict, match="tenant acme: exists already, in cell cell-a"):
         await add_tenant(store, Tenant(ACME, B))
+    with pytest.raises(Conflict, match="tenant acme: exists already, in cell cell-a, active"):
+        await add_tenant(store, Tenant(ACME, A, TenantState.SUSPENDED))
+    before = await revision(store)
+    await set_capacity(store, A, 0)
+    await set_cell_state(store, A, CellState.CORDONED)
+    assert not (await add_tenant(store, Tenant(ACME, A))).is_change, "though the cell takes nobody any more"
+    assert (await store.load()).tenants[ACME] == Tenant(ACME, A)
+    assert await revision(store) > before
 
 
 @pytest.mark.parametrize("tenant", ["-", "-/cell-a", "", "a b", " a", "a\n", "a\0", "a,b", ".a", "ü", "x" * 129])

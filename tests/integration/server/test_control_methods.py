@@ -26,6 +26,8 @@ SCRIPT: tuple[tuple[str, dict[str, Any], str, object], ...] = (
     ("SetCapacity", {"cell": "cell-c", "capacity": 0, **ANY}, "capacity", "0"),
     ("SetCapacity", {"cell": "cell-c", **ANY}, "capacity", None),
     ("SetEndpoints", {"cell": "cell-c", "endpoints": [{"port": 80}], **ANY}, "endpoints.0.port", 80),
+    ("ChangeCell", {"cell": "cell-c", "labels": {"rack": "4"}, **ANY}, "labels.rack", "4"),
+    ("ChangeCell", {"cell": "cell-c", "tier": "ent", "remove_labels": ["rack"], **ANY}, "labels", None),
     ("SetCellState", {"cell": "cell-c", "state": "cordoned", **ANY}, "now", "cordoned"),
     ("AddTenant", {"id": "t1", "cell": A, "message": "new"}, "state", "active"),
     ("GetTenant", {"tenant": "t1"}, "cell", A),
@@ -33,6 +35,16 @@ SCRIPT: tuple[tuple[str, dict[str, Any], str, object], ...] = (
     ("SetTenantState", {"tenant": "t1", "state": "suspended", **ANY}, "now", "suspended"),
     ("MoveTenant", {"tenant": "t1", "to": B, **ANY}, "changed", True),
     ("MoveTenants", {"tenants": ["t1"], "to": A, "message": "back"}, "data.0.now", A),
+    ("MoveEach", {"cells": {"t1": B}}, "data.0.now", B),
+    ("MoveShare", {"from": B, "to": A, "share": 1}, "moved", "1"),
+    ("PrepareMove", {"tenant": "t1", "to": B, **ANY}, "phase", "prepared"),
+    ("HoldMove", {"tenant": "t1", **ANY}, "changed", True),
+    ("ListPhasedMoves", {}, "data.0.phase", "held"),
+    ("Explain", {"tenant": "t1"}, "move.to", B),
+    ("SwitchMove", {"tenant": "t1", **ANY}, "to", B),
+    ("FinishMove", {"tenant": "t1", **ANY}, "phase", "finished"),
+    ("AbortMove", {"tenant": "t1", **ANY}, "phase", "none"),
+    ("MoveTenant", {"tenant": "t1", "to": A, **ANY}, "changed", True),
     ("SetOverride", {"tenant": "t1", "cell": B, "reason": "x", "expires_at": SOON, **ANY}, "now.owner", "olga"),
     ("ListOverrides", {"cell": B}, "data.0.tenant", "t1"),
     ("ClearOverride", {"tenant": "t1", **ANY}, "changed", True),
@@ -50,6 +62,8 @@ SCRIPT: tuple[tuple[str, dict[str, Any], str, object], ...] = (
     ("GetSnapshot", {"number": 1}, "number", "1"),
     ("ListResources", {"number": 1, "type": "srds", "name": "acme"}, "data.0.type", "srds"),
     ("DiffSnapshots", {"older": 1, "newer": 1}, "data", None),
+    ("CheckSnapshot", {"number": 1}, "accepted", True),
+    ("ListHeld", {"content": True}, "data", None),
     ("Freeze", ANY, "policy.frozen", True),
     ("Resume", ANY, "policy.message", "a try"),
     ("Pin", ANY, "policy.by", "olga"),
@@ -126,7 +140,7 @@ async def test_the_red_button_works_while_the_database_is_down(
     shut(postgres, database)
     await operated.until(lambda: bool(operated.publisher.status.error))
     moved = await client.call("EvacuateNow", **{"from": A, "to": B, "message": "it burns"})
-    assert moved == {"was": A, "now": B, "tenants": "1"}
+    assert moved == {"was": A, "tenants": "1", "to": {B: "1"}}
     alone = await client.call("GetFleet")
     assert ("complete" in alone, [each["name"] for each in alone["replicas"]]) == (False, ["here"])
     opened(postgres, database)

@@ -94,8 +94,8 @@ def test_what_is_replaced_says_what_was_seen() -> None:
     changes = [each for each in OPERATIONS if each.role is Role.OPERATE]
     assert {each.name for each in changes if not each.is_conditional} == {
         *("AddCell", "AddTenant"),  # nothing is there
-        "MoveTenants",  # wherever they are
-        *("Rehearse", "RehearseDrain"),  # nothing is changed
+        *("MoveTenants", "MoveEach", "MoveShare"),  # wherever they are
+        *("Rehearse", "RehearseDrain", "CheckSnapshot"),  # nothing is changed
         "EvacuateNow",  # there is no time, and no registry, to look
     }
 

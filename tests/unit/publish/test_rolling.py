@@ -11,9 +11,9 @@ from xds.names import NodeGroup, NodeId
 from xds.publish import rolling as module
 from xds.publish.fleetview import FleetNode
 from xds.publish.history import Unrecorded
+from xds.publish.rejection import Rejection
 from xds.publish.rolling import Rolling, RolloutPlan
 from xds.publish.rollout import Rollout, RolloutState
-from xds.publish.validating import Rejection
 from xds.publish.waves import Waves
 from xds.snapshot import Content
 

@@ -70,14 +70,23 @@ def test_what_is_held_has_no_body_where_it_is_to_go() -> None:
         "removed": 1,
         "at": AT,
     }
-    gone: dict[str, Any] = {"node_group": "", "kind": "srds", "name": "a", "version": None, "body": None}
-    new: dict[str, Any] = {"node_group": "g", "kind": "lds", "name": "edge", "version": "v", "body": b"x"}
-    held = rows.to_held(row, [gone, new])
+    nothing = {"version": None, "body": None, "was_version": None, "was_body": None}
+    gone: dict[str, Any] = {
+        **nothing,
+        "node_group": "",
+        "kind": "srds",
+        "name": "a",
+        "was_version": "u",
+        "was_body": b"y",
+    }
+    new: dict[str, Any] = {**nothing, "node_group": "g", "kind": "lds", "name": "edge", "version": "v", "body": b"x"}
+    went, came = rows.to_held(row, [gone, new]).differences
 
-    assert [(each.place.type_url, each.place.name, each.version, each.body) for each in held.resources] == [
-        (TypeUrl.SCOPE, "a", "", b""),
-        (TypeUrl.LISTENER, "edge", "v", b"x"),
-    ]
+    assert (went.place.type_url, went.place.name, went.sign, went.after) == (TypeUrl.SCOPE, "a", "-", None)
+    assert (came.place.type_url, came.place.name, came.sign, came.before) == (TypeUrl.LISTENER, "edge", "+", None)
+    assert went.before is not None
+    assert came.after is not None
+    assert (went.before.body, came.after.version, came.after.body) == (b"y", "v", b"x")
 
 
 def test_a_resources_row_is_flat_already() -> None:

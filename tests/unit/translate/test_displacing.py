@@ -5,7 +5,7 @@ from dataclasses import replace
 from tests.support.edge import cell, edge_options, tenant, topology
 from xds.model import CellState, TenantState
 from xds.names import CellId, TenantId
-from xds.translate import displaced, takes_tenants, tenants_in, translate
+from xds.translate import displaced, has_routes, takes_tenants, tenants_by_cell, tenants_in, translate
 
 A, B = CellId("cell-a"), CellId("cell-b")
 OPTIONS = edge_options()
@@ -19,6 +19,8 @@ def content(*things: object, at: CellId = A):  # type: ignore[no-untyped-def]  #
 def test_a_content_says_who_lives_where() -> None:
     assert (tenants_in(content(), A), tenants_in(content(), B)) == (("acme",), ("b",))
     assert tenants_in(content(), CellId("cell-x")) == ()
+    counts = tenants_by_cell(content(tenant("c", B)))
+    assert (counts[A], counts[B]) == (1, 2)
 
 
 def test_who_is_led_elsewhere_has_the_scope_that_the_registry_would_have_given() -> None:
@@ -32,6 +34,12 @@ def test_who_is_not_there_or_is_suspended_is_not_led_anywhere() -> None:
 
     assert "gone" not in tenants_in(held, A)
     assert displaced(held, {TenantId("nobody"): B}).upserts == {}
+
+
+def test_a_cell_that_is_known_has_routes_in_whatever_state() -> None:
+    held = content(cell("cell-c", state=CellState.RETIRED))
+
+    assert [has_routes(held, CellId(each)) for each in ("cell-a", "cell-c", "cell-x")] == [True, True, False]
 
 
 def test_only_a_cell_that_takes_traffic_takes_tenants() -> None:

@@ -12,6 +12,9 @@ __all__ = (
     "AuditPage",
     "Cell",
     "CellPage",
+    "ChangeCellRequest",
+    "CheckSnapshotRequest",
+    "Checked",
     "ClearOverrideRequest",
     "DecideRequest",
     "Decision",
@@ -25,6 +28,8 @@ __all__ = (
     "EvacuateCellRequest",
     "EvacuateNowRequest",
     "Evacuated",
+    "ExplainTenantRequest",
+    "Explanation",
     "Fleet",
     "FleetChange",
     "GetCellRequest",
@@ -35,20 +40,27 @@ __all__ = (
     "GetSnapshotRequest",
     "GetTenantRequest",
     "Held",
+    "HeldPage",
     "ListAuditRequest",
     "ListCellsRequest",
     "ListDrainsRequest",
+    "ListHeldRequest",
     "ListNodesRequest",
     "ListOverridesRequest",
+    "ListPhasedMovesRequest",
     "ListResourcesRequest",
     "ListRolloutsRequest",
     "ListSnapshotsRequest",
     "ListTenantsRequest",
     "Move",
+    "MoveEachRequest",
+    "MoveShareRequest",
     "MoveTenantRequest",
     "MoveTenantsRequest",
+    "MovedShare",
     "Moves",
     "NewEndpoint",
+    "NextPhaseRequest",
     "Node",
     "NodeOnReplicas",
     "NodePage",
@@ -56,13 +68,17 @@ __all__ = (
     "Override",
     "OverrideChange",
     "OverridePage",
+    "PhasedMove",
+    "PhasedMovePage",
     "Policy",
+    "PrepareMoveRequest",
     "PublishRequest",
     "Publishing",
     "RehearseDrainRequest",
     "RehearseRequest",
     "Rehearsed",
     "RehearsedDrain",
+    "Rejection",
     "Replica",
     "Resource",
     "ResourcePage",
@@ -90,6 +106,7 @@ __all__ = (
     "WatchFleetRequest",
     "WatchRolloutRequest",
     "WatchSnapshotsRequest",
+    "Witness",
 )
 
 import datetime
@@ -305,6 +322,82 @@ default_message_pool.register_message("alphaswarm.xds.control.v1", "CellPage", C
 
 
 @dataclass(eq=False, repr=False)
+class ChangeCellRequest(betterproto2.Message):
+    """
+    What is left out stays.
+    """
+
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["ChangeCellRequest"]
+
+    cell: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    tenancy: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+
+    tier: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
+
+    region: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
+
+    protocol: "str | None" = betterproto2.field(5, betterproto2.TYPE_STRING, optional=True)
+
+    labels: "dict[str, str]" = betterproto2.field(
+        6, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_STRING)
+    )
+    """
+    These are set, the others stay.
+    """
+
+    remove_labels: "list[str]" = betterproto2.field(7, betterproto2.TYPE_STRING, repeated=True)
+
+    etag: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
+
+    message: "str | None" = betterproto2.field(9, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "ChangeCellRequest", ChangeCellRequest)
+
+
+@dataclass(eq=False, repr=False)
+class Checked(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["Checked"]
+
+    number: "int | None" = betterproto2.field(1, betterproto2.TYPE_INT64, optional=True)
+    """
+    Not there if it is what is held.
+    """
+
+    digest: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    accepted: "bool" = betterproto2.field(3, betterproto2.TYPE_BOOL)
+
+    rejections: "list[Rejection]" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, repeated=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "Checked", Checked)
+
+
+@dataclass(eq=False, repr=False)
+class CheckSnapshotRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["CheckSnapshotRequest"]
+
+    number: "int | None" = betterproto2.field(1, betterproto2.TYPE_INT64, optional=True)
+    """
+    Without it what is held, or else what is in force.
+    """
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "CheckSnapshotRequest", CheckSnapshotRequest)
+
+
+@dataclass(eq=False, repr=False)
 class ClearOverrideRequest(betterproto2.Message):
     @betterproto2.staticproperty
     @staticmethod
@@ -381,6 +474,17 @@ class Difference(betterproto2.Message):
 
     after: "str | None" = betterproto2.field(6, betterproto2.TYPE_STRING, optional=True)
 
+    before_content: "____google__protobuf__.Struct | None" = betterproto2.field(
+        7, betterproto2.TYPE_MESSAGE, optional=True
+    )
+    """
+    Envoy's JSON, where `content` was asked for.
+    """
+
+    after_content: "____google__protobuf__.Struct | None" = betterproto2.field(
+        8, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "Difference", Difference)
 
@@ -414,6 +518,8 @@ class DiffSnapshotsRequest(betterproto2.Message):
     limit: "int | None" = betterproto2.field(3, betterproto2.TYPE_INT32, optional=True)
 
     cursor: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
+
+    content: "bool | None" = betterproto2.field(5, betterproto2.TYPE_BOOL, optional=True)
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "DiffSnapshotsRequest", DiffSnapshotsRequest)
@@ -573,9 +679,13 @@ class Evacuated(betterproto2.Message):
 
     was: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
-    now: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
-
     tenants: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
+
+    to: "dict[str, int]" = betterproto2.field(
+        4, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_INT64)
+    )
+
+    left: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "Evacuated", Evacuated)
@@ -590,12 +700,77 @@ class EvacuateNowRequest(betterproto2.Message):
 
     from_: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
-    to: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    to: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
 
     message: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
 
+    limit: "int | None" = betterproto2.field(4, betterproto2.TYPE_INT64, optional=True)
+    """
+    At most so many tenants; without it, all.
+    """
+
+    dry_run: "bool | None" = betterproto2.field(5, betterproto2.TYPE_BOOL, optional=True)
+
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "EvacuateNowRequest", EvacuateNowRequest)
+
+
+@dataclass(eq=False, repr=False)
+class ExplainTenantRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["ExplainTenantRequest"]
+
+    tenant: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "ExplainTenantRequest", ExplainTenantRequest)
+
+
+@dataclass(eq=False, repr=False)
+class Explanation(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["Explanation"]
+
+    tenant: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    state: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    cell: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Where its requests go.
+    """
+
+    placed: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    Where the registry has it, beneath any override.
+    """
+
+    override: "Override | None" = betterproto2.field(5, betterproto2.TYPE_MESSAGE, optional=True)
+
+    move: "PhasedMove | None" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, optional=True)
+
+    last: "AuditEvent | None" = betterproto2.field(7, betterproto2.TYPE_MESSAGE, optional=True)
+
+    revision: "int" = betterproto2.field(8, betterproto2.TYPE_INT64)
+    """
+    Of its last change.
+    """
+
+    agrees: "bool" = betterproto2.field(9, betterproto2.TYPE_BOOL)
+    """
+    Whether every Envoy of this replica has acknowledged it.
+    """
+
+    here: "Witness | None" = betterproto2.field(10, betterproto2.TYPE_MESSAGE, optional=True)
+
+    why: "list[str]" = betterproto2.field(11, betterproto2.TYPE_STRING, repeated=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "Explanation", Explanation)
 
 
 @dataclass(eq=False, repr=False)
@@ -778,6 +953,26 @@ default_message_pool.register_message("alphaswarm.xds.control.v1", "Held", Held)
 
 
 @dataclass(eq=False, repr=False)
+class HeldPage(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["HeldPage"]
+
+    digest: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
+    """
+    Of all that is held; not there if nothing is.
+    """
+
+    data: "list[Difference]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    next: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "HeldPage", HeldPage)
+
+
+@dataclass(eq=False, repr=False)
 class ListAuditRequest(betterproto2.Message):
     @betterproto2.staticproperty
     @staticmethod
@@ -842,6 +1037,23 @@ default_message_pool.register_message("alphaswarm.xds.control.v1", "ListDrainsRe
 
 
 @dataclass(eq=False, repr=False)
+class ListHeldRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["ListHeldRequest"]
+
+    content: "bool | None" = betterproto2.field(1, betterproto2.TYPE_BOOL, optional=True)
+
+    limit: "int | None" = betterproto2.field(2, betterproto2.TYPE_INT32, optional=True)
+
+    cursor: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "ListHeldRequest", ListHeldRequest)
+
+
+@dataclass(eq=False, repr=False)
 class ListNodesRequest(betterproto2.Message):
     @betterproto2.staticproperty
     @staticmethod
@@ -877,6 +1089,21 @@ class ListOverridesRequest(betterproto2.Message):
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "ListOverridesRequest", ListOverridesRequest)
+
+
+@dataclass(eq=False, repr=False)
+class ListPhasedMovesRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["ListPhasedMovesRequest"]
+
+    limit: "int | None" = betterproto2.field(1, betterproto2.TYPE_INT32, optional=True)
+
+    cursor: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "ListPhasedMovesRequest", ListPhasedMovesRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -974,6 +1201,43 @@ default_message_pool.register_message("alphaswarm.xds.control.v1", "Move", Move)
 
 
 @dataclass(eq=False, repr=False)
+class MovedShare(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["MovedShare"]
+
+    was: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    now: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    moved: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "MovedShare", MovedShare)
+
+
+@dataclass(eq=False, repr=False)
+class MoveEachRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["MoveEachRequest"]
+
+    cells: "dict[str, str]" = betterproto2.field(
+        1, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_STRING)
+    )
+    """
+    Tenants, and the cell of each.
+    """
+
+    message: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "MoveEachRequest", MoveEachRequest)
+
+
+@dataclass(eq=False, repr=False)
 class Moves(betterproto2.Message):
     @betterproto2.staticproperty
     @staticmethod
@@ -984,6 +1248,28 @@ class Moves(betterproto2.Message):
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "Moves", Moves)
+
+
+@dataclass(eq=False, repr=False)
+class MoveShareRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["MoveShareRequest"]
+
+    from_: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    to: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    share: "float" = betterproto2.field(3, betterproto2.TYPE_DOUBLE)
+    """
+    0.1 is a tenth.
+    """
+
+    message: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "MoveShareRequest", MoveShareRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -1042,6 +1328,26 @@ class NewEndpoint(betterproto2.Message):
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "NewEndpoint", NewEndpoint)
+
+
+@dataclass(eq=False, repr=False)
+class NextPhaseRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["NextPhaseRequest"]
+
+    tenant: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    etag: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    The tenant's.
+    """
+
+    message: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "NextPhaseRequest", NextPhaseRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -1237,6 +1543,50 @@ default_message_pool.register_message("alphaswarm.xds.control.v1", "OverridePage
 
 
 @dataclass(eq=False, repr=False)
+class PhasedMove(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["PhasedMove"]
+
+    tenant: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    origin: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    to: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    phase: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    prepared, held, switched, finished, aborted or none.
+    """
+
+    operation: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    Of the audit trail.
+    """
+
+    changed: "bool" = betterproto2.field(6, betterproto2.TYPE_BOOL)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "PhasedMove", PhasedMove)
+
+
+@dataclass(eq=False, repr=False)
+class PhasedMovePage(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["PhasedMovePage"]
+
+    data: "list[PhasedMove]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    next: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "PhasedMovePage", PhasedMovePage)
+
+
+@dataclass(eq=False, repr=False)
 class Policy(betterproto2.Message):
     @betterproto2.staticproperty
     @staticmethod
@@ -1259,6 +1609,28 @@ class Policy(betterproto2.Message):
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "Policy", Policy)
+
+
+@dataclass(eq=False, repr=False)
+class PrepareMoveRequest(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["PrepareMoveRequest"]
+
+    tenant: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    to: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    etag: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    The tenant's.
+    """
+
+    message: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "PrepareMoveRequest", PrepareMoveRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -1303,6 +1675,11 @@ class PublishRequest(betterproto2.Message):
     message: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
 
     etag: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    check: "bool | None" = betterproto2.field(4, betterproto2.TYPE_BOOL, optional=True)
+    """
+    Whether an Envoy at hand is asked first; it is, unless this is false.
+    """
 
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "PublishRequest", PublishRequest)
@@ -1432,8 +1809,47 @@ class RehearseRequest(betterproto2.Message):
         12, betterproto2.TYPE_MESSAGE, optional=True, group="change"
     )
 
+    change_cell: "ChangeCellRequest | None" = betterproto2.field(
+        13, betterproto2.TYPE_MESSAGE, optional=True, group="change"
+    )
+
+    move_each: "MoveEachRequest | None" = betterproto2.field(
+        14, betterproto2.TYPE_MESSAGE, optional=True, group="change"
+    )
+
+    move_share: "MoveShareRequest | None" = betterproto2.field(
+        15, betterproto2.TYPE_MESSAGE, optional=True, group="change"
+    )
+
 
 default_message_pool.register_message("alphaswarm.xds.control.v1", "RehearseRequest", RehearseRequest)
+
+
+@dataclass(eq=False, repr=False)
+class Rejection(betterproto2.Message):
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["Rejection"]
+
+    group: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    type: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    name: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    row: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    Of the registry, `cell cell-shared-std-local`; empty if the settings are at fault.
+    """
+
+    error: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    In Envoy's words.
+    """
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "Rejection", Rejection)
 
 
 @dataclass(eq=False, repr=False)
@@ -2015,8 +2431,38 @@ class WatchSnapshotsRequest(betterproto2.Message):
 default_message_pool.register_message("alphaswarm.xds.control.v1", "WatchSnapshotsRequest", WatchSnapshotsRequest)
 
 
+@dataclass(eq=False, repr=False)
+class Witness(betterproto2.Message):
+    """
+    What the replica that is asked has published, and how far its Envoys are.
+    """
+
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR.message_types_by_name["Witness"]
+
+    revision: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
+
+    snapshot: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
+
+    cell: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
+
+    state: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
+
+    envoys: "dict[str, str]" = betterproto2.field(
+        5, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_STRING)
+    )
+    """
+    By node id: acked, or else nacked, sent or not_sent.
+    """
+
+
+default_message_pool.register_message("alphaswarm.xds.control.v1", "Witness", Witness)
+
+
 from .....google import protobuf as ____google__protobuf__
 
 XDS_CONTROL_V1_CONTROL_PROTO_DESCRIPTOR = default_google_proto_descriptor_pool.AddSerializedFile(
-    b'\n\x1cxds/control/v1/control.proto\x12\x19alphaswarm.xds.control.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto"d\n\x08Endpoint\x12\x18\n\x07address\x18\x01 \x01(\tR\x07address\x12\x12\n\x04port\x18\x02 \x01(\x05R\x04port\x12\x12\n\x04zone\x18\x03 \x01(\tR\x04zone\x12\x16\n\x06weight\x18\x04 \x01(\x05R\x06weight"\xbe\x03\n\x04Cell\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x18\n\x07tenancy\x18\x03 \x01(\tR\x07tenancy\x12\x12\n\x04tier\x18\x04 \x01(\tR\x04tier\x12\x16\n\x06region\x18\x05 \x01(\tR\x06region\x12C\n\x06labels\x18\x06 \x03(\x0b2+.alphaswarm.xds.control.v1.Cell.LabelsEntryR\x06labels\x12\x1a\n\x08protocol\x18\x07 \x01(\tR\x08protocol\x12A\n\tendpoints\x18\x08 \x03(\x0b2#.alphaswarm.xds.control.v1.EndpointR\tendpoints\x12\x1d\n\x07tenants\x18\t \x01(\x03H\x00R\x07tenants\x88\x01\x01\x12\x12\n\x04etag\x18\n \x01(\tR\x04etag\x12\x1f\n\x08capacity\x18\x0b \x01(\x03H\x01R\x08capacity\x88\x01\x01\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\n\n\x08_tenantsB\x0b\n\t_capacity"a\n\x08CellPage\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.CellR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\x84\x01\n\x10ListCellsRequest\x12\x19\n\x05state\x18\x01 \x01(\tH\x00R\x05state\x88\x01\x01\x12\x19\n\x05limit\x18\x02 \x01(\x05H\x01R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x03 \x01(\tH\x02R\x06cursor\x88\x01\x01B\x08\n\x06_stateB\x08\n\x06_limitB\t\n\x07_cursor"$\n\x0eGetCellRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell"\x91\x04\n\x0eAddCellRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n\x05state\x18\x02 \x01(\tH\x00R\x05state\x88\x01\x01\x12\x1d\n\x07tenancy\x18\x03 \x01(\tH\x01R\x07tenancy\x88\x01\x01\x12\x17\n\x04tier\x18\x04 \x01(\tH\x02R\x04tier\x88\x01\x01\x12\x1b\n\x06region\x18\x05 \x01(\tH\x03R\x06region\x88\x01\x01\x12M\n\x06labels\x18\x06 \x03(\x0b25.alphaswarm.xds.control.v1.AddCellRequest.LabelsEntryR\x06labels\x12\x1f\n\x08protocol\x18\x07 \x01(\tH\x04R\x08protocol\x88\x01\x01\x12D\n\tendpoints\x18\x08 \x03(\x0b2&.alphaswarm.xds.control.v1.NewEndpointR\tendpoints\x12\x1f\n\x08capacity\x18\t \x01(\x03H\x05R\x08capacity\x88\x01\x01\x12\x1d\n\x07message\x18\n \x01(\tH\x06R\x07message\x88\x01\x01\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x08\n\x06_stateB\n\n\x08_tenancyB\x07\n\x05_tierB\t\n\x07_regionB\x0b\n\t_protocolB\x0b\n\t_capacityB\n\n\x08_message"\xa4\x01\n\x0bNewEndpoint\x12\x1d\n\x07address\x18\x01 \x01(\tH\x00R\x07address\x88\x01\x01\x12\x17\n\x04port\x18\x02 \x01(\x05H\x01R\x04port\x88\x01\x01\x12\x17\n\x04zone\x18\x03 \x01(\tH\x02R\x04zone\x88\x01\x01\x12\x1b\n\x06weight\x18\x04 \x01(\x05H\x03R\x06weight\x88\x01\x01B\n\n\x08_addressB\x07\n\x05_portB\x07\n\x05_zoneB\t\n\x07_weight"~\n\x13SetCellStateRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x04 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"\xae\x01\n\x13SetEndpointsRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12D\n\tendpoints\x18\x02 \x03(\x0b2&.alphaswarm.xds.control.v1.NewEndpointR\tendpoints\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x04 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"\x95\x01\n\x12SetCapacityRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x1f\n\x08capacity\x18\x02 \x01(\x03H\x00R\x08capacity\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x04 \x01(\tH\x01R\x07message\x88\x01\x01B\x0b\n\t_capacityB\n\n\x08_message"\xbb\x04\n\x05Drain\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04cell\x18\x02 \x01(\tR\x04cell\x12\x13\n\x02to\x18\x03 \x01(\tH\x00R\x02to\x88\x01\x01\x12\x14\n\x05state\x18\x04 \x01(\tR\x05state\x12\x18\n\x07stopped\x18\x05 \x01(\tR\x07stopped\x12\x19\n\x05batch\x18\x06 \x01(\x03H\x01R\x05batch\x88\x01\x01\x12(\n\rpause_seconds\x18\x07 \x01(\x01H\x02R\x0cpauseSeconds\x88\x01\x01\x12\x13\n\x02by\x18\x08 \x01(\tH\x03R\x02by\x88\x01\x01\x12\x1d\n\x07message\x18\t \x01(\tH\x04R\x07message\x88\x01\x01\x12\x14\n\x05moved\x18\n \x01(\x03R\x05moved\x12\x17\n\x04left\x18\x0b \x01(\x03H\x05R\x04left\x88\x01\x01\x129\n\nstarted_at\x18\x0c \x01(\x0b2\x1a.google.protobuf.TimestampR\tstartedAt\x12:\n\x08ended_at\x18\r \x01(\x0b2\x1a.google.protobuf.TimestampH\x06R\x07endedAt\x88\x01\x01\x12<\n\tundone_at\x18\x0e \x01(\x0b2\x1a.google.protobuf.TimestampH\x07R\x08undoneAt\x88\x01\x01\x12\x12\n\x04etag\x18\x0f \x01(\tR\x04etagB\x05\n\x03_toB\x08\n\x06_batchB\x10\n\x0e_pause_secondsB\x05\n\x03_byB\n\n\x08_messageB\x07\n\x05_leftB\x0b\n\t_ended_atB\x0c\n\n_undone_at"c\n\tDrainPage\x124\n\x04data\x18\x01 \x03(\x0b2 .alphaswarm.xds.control.v1.DrainR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\xa4\x01\n\x11ListDrainsRequest\x12\x17\n\x04cell\x18\x01 \x01(\tH\x00R\x04cell\x88\x01\x01\x12\x17\n\x04open\x18\x02 \x01(\x08H\x01R\x04open\x88\x01\x01\x12\x19\n\x05limit\x18\x03 \x01(\x05H\x02R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x04 \x01(\tH\x03R\x06cursor\x88\x01\x01B\x07\n\x05_cellB\x07\n\x05_openB\x08\n\x06_limitB\t\n\x07_cursor"%\n\x0fGetDrainRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell"F\n\x14RehearseDrainRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x13\n\x02to\x18\x02 \x01(\tH\x00R\x02to\x88\x01\x01B\x05\n\x03_to"\x9e\x02\n\x0eRehearsedDrain\x12\x18\n\x07tenants\x18\x01 \x01(\x03R\x07tenants\x12A\n\x02to\x18\x02 \x03(\x0b21.alphaswarm.xds.control.v1.RehearsedDrain.ToEntryR\x02to\x12\x12\n\x04kept\x18\x03 \x01(\x03R\x04kept\x12\x1f\n\x0bbeing_moved\x18\x04 \x01(\x03R\nbeingMoved\x12C\n\neach_envoy\x18\x05 \x01(\x0b2$.alphaswarm.xds.control.v1.EachEnvoyR\teachEnvoy\x1a5\n\x07ToEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01"s\n\tEachEnvoy\x12\x18\n\x07tenants\x18\x01 \x01(\x03R\x07tenants\x12\x1c\n\tresources\x18\x02 \x01(\x03R\tresources\x12\x18\n\x07removed\x18\x03 \x01(\x03R\x07removed\x12\x14\n\x05bytes\x18\x04 \x01(\x03R\x05bytes"\x90\x08\n\x0fRehearseRequest\x12F\n\x08add_cell\x18\x01 \x01(\x0b2).alphaswarm.xds.control.v1.AddCellRequestH\x00R\x07addCell\x12V\n\x0eset_cell_state\x18\x02 \x01(\x0b2..alphaswarm.xds.control.v1.SetCellStateRequestH\x00R\x0csetCellState\x12U\n\rset_endpoints\x18\x03 \x01(\x0b2..alphaswarm.xds.control.v1.SetEndpointsRequestH\x00R\x0csetEndpoints\x12R\n\x0cset_capacity\x18\x04 \x01(\x0b2-.alphaswarm.xds.control.v1.SetCapacityRequestH\x00R\x0bsetCapacity\x12U\n\revacuate_cell\x18\x05 \x01(\x0b2..alphaswarm.xds.control.v1.EvacuateCellRequestH\x00R\x0cevacuateCell\x12R\n\x0cundrain_cell\x18\x06 \x01(\x0b2-.alphaswarm.xds.control.v1.UndrainCellRequestH\x00R\x0bundrainCell\x12L\n\nadd_tenant\x18\x07 \x01(\x0b2+.alphaswarm.xds.control.v1.AddTenantRequestH\x00R\taddTenant\x12\\\n\x10set_tenant_state\x18\x08 \x01(\x0b20.alphaswarm.xds.control.v1.SetTenantStateRequestH\x00R\x0esetTenantState\x12O\n\x0bmove_tenant\x18\t \x01(\x0b2,.alphaswarm.xds.control.v1.MoveTenantRequestH\x00R\nmoveTenant\x12R\n\x0cmove_tenants\x18\n \x01(\x0b2-.alphaswarm.xds.control.v1.MoveTenantsRequestH\x00R\x0bmoveTenants\x12R\n\x0cset_override\x18\x0b \x01(\x0b2-.alphaswarm.xds.control.v1.SetOverrideRequestH\x00R\x0bsetOverride\x12X\n\x0eclear_override\x18\x0c \x01(\x0b2/.alphaswarm.xds.control.v1.ClearOverrideRequestH\x00R\rclearOverrideB\x08\n\x06change"\xb7\x01\n\tRehearsed\x12C\n\neach_envoy\x18\x01 \x01(\x0b2$.alphaswarm.xds.control.v1.EachEnvoyR\teachEnvoy\x12?\n\x07changes\x18\x02 \x03(\x0b2%.alphaswarm.xds.control.v1.AuditEventR\x07changes\x12$\n\x0echanges_in_all\x18\x03 \x01(\x03R\x0cchangesInAll"\xe3\x01\n\x11StartDrainRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x13\n\x02to\x18\x02 \x01(\tH\x00R\x02to\x88\x01\x01\x12\x19\n\x05batch\x18\x03 \x01(\x03H\x01R\x05batch\x88\x01\x01\x12(\n\rpause_seconds\x18\x04 \x01(\x01H\x02R\x0cpauseSeconds\x88\x01\x01\x12\x12\n\x04etag\x18\x05 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x06 \x01(\tH\x03R\x07message\x88\x01\x01B\x05\n\x03_toB\x08\n\x06_batchB\x10\n\x0e_pause_secondsB\n\n\x08_message"e\n\x10StopDrainRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x12\n\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x03 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"g\n\x12ResumeDrainRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x12\n\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x03 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"\x84\x01\n\x13EvacuateCellRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x13\n\x02to\x18\x02 \x01(\tH\x00R\x02to\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x04 \x01(\tH\x01R\x07message\x88\x01\x01B\x05\n\x03_toB\n\n\x08_message"g\n\x12UndrainCellRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x12\n\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x03 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"k\n\tUndrained\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x1c\n\toperation\x18\x02 \x01(\tR\toperation\x12\x14\n\x05moved\x18\x03 \x01(\x03R\x05moved\x12\x16\n\x06stayed\x18\x04 \x01(\x03R\x06stayed"[\n\x0bStateChange\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n\x03was\x18\x02 \x01(\tR\x03was\x12\x10\n\x03now\x18\x03 \x01(\tR\x03now\x12\x18\n\x07changed\x18\x04 \x01(\x08R\x07changed"Q\n\x07Arrival\x12\x1a\n\x08previous\x18\x01 \x01(\tR\x08previous\x12*\n\x02at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at"\xf8\x01\n\x06Tenant\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04cell\x18\x02 \x01(\tR\x04cell\x12\x14\n\x05state\x18\x03 \x01(\tR\x05state\x12A\n\x07arrival\x18\x04 \x01(\x0b2".alphaswarm.xds.control.v1.ArrivalH\x00R\x07arrival\x88\x01\x01\x12\x12\n\x04etag\x18\x05 \x01(\tR\x04etag\x12D\n\x08override\x18\x06 \x01(\x0b2#.alphaswarm.xds.control.v1.OverrideH\x01R\x08override\x88\x01\x01B\n\n\x08_arrivalB\x0b\n\t_override"e\n\nTenantPage\x125\n\x04data\x18\x01 \x03(\x0b2!.alphaswarm.xds.control.v1.TenantR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\xa8\x01\n\x12ListTenantsRequest\x12\x17\n\x04cell\x18\x01 \x01(\tH\x00R\x04cell\x88\x01\x01\x12\x19\n\x05state\x18\x02 \x01(\tH\x01R\x05state\x88\x01\x01\x12\x19\n\x05limit\x18\x03 \x01(\x05H\x02R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x04 \x01(\tH\x03R\x06cursor\x88\x01\x01B\x07\n\x05_cellB\x08\n\x06_stateB\x08\n\x06_limitB\t\n\x07_cursor"*\n\x10GetTenantRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant"\x86\x01\n\x10AddTenantRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04cell\x18\x02 \x01(\tR\x04cell\x12\x19\n\x05state\x18\x03 \x01(\tH\x00R\x05state\x88\x01\x01\x12\x1d\n\x07message\x18\x04 \x01(\tH\x01R\x07message\x88\x01\x01B\x08\n\x06_stateB\n\n\x08_message"\x84\x01\n\x15SetTenantStateRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x04 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"z\n\x11MoveTenantRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x0e\n\x02to\x18\x02 \x01(\tR\x02to\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x04 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"i\n\x12MoveTenantsRequest\x12\x18\n\x07tenants\x18\x01 \x03(\tR\x07tenants\x12\x0e\n\x02to\x18\x02 \x01(\tR\x02to\x12\x1d\n\x07message\x18\x03 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"\\\n\x04Move\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x10\n\x03was\x18\x02 \x01(\tR\x03was\x12\x10\n\x03now\x18\x03 \x01(\tR\x03now\x12\x18\n\x07changed\x18\x04 \x01(\x08R\x07changed"<\n\x05Moves\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.MoveR\x04data"\xb3\x01\n\x08Override\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x12\n\x04cell\x18\x02 \x01(\tR\x04cell\x12\x12\n\x04kind\x18\x03 \x01(\tR\x04kind\x12\x14\n\x05owner\x18\x04 \x01(\tR\x05owner\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason\x129\n\nexpires_at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt"i\n\x0cOverridePage\x127\n\x04data\x18\x01 \x03(\x0b2#.alphaswarm.xds.control.v1.OverrideR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\x85\x01\n\x14ListOverridesRequest\x12\x17\n\x04cell\x18\x01 \x01(\tH\x00R\x04cell\x88\x01\x01\x12\x19\n\x05limit\x18\x02 \x01(\x05H\x01R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x03 \x01(\tH\x02R\x06cursor\x88\x01\x01B\x07\n\x05_cellB\x08\n\x06_limitB\t\n\x07_cursor"\x99\x02\n\x12SetOverrideRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x12\n\x04cell\x18\x02 \x01(\tR\x04cell\x12\x17\n\x04kind\x18\x03 \x01(\tH\x00R\x04kind\x88\x01\x01\x12\x19\n\x05owner\x18\x04 \x01(\tH\x01R\x05owner\x88\x01\x01\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason\x129\n\nexpires_at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x12\n\x04etag\x18\x07 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x08 \x01(\tH\x02R\x07message\x88\x01\x01B\x07\n\x05_kindB\x08\n\x06_ownerB\n\n\x08_message"m\n\x14ClearOverrideRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x12\n\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x03 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"\xca\x01\n\x0eOverrideChange\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12:\n\x03was\x18\x02 \x01(\x0b2#.alphaswarm.xds.control.v1.OverrideH\x00R\x03was\x88\x01\x01\x12:\n\x03now\x18\x03 \x01(\x0b2#.alphaswarm.xds.control.v1.OverrideH\x01R\x03now\x88\x01\x01\x12\x18\n\x07changed\x18\x04 \x01(\x08R\x07changedB\x06\n\x04_wasB\x06\n\x04_now"\x8b\x03\n\nAuditEvent\x12\x0e\n\x02id\x18\x01 \x01(\x03R\x02id\x12*\n\x02at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n\x05actor\x18\x03 \x01(\tR\x05actor\x12\x16\n\x06action\x18\x04 \x01(\tR\x06action\x12\x1c\n\toperation\x18\x05 \x01(\tR\toperation\x12\x18\n\x07message\x18\x06 \x01(\tR\x07message\x12\x12\n\x04kind\x18\x07 \x01(\tR\x04kind\x12\x17\n\x04cell\x18\x08 \x01(\tH\x00R\x04cell\x88\x01\x01\x12\x1b\n\x06tenant\x18\t \x01(\tH\x01R\x06tenant\x88\x01\x01\x124\n\x06before\x18\n \x01(\x0b2\x17.google.protobuf.StructH\x02R\x06before\x88\x01\x01\x122\n\x05after\x18\x0b \x01(\x0b2\x17.google.protobuf.StructH\x03R\x05after\x88\x01\x01B\x07\n\x05_cellB\t\n\x07_tenantB\t\n\x07_beforeB\x08\n\x06_after"h\n\tAuditPage\x129\n\x04data\x18\x01 \x03(\x0b2%.alphaswarm.xds.control.v1.AuditEventR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\x9b\x02\n\x10ListAuditRequest\x12\x17\n\x04cell\x18\x01 \x01(\tH\x00R\x04cell\x88\x01\x01\x12\x1b\n\x06tenant\x18\x02 \x01(\tH\x01R\x06tenant\x88\x01\x01\x12!\n\toperation\x18\x03 \x01(\tH\x02R\toperation\x88\x01\x01\x125\n\x05since\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampH\x03R\x05since\x88\x01\x01\x12\x19\n\x05limit\x18\x05 \x01(\x05H\x04R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x06 \x01(\tH\x05R\x06cursor\x88\x01\x01B\x07\n\x05_cellB\t\n\x07_tenantB\x0c\n\n_operationB\x08\n\x06_sinceB\x08\n\x06_limitB\t\n\x07_cursor"\xf2\x02\n\x08Snapshot\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number\x12*\n\x02at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at\x12\x0e\n\x02by\x18\x03 \x01(\tR\x02by\x12\x12\n\x04kind\x18\x04 \x01(\tR\x04kind\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message\x12\x1a\n\x08revision\x18\x06 \x01(\x03R\x08revision\x12\x16\n\x06digest\x18\x07 \x01(\tR\x06digest\x12G\n\x06counts\x18\x08 \x03(\x0b2/.alphaswarm.xds.control.v1.Snapshot.CountsEntryR\x06counts\x12\x18\n\x07changed\x18\t \x01(\x03R\x07changed\x12\x12\n\x04gone\x18\n \x01(\x03R\x04gone\x1a9\n\x0bCountsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01"i\n\x0cSnapshotPage\x127\n\x04data\x18\x01 \x03(\x0b2#.alphaswarm.xds.control.v1.SnapshotR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"c\n\x14ListSnapshotsRequest\x12\x19\n\x05limit\x18\x01 \x01(\x05H\x00R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x02 \x01(\tH\x01R\x06cursor\x88\x01\x01B\x08\n\x06_limitB\t\n\x07_cursor",\n\x12GetSnapshotRequest\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number"\xbc\x01\n\x08Resource\x12\x14\n\x05group\x18\x01 \x01(\tR\x05group\x12\x12\n\x04type\x18\x02 \x01(\tR\x04type\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x18\n\x07version\x18\x04 \x01(\tR\x07version\x12\x14\n\x05bytes\x18\x05 \x01(\x03R\x05bytes\x126\n\x07content\x18\x06 \x01(\x0b2\x17.google.protobuf.StructH\x00R\x07content\x88\x01\x01B\n\n\x08_content"i\n\x0cResourcePage\x127\n\x04data\x18\x01 \x03(\x0b2#.alphaswarm.xds.control.v1.ResourceR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\xea\x01\n\x14ListResourcesRequest\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number\x12\x17\n\x04type\x18\x02 \x01(\tH\x00R\x04type\x88\x01\x01\x12\x17\n\x04name\x18\x03 \x01(\tH\x01R\x04name\x88\x01\x01\x12\x1d\n\x07content\x18\x04 \x01(\x08H\x02R\x07content\x88\x01\x01\x12\x19\n\x05limit\x18\x05 \x01(\x05H\x03R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x06 \x01(\tH\x04R\x06cursor\x88\x01\x01B\x07\n\x05_typeB\x07\n\x05_nameB\n\n\x08_contentB\x08\n\x06_limitB\t\n\x07_cursor"\xab\x01\n\nDifference\x12\x12\n\x04sign\x18\x01 \x01(\tR\x04sign\x12\x14\n\x05group\x18\x02 \x01(\tR\x05group\x12\x12\n\x04type\x18\x03 \x01(\tR\x04type\x12\x12\n\x04name\x18\x04 \x01(\tR\x04name\x12\x1b\n\x06before\x18\x05 \x01(\tH\x00R\x06before\x88\x01\x01\x12\x19\n\x05after\x18\x06 \x01(\tH\x01R\x05after\x88\x01\x01B\t\n\x07_beforeB\x08\n\x06_after"m\n\x0eDifferencePage\x129\n\x04data\x18\x01 \x03(\x0b2%.alphaswarm.xds.control.v1.DifferenceR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\x8f\x01\n\x14DiffSnapshotsRequest\x12\x14\n\x05older\x18\x01 \x01(\x03R\x05older\x12\x14\n\x05newer\x18\x02 \x01(\x03R\x05newer\x12\x19\n\x05limit\x18\x03 \x01(\x05H\x00R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x04 \x01(\tH\x01R\x06cursor\x88\x01\x01B\x08\n\x06_limitB\t\n\x07_cursor"\xb2\x01\n\x06Policy\x12\x12\n\x04mode\x18\x01 \x01(\tR\x04mode\x12\x16\n\x06frozen\x18\x02 \x01(\x08R\x06frozen\x12\x1b\n\x06pinned\x18\x03 \x01(\x03H\x00R\x06pinned\x88\x01\x01\x12\x0e\n\x02by\x18\x04 \x01(\tR\x02by\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message\x12*\n\x02at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02atB\t\n\x07_pinned"\xac\x02\n\x04Held\x12\x16\n\x06digest\x18\x01 \x01(\tR\x06digest\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\x12\x16\n\x06reason\x18\x03 \x01(\tR\x06reason\x12C\n\x06counts\x18\x04 \x03(\x0b2+.alphaswarm.xds.control.v1.Held.CountsEntryR\x06counts\x12\x18\n\x07changed\x18\x05 \x01(\x03R\x07changed\x12\x12\n\x04gone\x18\x06 \x01(\x03R\x04gone\x12*\n\x02at\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at\x1a9\n\x0bCountsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01"\xe2\x01\n\nPublishing\x129\n\x06policy\x18\x01 \x01(\x0b2!.alphaswarm.xds.control.v1.PolicyR\x06policy\x128\n\x04held\x18\x02 \x01(\x0b2\x1f.alphaswarm.xds.control.v1.HeldH\x00R\x04held\x88\x01\x01\x12\x1f\n\x08snapshot\x18\x03 \x01(\x03H\x01R\x08snapshot\x88\x01\x01\x12\x14\n\x05acted\x18\x04 \x01(\x08R\x05acted\x12\x12\n\x04etag\x18\x05 \x01(\tR\x04etagB\x07\n\x05_heldB\x0b\n\t_snapshot"\x16\n\x14GetPublishingRequest"g\n\x0ePublishRequest\x12\x16\n\x06digest\x18\x01 \x01(\tR\x06digest\x12\x1d\n\x07message\x18\x02 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etagB\n\n\x08_message"h\n\x0fRollbackRequest\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number\x12\x1d\n\x07message\x18\x02 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etagB\n\n\x08_message"N\n\rDecideRequest\x12\x1d\n\x07message\x18\x01 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x02 \x01(\tR\x04etagB\n\n\x08_message"c\n\x0eSetModeRequest\x12\x12\n\x04mode\x18\x01 \x01(\tR\x04mode\x12\x1d\n\x07message\x18\x02 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etagB\n\n\x08_message"s\n\x08Decision\x12\x18\n\x07changed\x18\x01 \x01(\x08R\x07changed\x129\n\x06policy\x18\x02 \x01(\x0b2!.alphaswarm.xds.control.v1.PolicyR\x06policy\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag"\xc4\x01\n\x08NodeType\x12\x12\n\x04type\x18\x01 \x01(\tR\x04type\x12#\n\nsubscribed\x18\x02 \x01(\x03H\x00R\nsubscribed\x88\x01\x01\x12\x12\n\x04sent\x18\x03 \x01(\x03R\x04sent\x12\x14\n\x05acked\x18\x04 \x01(\x03R\x05acked\x12\x16\n\x06nacked\x18\x05 \x01(\x03R\x06nacked\x12\x18\n\x07version\x18\x06 \x01(\tR\x07version\x12\x14\n\x05error\x18\x07 \x01(\tR\x05errorB\r\n\x0b_subscribed"\x82\x05\n\x04Node\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n\x07replica\x18\x02 \x01(\tR\x07replica\x12\x14\n\x05group\x18\x03 \x01(\tR\x05group\x12\x12\n\x04lane\x18\x04 \x01(\tR\x04lane\x12\x16\n\x06region\x18\x05 \x01(\tR\x06region\x12\x12\n\x04zone\x18\x06 \x01(\tR\x04zone\x12C\n\x06labels\x18\x07 \x03(\x0b2+.alphaswarm.xds.control.v1.Node.LabelsEntryR\x06labels\x12\x1d\n\nuser_agent\x18\x08 \x01(\tR\tuserAgent\x12\x18\n\x07variant\x18\t \x01(\tR\x07variant\x12\x12\n\x04peer\x18\n \x01(\tR\x04peer\x12=\n\x0cconnected_at\x18\x0b \x01(\x0b2\x1a.google.protobuf.TimestampR\x0bconnectedAt\x128\n\x07gone_at\x18\x0c \x01(\x0b2\x1a.google.protobuf.TimestampH\x00R\x06goneAt\x88\x01\x01\x12\x18\n\x07settled\x18\r \x01(\x08R\x07settled\x12\x1f\n\x0blag_seconds\x18\x0e \x01(\x01R\nlagSeconds\x12\x1c\n\trejecting\x18\x0f \x03(\tR\trejecting\x12\x14\n\x05error\x18\x10 \x01(\tR\x05error\x129\n\x05types\x18\x11 \x03(\x0b2#.alphaswarm.xds.control.v1.NodeTypeR\x05types\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\n\n\x08_gone_at"}\n\x08NodePage\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01\x12\x1a\n\x08complete\x18\x03 \x01(\x08R\x08completeB\x07\n\x05_next"\xe6\x01\n\x10ListNodesRequest\x12\x19\n\x05group\x18\x01 \x01(\tH\x00R\x05group\x88\x01\x01\x12!\n\trejecting\x18\x02 \x01(\x08H\x01R\trejecting\x88\x01\x01\x12\x19\n\x05limit\x18\x03 \x01(\x05H\x02R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x04 \x01(\tH\x03R\x06cursor\x88\x01\x01\x12!\n\tconnected\x18\x05 \x01(\x08H\x04R\tconnected\x88\x01\x01B\x08\n\x06_groupB\x0c\n\n_rejectingB\x08\n\x06_limitB\t\n\x07_cursorB\x0c\n\n_connected"$\n\x0eGetNodeRequest\x12\x12\n\x04node\x18\x01 \x01(\tR\x04node"a\n\x0eNodeOnReplicas\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x04data\x12\x1a\n\x08complete\x18\x02 \x01(\x08R\x08complete"\x11\n\x0fGetFleetRequest"\xe1\x01\n\x07Replica\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07version\x18\x02 \x01(\tR\x07version\x129\n\nstarted_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\tstartedAt\x123\n\x07seen_at\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\x06seenAt\x12\x1a\n\x08snapshot\x18\x05 \x01(\x03R\x08snapshot\x12\x1c\n\tpublishes\x18\x06 \x01(\x08R\tpublishes"\xa2\x03\n\x05Fleet\x12\x1a\n\x08complete\x18\x01 \x01(\x08R\x08complete\x12>\n\x08replicas\x18\x02 \x03(\x0b2".alphaswarm.xds.control.v1.ReplicaR\x08replicas\x12\x1a\n\x08snapshot\x18\x03 \x01(\x03R\x08snapshot\x12\x12\n\x04mode\x18\x04 \x01(\tR\x04mode\x12\x12\n\x04held\x18\x05 \x01(\tR\x04held\x12\x14\n\x05ready\x18\x06 \x01(\x08R\x05ready\x12\x16\n\x06reason\x18\x07 \x01(\tR\x06reason\x12\x14\n\x05nodes\x18\x08 \x01(\x03R\x05nodes\x12\x1c\n\trejecting\x18\t \x01(\x03R\trejecting\x12\x16\n\x06behind\x18\n \x01(\x03R\x06behind\x12D\n\x06groups\x18\x0b \x03(\x0b2,.alphaswarm.xds.control.v1.Fleet.GroupsEntryR\x06groups\x1a9\n\x0bGroupsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01"\x13\n\x11WatchFleetRequest"\x99\x01\n\x0bFleetChange\x129\n\x07changed\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x07changed\x123\n\x04gone\x18\x02 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x04gone\x12\x1a\n\x08complete\x18\x03 \x01(\x08R\x08complete"\x17\n\x15WatchSnapshotsRequest"\x8a\x01\n\rSnapshotEvent\x12D\n\x08snapshot\x18\x01 \x01(\x0b2#.alphaswarm.xds.control.v1.SnapshotH\x00R\x08snapshot\x88\x01\x01\x12\x12\n\x04mode\x18\x02 \x01(\tR\x04mode\x12\x12\n\x04held\x18\x03 \x01(\tR\x04heldB\x0b\n\t_snapshot"\xbb\x03\n\x07Rollout\x12\x0e\n\x02id\x18\x01 \x01(\x03R\x02id\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x14\n\x05waves\x18\x03 \x03(\tR\x05waves\x12\x12\n\x04wave\x18\x04 \x01(\x03R\x04wave\x129\n\nwave_since\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\twaveSince\x12>\n\nsettled_at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampH\x00R\tsettledAt\x88\x01\x01\x12!\n\x0csoak_seconds\x18\x07 \x01(\x01R\x0bsoakSeconds\x12\x14\n\x05nodes\x18\x08 \x03(\tR\x05nodes\x12\x16\n\x06reason\x18\t \x01(\tR\x06reason\x12\x0e\n\x02by\x18\n \x01(\tR\x02by\x12\x18\n\x07message\x18\x0b \x01(\tR\x07message\x12:\n\x08ended_at\x18\x0c \x01(\x0b2\x1a.google.protobuf.TimestampH\x01R\x07endedAt\x88\x01\x01\x12\x12\n\x04etag\x18\r \x01(\tR\x04etagB\r\n\x0b_settled_atB\x0b\n\t_ended_at"g\n\x0bRolloutPage\x126\n\x04data\x18\x01 \x03(\x0b2".alphaswarm.xds.control.v1.RolloutR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"b\n\x13ListRolloutsRequest\x12\x19\n\x05limit\x18\x01 \x01(\x05H\x00R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x02 \x01(\tH\x01R\x06cursor\x88\x01\x01B\x08\n\x06_limitB\t\n\x07_cursor"\xb2\x01\n\x13StartRolloutRequest\x12\x19\n\x05waves\x18\x01 \x01(\tH\x00R\x05waves\x88\x01\x01\x12&\n\x0csoak_seconds\x18\x02 \x01(\x01H\x01R\x0bsoakSeconds\x88\x01\x01\x12\x1d\n\x07message\x18\x03 \x01(\tH\x02R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x04 \x01(\tR\x04etagB\x08\n\x06_wavesB\x0f\n\r_soak_secondsB\n\n\x08_message"T\n\x13AbortRolloutRequest\x12\x1d\n\x07message\x18\x01 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x02 \x01(\tR\x04etagB\n\n\x08_message"\x15\n\x13WatchRolloutRequest"c\n\x12EvacuateNowRequest\x12\x12\n\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n\x02to\x18\x02 \x01(\tR\x02to\x12\x1d\n\x07message\x18\x03 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"I\n\tEvacuated\x12\x10\n\x03was\x18\x01 \x01(\tR\x03was\x12\x10\n\x03now\x18\x02 \x01(\tR\x03now\x12\x18\n\x07tenants\x18\x03 \x01(\x03R\x07tenants2\xa2#\n\x07Control\x12]\n\tListCells\x12+.alphaswarm.xds.control.v1.ListCellsRequest\x1a#.alphaswarm.xds.control.v1.CellPage\x12U\n\x07GetCell\x12).alphaswarm.xds.control.v1.GetCellRequest\x1a\x1f.alphaswarm.xds.control.v1.Cell\x12U\n\x07AddCell\x12).alphaswarm.xds.control.v1.AddCellRequest\x1a\x1f.alphaswarm.xds.control.v1.Cell\x12f\n\x0cSetCellState\x12..alphaswarm.xds.control.v1.SetCellStateRequest\x1a&.alphaswarm.xds.control.v1.StateChange\x12_\n\x0cSetEndpoints\x12..alphaswarm.xds.control.v1.SetEndpointsRequest\x1a\x1f.alphaswarm.xds.control.v1.Cell\x12]\n\x0bSetCapacity\x12-.alphaswarm.xds.control.v1.SetCapacityRequest\x1a\x1f.alphaswarm.xds.control.v1.Cell\x12`\n\nListDrains\x12,.alphaswarm.xds.control.v1.ListDrainsRequest\x1a$.alphaswarm.xds.control.v1.DrainPage\x12X\n\x08GetDrain\x12*.alphaswarm.xds.control.v1.GetDrainRequest\x1a .alphaswarm.xds.control.v1.Drain\x12k\n\rRehearseDrain\x12/.alphaswarm.xds.control.v1.RehearseDrainRequest\x1a).alphaswarm.xds.control.v1.RehearsedDrain\x12\\\n\nStartDrain\x12,.alphaswarm.xds.control.v1.StartDrainRequest\x1a .alphaswarm.xds.control.v1.Drain\x12Z\n\tStopDrain\x12+.alphaswarm.xds.control.v1.StopDrainRequest\x1a .alphaswarm.xds.control.v1.Drain\x12^\n\x0bResumeDrain\x12-.alphaswarm.xds.control.v1.ResumeDrainRequest\x1a .alphaswarm.xds.control.v1.Drain\x12`\n\x0cEvacuateCell\x12..alphaswarm.xds.control.v1.EvacuateCellRequest\x1a .alphaswarm.xds.control.v1.Drain\x12b\n\x0bUndrainCell\x12-.alphaswarm.xds.control.v1.UndrainCellRequest\x1a$.alphaswarm.xds.control.v1.Undrained\x12c\n\x0bListTenants\x12-.alphaswarm.xds.control.v1.ListTenantsRequest\x1a%.alphaswarm.xds.control.v1.TenantPage\x12[\n\tGetTenant\x12+.alphaswarm.xds.control.v1.GetTenantRequest\x1a!.alphaswarm.xds.control.v1.Tenant\x12[\n\tAddTenant\x12+.alphaswarm.xds.control.v1.AddTenantRequest\x1a!.alphaswarm.xds.control.v1.Tenant\x12j\n\x0eSetTenantState\x120.alphaswarm.xds.control.v1.SetTenantStateRequest\x1a&.alphaswarm.xds.control.v1.StateChange\x12[\n\nMoveTenant\x12,.alphaswarm.xds.control.v1.MoveTenantRequest\x1a\x1f.alphaswarm.xds.control.v1.Move\x12^\n\x0bMoveTenants\x12-.alphaswarm.xds.control.v1.MoveTenantsRequest\x1a .alphaswarm.xds.control.v1.Moves\x12i\n\rListOverrides\x12/.alphaswarm.xds.control.v1.ListOverridesRequest\x1a\'.alphaswarm.xds.control.v1.OverridePage\x12g\n\x0bSetOverride\x12-.alphaswarm.xds.control.v1.SetOverrideRequest\x1a).alphaswarm.xds.control.v1.OverrideChange\x12k\n\rClearOverride\x12/.alphaswarm.xds.control.v1.ClearOverrideRequest\x1a).alphaswarm.xds.control.v1.OverrideChange\x12\\\n\x08Rehearse\x12*.alphaswarm.xds.control.v1.RehearseRequest\x1a$.alphaswarm.xds.control.v1.Rehearsed\x12^\n\tListAudit\x12+.alphaswarm.xds.control.v1.ListAuditRequest\x1a$.alphaswarm.xds.control.v1.AuditPage\x12i\n\rListSnapshots\x12/.alphaswarm.xds.control.v1.ListSnapshotsRequest\x1a\'.alphaswarm.xds.control.v1.SnapshotPage\x12a\n\x0bGetSnapshot\x12-.alphaswarm.xds.control.v1.GetSnapshotRequest\x1a#.alphaswarm.xds.control.v1.Snapshot\x12i\n\rListResources\x12/.alphaswarm.xds.control.v1.ListResourcesRequest\x1a\'.alphaswarm.xds.control.v1.ResourcePage\x12k\n\rDiffSnapshots\x12/.alphaswarm.xds.control.v1.DiffSnapshotsRequest\x1a).alphaswarm.xds.control.v1.DifferencePage\x12g\n\rGetPublishing\x12/.alphaswarm.xds.control.v1.GetPublishingRequest\x1a%.alphaswarm.xds.control.v1.Publishing\x12Y\n\x07Publish\x12).alphaswarm.xds.control.v1.PublishRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12[\n\x08Rollback\x12*.alphaswarm.xds.control.v1.RollbackRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12T\n\x03Pin\x12(.alphaswarm.xds.control.v1.DecideRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12W\n\x06Freeze\x12(.alphaswarm.xds.control.v1.DecideRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12W\n\x06Resume\x12(.alphaswarm.xds.control.v1.DecideRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12Y\n\x07SetMode\x12).alphaswarm.xds.control.v1.SetModeRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12f\n\x0cListRollouts\x12..alphaswarm.xds.control.v1.ListRolloutsRequest\x1a&.alphaswarm.xds.control.v1.RolloutPage\x12b\n\x0cStartRollout\x12..alphaswarm.xds.control.v1.StartRolloutRequest\x1a".alphaswarm.xds.control.v1.Rollout\x12b\n\x0cAbortRollout\x12..alphaswarm.xds.control.v1.AbortRolloutRequest\x1a".alphaswarm.xds.control.v1.Rollout\x12b\n\x0bEvacuateNow\x12-.alphaswarm.xds.control.v1.EvacuateNowRequest\x1a$.alphaswarm.xds.control.v1.Evacuated\x12X\n\x08GetFleet\x12*.alphaswarm.xds.control.v1.GetFleetRequest\x1a .alphaswarm.xds.control.v1.Fleet\x12]\n\tListNodes\x12+.alphaswarm.xds.control.v1.ListNodesRequest\x1a#.alphaswarm.xds.control.v1.NodePage\x12_\n\x07GetNode\x12).alphaswarm.xds.control.v1.GetNodeRequest\x1a).alphaswarm.xds.control.v1.NodeOnReplicas\x12d\n\nWatchFleet\x12,.alphaswarm.xds.control.v1.WatchFleetRequest\x1a&.alphaswarm.xds.control.v1.FleetChange0\x01\x12n\n\x0eWatchSnapshots\x120.alphaswarm.xds.control.v1.WatchSnapshotsRequest\x1a(.alphaswarm.xds.control.v1.SnapshotEvent0\x01\x12d\n\x0cWatchRollout\x12..alphaswarm.xds.control.v1.WatchRolloutRequest\x1a".alphaswarm.xds.control.v1.Rollout0\x01b\x06proto3'
+    b'\n\x1cxds/control/v1/control.proto\x12\x19alphaswarm.xds.control.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto"d\n\x08Endpoint\x12\x18\n\x07address\x18\x01 \x01(\tR\x07address\x12\x12\n\x04port\x18\x02 \x01(\x05R\x04port\x12\x12\n\x04zone\x18\x03 \x01(\tR\x04zone\x12\x16\n\x06weight\x18\x04 \x01(\x05R\x06weight"\xbe\x03\n\x04Cell\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x18\n\x07tenancy\x18\x03 \x01(\tR\x07tenancy\x12\x12\n\x04tier\x18\x04 \x01(\tR\x04tier\x12\x16\n\x06region\x18\x05 \x01(\tR\x06region\x12C\n\x06labels\x18\x06 \x03(\x0b2+.alphaswarm.xds.control.v1.Cell.LabelsEntryR\x06labels\x12\x1a\n\x08protocol\x18\x07 \x01(\tR\x08protocol\x12A\n\tendpoints\x18\x08 \x03(\x0b2#.alphaswarm.xds.control.v1.EndpointR\tendpoints\x12\x1d\n\x07tenants\x18\t \x01(\x03H\x00R\x07tenants\x88\x01\x01\x12\x12\n\x04etag\x18\n \x01(\tR\x04etag\x12\x1f\n\x08capacity\x18\x0b \x01(\x03H\x01R\x08capacity\x88\x01\x01\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\n\n\x08_tenantsB\x0b\n\t_capacity"a\n\x08CellPage\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.CellR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\x84\x01\n\x10ListCellsRequest\x12\x19\n\x05state\x18\x01 \x01(\tH\x00R\x05state\x88\x01\x01\x12\x19\n\x05limit\x18\x02 \x01(\x05H\x01R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x03 \x01(\tH\x02R\x06cursor\x88\x01\x01B\x08\n\x06_stateB\x08\n\x06_limitB\t\n\x07_cursor"$\n\x0eGetCellRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell"\x91\x04\n\x0eAddCellRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n\x05state\x18\x02 \x01(\tH\x00R\x05state\x88\x01\x01\x12\x1d\n\x07tenancy\x18\x03 \x01(\tH\x01R\x07tenancy\x88\x01\x01\x12\x17\n\x04tier\x18\x04 \x01(\tH\x02R\x04tier\x88\x01\x01\x12\x1b\n\x06region\x18\x05 \x01(\tH\x03R\x06region\x88\x01\x01\x12M\n\x06labels\x18\x06 \x03(\x0b25.alphaswarm.xds.control.v1.AddCellRequest.LabelsEntryR\x06labels\x12\x1f\n\x08protocol\x18\x07 \x01(\tH\x04R\x08protocol\x88\x01\x01\x12D\n\tendpoints\x18\x08 \x03(\x0b2&.alphaswarm.xds.control.v1.NewEndpointR\tendpoints\x12\x1f\n\x08capacity\x18\t \x01(\x03H\x05R\x08capacity\x88\x01\x01\x12\x1d\n\x07message\x18\n \x01(\tH\x06R\x07message\x88\x01\x01\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x08\n\x06_stateB\n\n\x08_tenancyB\x07\n\x05_tierB\t\n\x07_regionB\x0b\n\t_protocolB\x0b\n\t_capacityB\n\n\x08_message"\xa4\x01\n\x0bNewEndpoint\x12\x1d\n\x07address\x18\x01 \x01(\tH\x00R\x07address\x88\x01\x01\x12\x17\n\x04port\x18\x02 \x01(\x05H\x01R\x04port\x88\x01\x01\x12\x17\n\x04zone\x18\x03 \x01(\tH\x02R\x04zone\x88\x01\x01\x12\x1b\n\x06weight\x18\x04 \x01(\x05H\x03R\x06weight\x88\x01\x01B\n\n\x08_addressB\x07\n\x05_portB\x07\n\x05_zoneB\t\n\x07_weight"~\n\x13SetCellStateRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x04 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"\xae\x01\n\x13SetEndpointsRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12D\n\tendpoints\x18\x02 \x03(\x0b2&.alphaswarm.xds.control.v1.NewEndpointR\tendpoints\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x04 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"\xbb\x03\n\x11ChangeCellRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x1d\n\x07tenancy\x18\x02 \x01(\tH\x00R\x07tenancy\x88\x01\x01\x12\x17\n\x04tier\x18\x03 \x01(\tH\x01R\x04tier\x88\x01\x01\x12\x1b\n\x06region\x18\x04 \x01(\tH\x02R\x06region\x88\x01\x01\x12\x1f\n\x08protocol\x18\x05 \x01(\tH\x03R\x08protocol\x88\x01\x01\x12P\n\x06labels\x18\x06 \x03(\x0b28.alphaswarm.xds.control.v1.ChangeCellRequest.LabelsEntryR\x06labels\x12#\n\rremove_labels\x18\x07 \x03(\tR\x0cremoveLabels\x12\x12\n\x04etag\x18\x08 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\t \x01(\tH\x04R\x07message\x88\x01\x01\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\n\n\x08_tenancyB\x07\n\x05_tierB\t\n\x07_regionB\x0b\n\t_protocolB\n\n\x08_message"\x95\x01\n\x12SetCapacityRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x1f\n\x08capacity\x18\x02 \x01(\x03H\x00R\x08capacity\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x04 \x01(\tH\x01R\x07message\x88\x01\x01B\x0b\n\t_capacityB\n\n\x08_message"\xbb\x04\n\x05Drain\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04cell\x18\x02 \x01(\tR\x04cell\x12\x13\n\x02to\x18\x03 \x01(\tH\x00R\x02to\x88\x01\x01\x12\x14\n\x05state\x18\x04 \x01(\tR\x05state\x12\x18\n\x07stopped\x18\x05 \x01(\tR\x07stopped\x12\x19\n\x05batch\x18\x06 \x01(\x03H\x01R\x05batch\x88\x01\x01\x12(\n\rpause_seconds\x18\x07 \x01(\x01H\x02R\x0cpauseSeconds\x88\x01\x01\x12\x13\n\x02by\x18\x08 \x01(\tH\x03R\x02by\x88\x01\x01\x12\x1d\n\x07message\x18\t \x01(\tH\x04R\x07message\x88\x01\x01\x12\x14\n\x05moved\x18\n \x01(\x03R\x05moved\x12\x17\n\x04left\x18\x0b \x01(\x03H\x05R\x04left\x88\x01\x01\x129\n\nstarted_at\x18\x0c \x01(\x0b2\x1a.google.protobuf.TimestampR\tstartedAt\x12:\n\x08ended_at\x18\r \x01(\x0b2\x1a.google.protobuf.TimestampH\x06R\x07endedAt\x88\x01\x01\x12<\n\tundone_at\x18\x0e \x01(\x0b2\x1a.google.protobuf.TimestampH\x07R\x08undoneAt\x88\x01\x01\x12\x12\n\x04etag\x18\x0f \x01(\tR\x04etagB\x05\n\x03_toB\x08\n\x06_batchB\x10\n\x0e_pause_secondsB\x05\n\x03_byB\n\n\x08_messageB\x07\n\x05_leftB\x0b\n\t_ended_atB\x0c\n\n_undone_at"c\n\tDrainPage\x124\n\x04data\x18\x01 \x03(\x0b2 .alphaswarm.xds.control.v1.DrainR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\xa4\x01\n\x11ListDrainsRequest\x12\x17\n\x04cell\x18\x01 \x01(\tH\x00R\x04cell\x88\x01\x01\x12\x17\n\x04open\x18\x02 \x01(\x08H\x01R\x04open\x88\x01\x01\x12\x19\n\x05limit\x18\x03 \x01(\x05H\x02R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x04 \x01(\tH\x03R\x06cursor\x88\x01\x01B\x07\n\x05_cellB\x07\n\x05_openB\x08\n\x06_limitB\t\n\x07_cursor"%\n\x0fGetDrainRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell"F\n\x14RehearseDrainRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x13\n\x02to\x18\x02 \x01(\tH\x00R\x02to\x88\x01\x01B\x05\n\x03_to"\x9e\x02\n\x0eRehearsedDrain\x12\x18\n\x07tenants\x18\x01 \x01(\x03R\x07tenants\x12A\n\x02to\x18\x02 \x03(\x0b21.alphaswarm.xds.control.v1.RehearsedDrain.ToEntryR\x02to\x12\x12\n\x04kept\x18\x03 \x01(\x03R\x04kept\x12\x1f\n\x0bbeing_moved\x18\x04 \x01(\x03R\nbeingMoved\x12C\n\neach_envoy\x18\x05 \x01(\x0b2$.alphaswarm.xds.control.v1.EachEnvoyR\teachEnvoy\x1a5\n\x07ToEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01"s\n\tEachEnvoy\x12\x18\n\x07tenants\x18\x01 \x01(\x03R\x07tenants\x12\x1c\n\tresources\x18\x02 \x01(\x03R\tresources\x12\x18\n\x07removed\x18\x03 \x01(\x03R\x07removed\x12\x14\n\x05bytes\x18\x04 \x01(\x03R\x05bytes"\xfa\t\n\x0fRehearseRequest\x12F\n\x08add_cell\x18\x01 \x01(\x0b2).alphaswarm.xds.control.v1.AddCellRequestH\x00R\x07addCell\x12V\n\x0eset_cell_state\x18\x02 \x01(\x0b2..alphaswarm.xds.control.v1.SetCellStateRequestH\x00R\x0csetCellState\x12U\n\rset_endpoints\x18\x03 \x01(\x0b2..alphaswarm.xds.control.v1.SetEndpointsRequestH\x00R\x0csetEndpoints\x12R\n\x0cset_capacity\x18\x04 \x01(\x0b2-.alphaswarm.xds.control.v1.SetCapacityRequestH\x00R\x0bsetCapacity\x12U\n\revacuate_cell\x18\x05 \x01(\x0b2..alphaswarm.xds.control.v1.EvacuateCellRequestH\x00R\x0cevacuateCell\x12R\n\x0cundrain_cell\x18\x06 \x01(\x0b2-.alphaswarm.xds.control.v1.UndrainCellRequestH\x00R\x0bundrainCell\x12L\n\nadd_tenant\x18\x07 \x01(\x0b2+.alphaswarm.xds.control.v1.AddTenantRequestH\x00R\taddTenant\x12\\\n\x10set_tenant_state\x18\x08 \x01(\x0b20.alphaswarm.xds.control.v1.SetTenantStateRequestH\x00R\x0esetTenantState\x12O\n\x0bmove_tenant\x18\t \x01(\x0b2,.alphaswarm.xds.control.v1.MoveTenantRequestH\x00R\nmoveTenant\x12R\n\x0cmove_tenants\x18\n \x01(\x0b2-.alphaswarm.xds.control.v1.MoveTenantsRequestH\x00R\x0bmoveTenants\x12R\n\x0cset_override\x18\x0b \x01(\x0b2-.alphaswarm.xds.control.v1.SetOverrideRequestH\x00R\x0bsetOverride\x12X\n\x0eclear_override\x18\x0c \x01(\x0b2/.alphaswarm.xds.control.v1.ClearOverrideRequestH\x00R\rclearOverride\x12O\n\x0bchange_cell\x18\r \x01(\x0b2,.alphaswarm.xds.control.v1.ChangeCellRequestH\x00R\nchangeCell\x12I\n\tmove_each\x18\x0e \x01(\x0b2*.alphaswarm.xds.control.v1.MoveEachRequestH\x00R\x08moveEach\x12L\n\nmove_share\x18\x0f \x01(\x0b2+.alphaswarm.xds.control.v1.MoveShareRequestH\x00R\tmoveShareB\x08\n\x06change"\xb7\x01\n\tRehearsed\x12C\n\neach_envoy\x18\x01 \x01(\x0b2$.alphaswarm.xds.control.v1.EachEnvoyR\teachEnvoy\x12?\n\x07changes\x18\x02 \x03(\x0b2%.alphaswarm.xds.control.v1.AuditEventR\x07changes\x12$\n\x0echanges_in_all\x18\x03 \x01(\x03R\x0cchangesInAll"\xe3\x01\n\x11StartDrainRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x13\n\x02to\x18\x02 \x01(\tH\x00R\x02to\x88\x01\x01\x12\x19\n\x05batch\x18\x03 \x01(\x03H\x01R\x05batch\x88\x01\x01\x12(\n\rpause_seconds\x18\x04 \x01(\x01H\x02R\x0cpauseSeconds\x88\x01\x01\x12\x12\n\x04etag\x18\x05 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x06 \x01(\tH\x03R\x07message\x88\x01\x01B\x05\n\x03_toB\x08\n\x06_batchB\x10\n\x0e_pause_secondsB\n\n\x08_message"e\n\x10StopDrainRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x12\n\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x03 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"g\n\x12ResumeDrainRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x12\n\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x03 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"\x84\x01\n\x13EvacuateCellRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x13\n\x02to\x18\x02 \x01(\tH\x00R\x02to\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x04 \x01(\tH\x01R\x07message\x88\x01\x01B\x05\n\x03_toB\n\n\x08_message"g\n\x12UndrainCellRequest\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x12\n\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x03 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"k\n\tUndrained\x12\x12\n\x04cell\x18\x01 \x01(\tR\x04cell\x12\x1c\n\toperation\x18\x02 \x01(\tR\toperation\x12\x14\n\x05moved\x18\x03 \x01(\x03R\x05moved\x12\x16\n\x06stayed\x18\x04 \x01(\x03R\x06stayed"[\n\x0bStateChange\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n\x03was\x18\x02 \x01(\tR\x03was\x12\x10\n\x03now\x18\x03 \x01(\tR\x03now\x12\x18\n\x07changed\x18\x04 \x01(\x08R\x07changed"Q\n\x07Arrival\x12\x1a\n\x08previous\x18\x01 \x01(\tR\x08previous\x12*\n\x02at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at"\xf8\x01\n\x06Tenant\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04cell\x18\x02 \x01(\tR\x04cell\x12\x14\n\x05state\x18\x03 \x01(\tR\x05state\x12A\n\x07arrival\x18\x04 \x01(\x0b2".alphaswarm.xds.control.v1.ArrivalH\x00R\x07arrival\x88\x01\x01\x12\x12\n\x04etag\x18\x05 \x01(\tR\x04etag\x12D\n\x08override\x18\x06 \x01(\x0b2#.alphaswarm.xds.control.v1.OverrideH\x01R\x08override\x88\x01\x01B\n\n\x08_arrivalB\x0b\n\t_override"e\n\nTenantPage\x125\n\x04data\x18\x01 \x03(\x0b2!.alphaswarm.xds.control.v1.TenantR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\xa8\x01\n\x12ListTenantsRequest\x12\x17\n\x04cell\x18\x01 \x01(\tH\x00R\x04cell\x88\x01\x01\x12\x19\n\x05state\x18\x02 \x01(\tH\x01R\x05state\x88\x01\x01\x12\x19\n\x05limit\x18\x03 \x01(\x05H\x02R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x04 \x01(\tH\x03R\x06cursor\x88\x01\x01B\x07\n\x05_cellB\x08\n\x06_stateB\x08\n\x06_limitB\t\n\x07_cursor"*\n\x10GetTenantRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant"\x86\x01\n\x10AddTenantRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04cell\x18\x02 \x01(\tR\x04cell\x12\x19\n\x05state\x18\x03 \x01(\tH\x00R\x05state\x88\x01\x01\x12\x1d\n\x07message\x18\x04 \x01(\tH\x01R\x07message\x88\x01\x01B\x08\n\x06_stateB\n\n\x08_message"\x84\x01\n\x15SetTenantStateRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x04 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"z\n\x11MoveTenantRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x0e\n\x02to\x18\x02 \x01(\tR\x02to\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x04 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"i\n\x12MoveTenantsRequest\x12\x18\n\x07tenants\x18\x01 \x03(\tR\x07tenants\x12\x0e\n\x02to\x18\x02 \x01(\tR\x02to\x12\x1d\n\x07message\x18\x03 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"\\\n\x04Move\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x10\n\x03was\x18\x02 \x01(\tR\x03was\x12\x10\n\x03now\x18\x03 \x01(\tR\x03now\x12\x18\n\x07changed\x18\x04 \x01(\x08R\x07changed"<\n\x05Moves\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.MoveR\x04data"\xc3\x01\n\x0fMoveEachRequest\x12K\n\x05cells\x18\x01 \x03(\x0b25.alphaswarm.xds.control.v1.MoveEachRequest.CellsEntryR\x05cells\x12\x1d\n\x07message\x18\x02 \x01(\tH\x00R\x07message\x88\x01\x01\x1a8\n\nCellsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\n\n\x08_message"w\n\x10MoveShareRequest\x12\x12\n\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n\x02to\x18\x02 \x01(\tR\x02to\x12\x14\n\x05share\x18\x03 \x01(\x01R\x05share\x12\x1d\n\x07message\x18\x04 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"F\n\nMovedShare\x12\x10\n\x03was\x18\x01 \x01(\tR\x03was\x12\x10\n\x03now\x18\x02 \x01(\tR\x03now\x12\x14\n\x05moved\x18\x03 \x01(\x03R\x05moved"\x9a\x01\n\nPhasedMove\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x16\n\x06origin\x18\x02 \x01(\tR\x06origin\x12\x0e\n\x02to\x18\x03 \x01(\tR\x02to\x12\x14\n\x05phase\x18\x04 \x01(\tR\x05phase\x12\x1c\n\toperation\x18\x05 \x01(\tR\toperation\x12\x18\n\x07changed\x18\x06 \x01(\x08R\x07changed"m\n\x0ePhasedMovePage\x129\n\x04data\x18\x01 \x03(\x0b2%.alphaswarm.xds.control.v1.PhasedMoveR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"e\n\x16ListPhasedMovesRequest\x12\x19\n\x05limit\x18\x01 \x01(\x05H\x00R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x02 \x01(\tH\x01R\x06cursor\x88\x01\x01B\x08\n\x06_limitB\t\n\x07_cursor"{\n\x12PrepareMoveRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x0e\n\x02to\x18\x02 \x01(\tR\x02to\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x04 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"i\n\x10NextPhaseRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x12\n\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x03 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message".\n\x14ExplainTenantRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant"\x8b\x02\n\x07Witness\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12\x1a\n\x08snapshot\x18\x02 \x01(\x03R\x08snapshot\x12\x17\n\x04cell\x18\x03 \x01(\tH\x00R\x04cell\x88\x01\x01\x12\x19\n\x05state\x18\x04 \x01(\tH\x01R\x05state\x88\x01\x01\x12F\n\x06envoys\x18\x05 \x03(\x0b2..alphaswarm.xds.control.v1.Witness.EnvoysEntryR\x06envoys\x1a9\n\x0bEnvoysEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x07\n\x05_cellB\x08\n\x06_state"\xd8\x03\n\x0bExplanation\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x12\n\x04cell\x18\x03 \x01(\tR\x04cell\x12\x16\n\x06placed\x18\x04 \x01(\tR\x06placed\x12D\n\x08override\x18\x05 \x01(\x0b2#.alphaswarm.xds.control.v1.OverrideH\x00R\x08override\x88\x01\x01\x12>\n\x04move\x18\x06 \x01(\x0b2%.alphaswarm.xds.control.v1.PhasedMoveH\x01R\x04move\x88\x01\x01\x12>\n\x04last\x18\x07 \x01(\x0b2%.alphaswarm.xds.control.v1.AuditEventH\x02R\x04last\x88\x01\x01\x12\x1a\n\x08revision\x18\x08 \x01(\x03R\x08revision\x12\x16\n\x06agrees\x18\t \x01(\x08R\x06agrees\x12;\n\x04here\x18\n \x01(\x0b2".alphaswarm.xds.control.v1.WitnessH\x03R\x04here\x88\x01\x01\x12\x10\n\x03why\x18\x0b \x03(\tR\x03whyB\x0b\n\t_overrideB\x07\n\x05_moveB\x07\n\x05_lastB\x07\n\x05_here"\xb3\x01\n\x08Override\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x12\n\x04cell\x18\x02 \x01(\tR\x04cell\x12\x12\n\x04kind\x18\x03 \x01(\tR\x04kind\x12\x14\n\x05owner\x18\x04 \x01(\tR\x05owner\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason\x129\n\nexpires_at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt"i\n\x0cOverridePage\x127\n\x04data\x18\x01 \x03(\x0b2#.alphaswarm.xds.control.v1.OverrideR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\x85\x01\n\x14ListOverridesRequest\x12\x17\n\x04cell\x18\x01 \x01(\tH\x00R\x04cell\x88\x01\x01\x12\x19\n\x05limit\x18\x02 \x01(\x05H\x01R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x03 \x01(\tH\x02R\x06cursor\x88\x01\x01B\x07\n\x05_cellB\x08\n\x06_limitB\t\n\x07_cursor"\x99\x02\n\x12SetOverrideRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x12\n\x04cell\x18\x02 \x01(\tR\x04cell\x12\x17\n\x04kind\x18\x03 \x01(\tH\x00R\x04kind\x88\x01\x01\x12\x19\n\x05owner\x18\x04 \x01(\tH\x01R\x05owner\x88\x01\x01\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason\x129\n\nexpires_at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x12\n\x04etag\x18\x07 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x08 \x01(\tH\x02R\x07message\x88\x01\x01B\x07\n\x05_kindB\x08\n\x06_ownerB\n\n\x08_message"m\n\x14ClearOverrideRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x12\n\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1d\n\x07message\x18\x03 \x01(\tH\x00R\x07message\x88\x01\x01B\n\n\x08_message"\xca\x01\n\x0eOverrideChange\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12:\n\x03was\x18\x02 \x01(\x0b2#.alphaswarm.xds.control.v1.OverrideH\x00R\x03was\x88\x01\x01\x12:\n\x03now\x18\x03 \x01(\x0b2#.alphaswarm.xds.control.v1.OverrideH\x01R\x03now\x88\x01\x01\x12\x18\n\x07changed\x18\x04 \x01(\x08R\x07changedB\x06\n\x04_wasB\x06\n\x04_now"\x8b\x03\n\nAuditEvent\x12\x0e\n\x02id\x18\x01 \x01(\x03R\x02id\x12*\n\x02at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n\x05actor\x18\x03 \x01(\tR\x05actor\x12\x16\n\x06action\x18\x04 \x01(\tR\x06action\x12\x1c\n\toperation\x18\x05 \x01(\tR\toperation\x12\x18\n\x07message\x18\x06 \x01(\tR\x07message\x12\x12\n\x04kind\x18\x07 \x01(\tR\x04kind\x12\x17\n\x04cell\x18\x08 \x01(\tH\x00R\x04cell\x88\x01\x01\x12\x1b\n\x06tenant\x18\t \x01(\tH\x01R\x06tenant\x88\x01\x01\x124\n\x06before\x18\n \x01(\x0b2\x17.google.protobuf.StructH\x02R\x06before\x88\x01\x01\x122\n\x05after\x18\x0b \x01(\x0b2\x17.google.protobuf.StructH\x03R\x05after\x88\x01\x01B\x07\n\x05_cellB\t\n\x07_tenantB\t\n\x07_beforeB\x08\n\x06_after"h\n\tAuditPage\x129\n\x04data\x18\x01 \x03(\x0b2%.alphaswarm.xds.control.v1.AuditEventR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\x9b\x02\n\x10ListAuditRequest\x12\x17\n\x04cell\x18\x01 \x01(\tH\x00R\x04cell\x88\x01\x01\x12\x1b\n\x06tenant\x18\x02 \x01(\tH\x01R\x06tenant\x88\x01\x01\x12!\n\toperation\x18\x03 \x01(\tH\x02R\toperation\x88\x01\x01\x125\n\x05since\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampH\x03R\x05since\x88\x01\x01\x12\x19\n\x05limit\x18\x05 \x01(\x05H\x04R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x06 \x01(\tH\x05R\x06cursor\x88\x01\x01B\x07\n\x05_cellB\t\n\x07_tenantB\x0c\n\n_operationB\x08\n\x06_sinceB\x08\n\x06_limitB\t\n\x07_cursor"\xf2\x02\n\x08Snapshot\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number\x12*\n\x02at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at\x12\x0e\n\x02by\x18\x03 \x01(\tR\x02by\x12\x12\n\x04kind\x18\x04 \x01(\tR\x04kind\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message\x12\x1a\n\x08revision\x18\x06 \x01(\x03R\x08revision\x12\x16\n\x06digest\x18\x07 \x01(\tR\x06digest\x12G\n\x06counts\x18\x08 \x03(\x0b2/.alphaswarm.xds.control.v1.Snapshot.CountsEntryR\x06counts\x12\x18\n\x07changed\x18\t \x01(\x03R\x07changed\x12\x12\n\x04gone\x18\n \x01(\x03R\x04gone\x1a9\n\x0bCountsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01"i\n\x0cSnapshotPage\x127\n\x04data\x18\x01 \x03(\x0b2#.alphaswarm.xds.control.v1.SnapshotR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"c\n\x14ListSnapshotsRequest\x12\x19\n\x05limit\x18\x01 \x01(\x05H\x00R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x02 \x01(\tH\x01R\x06cursor\x88\x01\x01B\x08\n\x06_limitB\t\n\x07_cursor",\n\x12GetSnapshotRequest\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number"\xbc\x01\n\x08Resource\x12\x14\n\x05group\x18\x01 \x01(\tR\x05group\x12\x12\n\x04type\x18\x02 \x01(\tR\x04type\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x18\n\x07version\x18\x04 \x01(\tR\x07version\x12\x14\n\x05bytes\x18\x05 \x01(\x03R\x05bytes\x126\n\x07content\x18\x06 \x01(\x0b2\x17.google.protobuf.StructH\x00R\x07content\x88\x01\x01B\n\n\x08_content"i\n\x0cResourcePage\x127\n\x04data\x18\x01 \x03(\x0b2#.alphaswarm.xds.control.v1.ResourceR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\xea\x01\n\x14ListResourcesRequest\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number\x12\x17\n\x04type\x18\x02 \x01(\tH\x00R\x04type\x88\x01\x01\x12\x17\n\x04name\x18\x03 \x01(\tH\x01R\x04name\x88\x01\x01\x12\x1d\n\x07content\x18\x04 \x01(\x08H\x02R\x07content\x88\x01\x01\x12\x19\n\x05limit\x18\x05 \x01(\x05H\x03R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x06 \x01(\tH\x04R\x06cursor\x88\x01\x01B\x07\n\x05_typeB\x07\n\x05_nameB\n\n\x08_contentB\x08\n\x06_limitB\t\n\x07_cursor"\xd8\x02\n\nDifference\x12\x12\n\x04sign\x18\x01 \x01(\tR\x04sign\x12\x14\n\x05group\x18\x02 \x01(\tR\x05group\x12\x12\n\x04type\x18\x03 \x01(\tR\x04type\x12\x12\n\x04name\x18\x04 \x01(\tR\x04name\x12\x1b\n\x06before\x18\x05 \x01(\tH\x00R\x06before\x88\x01\x01\x12\x19\n\x05after\x18\x06 \x01(\tH\x01R\x05after\x88\x01\x01\x12C\n\x0ebefore_content\x18\x07 \x01(\x0b2\x17.google.protobuf.StructH\x02R\rbeforeContent\x88\x01\x01\x12A\n\rafter_content\x18\x08 \x01(\x0b2\x17.google.protobuf.StructH\x03R\x0cafterContent\x88\x01\x01B\t\n\x07_beforeB\x08\n\x06_afterB\x11\n\x0f_before_contentB\x10\n\x0e_after_content"m\n\x0eDifferencePage\x129\n\x04data\x18\x01 \x03(\x0b2%.alphaswarm.xds.control.v1.DifferenceR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"\xba\x01\n\x14DiffSnapshotsRequest\x12\x14\n\x05older\x18\x01 \x01(\x03R\x05older\x12\x14\n\x05newer\x18\x02 \x01(\x03R\x05newer\x12\x19\n\x05limit\x18\x03 \x01(\x05H\x00R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x04 \x01(\tH\x01R\x06cursor\x88\x01\x01\x12\x1d\n\x07content\x18\x05 \x01(\x08H\x02R\x07content\x88\x01\x01B\x08\n\x06_limitB\t\n\x07_cursorB\n\n\x08_content"\x89\x01\n\x0fListHeldRequest\x12\x1d\n\x07content\x18\x01 \x01(\x08H\x00R\x07content\x88\x01\x01\x12\x19\n\x05limit\x18\x02 \x01(\x05H\x01R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x03 \x01(\tH\x02R\x06cursor\x88\x01\x01B\n\n\x08_contentB\x08\n\x06_limitB\t\n\x07_cursor"\x8f\x01\n\x08HeldPage\x12\x1b\n\x06digest\x18\x01 \x01(\tH\x00R\x06digest\x88\x01\x01\x129\n\x04data\x18\x02 \x03(\x0b2%.alphaswarm.xds.control.v1.DifferenceR\x04data\x12\x17\n\x04next\x18\x03 \x01(\tH\x01R\x04next\x88\x01\x01B\t\n\x07_digestB\x07\n\x05_next">\n\x14CheckSnapshotRequest\x12\x1b\n\x06number\x18\x01 \x01(\x03H\x00R\x06number\x88\x01\x01B\t\n\x07_number"q\n\tRejection\x12\x14\n\x05group\x18\x01 \x01(\tR\x05group\x12\x12\n\x04type\x18\x02 \x01(\tR\x04type\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x10\n\x03row\x18\x04 \x01(\tR\x03row\x12\x14\n\x05error\x18\x05 \x01(\tR\x05error"\xab\x01\n\x07Checked\x12\x1b\n\x06number\x18\x01 \x01(\x03H\x00R\x06number\x88\x01\x01\x12\x16\n\x06digest\x18\x02 \x01(\tR\x06digest\x12\x1a\n\x08accepted\x18\x03 \x01(\x08R\x08accepted\x12D\n\nrejections\x18\x04 \x03(\x0b2$.alphaswarm.xds.control.v1.RejectionR\nrejectionsB\t\n\x07_number"\xb2\x01\n\x06Policy\x12\x12\n\x04mode\x18\x01 \x01(\tR\x04mode\x12\x16\n\x06frozen\x18\x02 \x01(\x08R\x06frozen\x12\x1b\n\x06pinned\x18\x03 \x01(\x03H\x00R\x06pinned\x88\x01\x01\x12\x0e\n\x02by\x18\x04 \x01(\tR\x02by\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message\x12*\n\x02at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02atB\t\n\x07_pinned"\xac\x02\n\x04Held\x12\x16\n\x06digest\x18\x01 \x01(\tR\x06digest\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\x12\x16\n\x06reason\x18\x03 \x01(\tR\x06reason\x12C\n\x06counts\x18\x04 \x03(\x0b2+.alphaswarm.xds.control.v1.Held.CountsEntryR\x06counts\x12\x18\n\x07changed\x18\x05 \x01(\x03R\x07changed\x12\x12\n\x04gone\x18\x06 \x01(\x03R\x04gone\x12*\n\x02at\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at\x1a9\n\x0bCountsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01"\xe2\x01\n\nPublishing\x129\n\x06policy\x18\x01 \x01(\x0b2!.alphaswarm.xds.control.v1.PolicyR\x06policy\x128\n\x04held\x18\x02 \x01(\x0b2\x1f.alphaswarm.xds.control.v1.HeldH\x00R\x04held\x88\x01\x01\x12\x1f\n\x08snapshot\x18\x03 \x01(\x03H\x01R\x08snapshot\x88\x01\x01\x12\x14\n\x05acted\x18\x04 \x01(\x08R\x05acted\x12\x12\n\x04etag\x18\x05 \x01(\tR\x04etagB\x07\n\x05_heldB\x0b\n\t_snapshot"\x16\n\x14GetPublishingRequest"\x8c\x01\n\x0ePublishRequest\x12\x16\n\x06digest\x18\x01 \x01(\tR\x06digest\x12\x1d\n\x07message\x18\x02 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag\x12\x19\n\x05check\x18\x04 \x01(\x08H\x01R\x05check\x88\x01\x01B\n\n\x08_messageB\x08\n\x06_check"h\n\x0fRollbackRequest\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number\x12\x1d\n\x07message\x18\x02 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etagB\n\n\x08_message"N\n\rDecideRequest\x12\x1d\n\x07message\x18\x01 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x02 \x01(\tR\x04etagB\n\n\x08_message"c\n\x0eSetModeRequest\x12\x12\n\x04mode\x18\x01 \x01(\tR\x04mode\x12\x1d\n\x07message\x18\x02 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etagB\n\n\x08_message"s\n\x08Decision\x12\x18\n\x07changed\x18\x01 \x01(\x08R\x07changed\x129\n\x06policy\x18\x02 \x01(\x0b2!.alphaswarm.xds.control.v1.PolicyR\x06policy\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag"\xc4\x01\n\x08NodeType\x12\x12\n\x04type\x18\x01 \x01(\tR\x04type\x12#\n\nsubscribed\x18\x02 \x01(\x03H\x00R\nsubscribed\x88\x01\x01\x12\x12\n\x04sent\x18\x03 \x01(\x03R\x04sent\x12\x14\n\x05acked\x18\x04 \x01(\x03R\x05acked\x12\x16\n\x06nacked\x18\x05 \x01(\x03R\x06nacked\x12\x18\n\x07version\x18\x06 \x01(\tR\x07version\x12\x14\n\x05error\x18\x07 \x01(\tR\x05errorB\r\n\x0b_subscribed"\x82\x05\n\x04Node\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n\x07replica\x18\x02 \x01(\tR\x07replica\x12\x14\n\x05group\x18\x03 \x01(\tR\x05group\x12\x12\n\x04lane\x18\x04 \x01(\tR\x04lane\x12\x16\n\x06region\x18\x05 \x01(\tR\x06region\x12\x12\n\x04zone\x18\x06 \x01(\tR\x04zone\x12C\n\x06labels\x18\x07 \x03(\x0b2+.alphaswarm.xds.control.v1.Node.LabelsEntryR\x06labels\x12\x1d\n\nuser_agent\x18\x08 \x01(\tR\tuserAgent\x12\x18\n\x07variant\x18\t \x01(\tR\x07variant\x12\x12\n\x04peer\x18\n \x01(\tR\x04peer\x12=\n\x0cconnected_at\x18\x0b \x01(\x0b2\x1a.google.protobuf.TimestampR\x0bconnectedAt\x128\n\x07gone_at\x18\x0c \x01(\x0b2\x1a.google.protobuf.TimestampH\x00R\x06goneAt\x88\x01\x01\x12\x18\n\x07settled\x18\r \x01(\x08R\x07settled\x12\x1f\n\x0blag_seconds\x18\x0e \x01(\x01R\nlagSeconds\x12\x1c\n\trejecting\x18\x0f \x03(\tR\trejecting\x12\x14\n\x05error\x18\x10 \x01(\tR\x05error\x129\n\x05types\x18\x11 \x03(\x0b2#.alphaswarm.xds.control.v1.NodeTypeR\x05types\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\n\n\x08_gone_at"}\n\x08NodePage\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01\x12\x1a\n\x08complete\x18\x03 \x01(\x08R\x08completeB\x07\n\x05_next"\xe6\x01\n\x10ListNodesRequest\x12\x19\n\x05group\x18\x01 \x01(\tH\x00R\x05group\x88\x01\x01\x12!\n\trejecting\x18\x02 \x01(\x08H\x01R\trejecting\x88\x01\x01\x12\x19\n\x05limit\x18\x03 \x01(\x05H\x02R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x04 \x01(\tH\x03R\x06cursor\x88\x01\x01\x12!\n\tconnected\x18\x05 \x01(\x08H\x04R\tconnected\x88\x01\x01B\x08\n\x06_groupB\x0c\n\n_rejectingB\x08\n\x06_limitB\t\n\x07_cursorB\x0c\n\n_connected"$\n\x0eGetNodeRequest\x12\x12\n\x04node\x18\x01 \x01(\tR\x04node"a\n\x0eNodeOnReplicas\x123\n\x04data\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x04data\x12\x1a\n\x08complete\x18\x02 \x01(\x08R\x08complete"\x11\n\x0fGetFleetRequest"\xe1\x01\n\x07Replica\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07version\x18\x02 \x01(\tR\x07version\x129\n\nstarted_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\tstartedAt\x123\n\x07seen_at\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\x06seenAt\x12\x1a\n\x08snapshot\x18\x05 \x01(\x03R\x08snapshot\x12\x1c\n\tpublishes\x18\x06 \x01(\x08R\tpublishes"\xa2\x03\n\x05Fleet\x12\x1a\n\x08complete\x18\x01 \x01(\x08R\x08complete\x12>\n\x08replicas\x18\x02 \x03(\x0b2".alphaswarm.xds.control.v1.ReplicaR\x08replicas\x12\x1a\n\x08snapshot\x18\x03 \x01(\x03R\x08snapshot\x12\x12\n\x04mode\x18\x04 \x01(\tR\x04mode\x12\x12\n\x04held\x18\x05 \x01(\tR\x04held\x12\x14\n\x05ready\x18\x06 \x01(\x08R\x05ready\x12\x16\n\x06reason\x18\x07 \x01(\tR\x06reason\x12\x14\n\x05nodes\x18\x08 \x01(\x03R\x05nodes\x12\x1c\n\trejecting\x18\t \x01(\x03R\trejecting\x12\x16\n\x06behind\x18\n \x01(\x03R\x06behind\x12D\n\x06groups\x18\x0b \x03(\x0b2,.alphaswarm.xds.control.v1.Fleet.GroupsEntryR\x06groups\x1a9\n\x0bGroupsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01"\x13\n\x11WatchFleetRequest"\x99\x01\n\x0bFleetChange\x129\n\x07changed\x18\x01 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x07changed\x123\n\x04gone\x18\x02 \x03(\x0b2\x1f.alphaswarm.xds.control.v1.NodeR\x04gone\x12\x1a\n\x08complete\x18\x03 \x01(\x08R\x08complete"\x17\n\x15WatchSnapshotsRequest"\x8a\x01\n\rSnapshotEvent\x12D\n\x08snapshot\x18\x01 \x01(\x0b2#.alphaswarm.xds.control.v1.SnapshotH\x00R\x08snapshot\x88\x01\x01\x12\x12\n\x04mode\x18\x02 \x01(\tR\x04mode\x12\x12\n\x04held\x18\x03 \x01(\tR\x04heldB\x0b\n\t_snapshot"\xbb\x03\n\x07Rollout\x12\x0e\n\x02id\x18\x01 \x01(\x03R\x02id\x12\x14\n\x05state\x18\x02 \x01(\tR\x05state\x12\x14\n\x05waves\x18\x03 \x03(\tR\x05waves\x12\x12\n\x04wave\x18\x04 \x01(\x03R\x04wave\x129\n\nwave_since\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\twaveSince\x12>\n\nsettled_at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampH\x00R\tsettledAt\x88\x01\x01\x12!\n\x0csoak_seconds\x18\x07 \x01(\x01R\x0bsoakSeconds\x12\x14\n\x05nodes\x18\x08 \x03(\tR\x05nodes\x12\x16\n\x06reason\x18\t \x01(\tR\x06reason\x12\x0e\n\x02by\x18\n \x01(\tR\x02by\x12\x18\n\x07message\x18\x0b \x01(\tR\x07message\x12:\n\x08ended_at\x18\x0c \x01(\x0b2\x1a.google.protobuf.TimestampH\x01R\x07endedAt\x88\x01\x01\x12\x12\n\x04etag\x18\r \x01(\tR\x04etagB\r\n\x0b_settled_atB\x0b\n\t_ended_at"g\n\x0bRolloutPage\x126\n\x04data\x18\x01 \x03(\x0b2".alphaswarm.xds.control.v1.RolloutR\x04data\x12\x17\n\x04next\x18\x02 \x01(\tH\x00R\x04next\x88\x01\x01B\x07\n\x05_next"b\n\x13ListRolloutsRequest\x12\x19\n\x05limit\x18\x01 \x01(\x05H\x00R\x05limit\x88\x01\x01\x12\x1b\n\x06cursor\x18\x02 \x01(\tH\x01R\x06cursor\x88\x01\x01B\x08\n\x06_limitB\t\n\x07_cursor"\xb2\x01\n\x13StartRolloutRequest\x12\x19\n\x05waves\x18\x01 \x01(\tH\x00R\x05waves\x88\x01\x01\x12&\n\x0csoak_seconds\x18\x02 \x01(\x01H\x01R\x0bsoakSeconds\x88\x01\x01\x12\x1d\n\x07message\x18\x03 \x01(\tH\x02R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x04 \x01(\tR\x04etagB\x08\n\x06_wavesB\x0f\n\r_soak_secondsB\n\n\x08_message"T\n\x13AbortRolloutRequest\x12\x1d\n\x07message\x18\x01 \x01(\tH\x00R\x07message\x88\x01\x01\x12\x12\n\x04etag\x18\x02 \x01(\tR\x04etagB\n\n\x08_message"\x15\n\x13WatchRolloutRequest"\xbe\x01\n\x12EvacuateNowRequest\x12\x12\n\x04from\x18\x01 \x01(\tR\x04from\x12\x13\n\x02to\x18\x02 \x01(\tH\x00R\x02to\x88\x01\x01\x12\x1d\n\x07message\x18\x03 \x01(\tH\x01R\x07message\x88\x01\x01\x12\x19\n\x05limit\x18\x04 \x01(\x03H\x02R\x05limit\x88\x01\x01\x12\x1c\n\x07dry_run\x18\x05 \x01(\x08H\x03R\x06dryRun\x88\x01\x01B\x05\n\x03_toB\n\n\x08_messageB\x08\n\x06_limitB\n\n\x08_dry_run"\xc6\x01\n\tEvacuated\x12\x10\n\x03was\x18\x01 \x01(\tR\x03was\x12\x18\n\x07tenants\x18\x03 \x01(\x03R\x07tenants\x12<\n\x02to\x18\x04 \x03(\x0b2,.alphaswarm.xds.control.v1.Evacuated.ToEntryR\x02to\x12\x12\n\x04left\x18\x05 \x01(\x03R\x04left\x1a5\n\x07ToEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01J\x04\x08\x02\x10\x032\xbc,\n\x07Control\x12]\n\tListCells\x12+.alphaswarm.xds.control.v1.ListCellsRequest\x1a#.alphaswarm.xds.control.v1.CellPage\x12U\n\x07GetCell\x12).alphaswarm.xds.control.v1.GetCellRequest\x1a\x1f.alphaswarm.xds.control.v1.Cell\x12U\n\x07AddCell\x12).alphaswarm.xds.control.v1.AddCellRequest\x1a\x1f.alphaswarm.xds.control.v1.Cell\x12[\n\nChangeCell\x12,.alphaswarm.xds.control.v1.ChangeCellRequest\x1a\x1f.alphaswarm.xds.control.v1.Cell\x12f\n\x0cSetCellState\x12..alphaswarm.xds.control.v1.SetCellStateRequest\x1a&.alphaswarm.xds.control.v1.StateChange\x12_\n\x0cSetEndpoints\x12..alphaswarm.xds.control.v1.SetEndpointsRequest\x1a\x1f.alphaswarm.xds.control.v1.Cell\x12]\n\x0bSetCapacity\x12-.alphaswarm.xds.control.v1.SetCapacityRequest\x1a\x1f.alphaswarm.xds.control.v1.Cell\x12`\n\nListDrains\x12,.alphaswarm.xds.control.v1.ListDrainsRequest\x1a$.alphaswarm.xds.control.v1.DrainPage\x12X\n\x08GetDrain\x12*.alphaswarm.xds.control.v1.GetDrainRequest\x1a .alphaswarm.xds.control.v1.Drain\x12k\n\rRehearseDrain\x12/.alphaswarm.xds.control.v1.RehearseDrainRequest\x1a).alphaswarm.xds.control.v1.RehearsedDrain\x12\\\n\nStartDrain\x12,.alphaswarm.xds.control.v1.StartDrainRequest\x1a .alphaswarm.xds.control.v1.Drain\x12Z\n\tStopDrain\x12+.alphaswarm.xds.control.v1.StopDrainRequest\x1a .alphaswarm.xds.control.v1.Drain\x12^\n\x0bResumeDrain\x12-.alphaswarm.xds.control.v1.ResumeDrainRequest\x1a .alphaswarm.xds.control.v1.Drain\x12`\n\x0cEvacuateCell\x12..alphaswarm.xds.control.v1.EvacuateCellRequest\x1a .alphaswarm.xds.control.v1.Drain\x12b\n\x0bUndrainCell\x12-.alphaswarm.xds.control.v1.UndrainCellRequest\x1a$.alphaswarm.xds.control.v1.Undrained\x12c\n\x0bListTenants\x12-.alphaswarm.xds.control.v1.ListTenantsRequest\x1a%.alphaswarm.xds.control.v1.TenantPage\x12[\n\tGetTenant\x12+.alphaswarm.xds.control.v1.GetTenantRequest\x1a!.alphaswarm.xds.control.v1.Tenant\x12[\n\tAddTenant\x12+.alphaswarm.xds.control.v1.AddTenantRequest\x1a!.alphaswarm.xds.control.v1.Tenant\x12j\n\x0eSetTenantState\x120.alphaswarm.xds.control.v1.SetTenantStateRequest\x1a&.alphaswarm.xds.control.v1.StateChange\x12[\n\nMoveTenant\x12,.alphaswarm.xds.control.v1.MoveTenantRequest\x1a\x1f.alphaswarm.xds.control.v1.Move\x12^\n\x0bMoveTenants\x12-.alphaswarm.xds.control.v1.MoveTenantsRequest\x1a .alphaswarm.xds.control.v1.Moves\x12X\n\x08MoveEach\x12*.alphaswarm.xds.control.v1.MoveEachRequest\x1a .alphaswarm.xds.control.v1.Moves\x12_\n\tMoveShare\x12+.alphaswarm.xds.control.v1.MoveShareRequest\x1a%.alphaswarm.xds.control.v1.MovedShare\x12b\n\x07Explain\x12/.alphaswarm.xds.control.v1.ExplainTenantRequest\x1a&.alphaswarm.xds.control.v1.Explanation\x12o\n\x0fListPhasedMoves\x121.alphaswarm.xds.control.v1.ListPhasedMovesRequest\x1a).alphaswarm.xds.control.v1.PhasedMovePage\x12c\n\x0bPrepareMove\x12-.alphaswarm.xds.control.v1.PrepareMoveRequest\x1a%.alphaswarm.xds.control.v1.PhasedMove\x12^\n\x08HoldMove\x12+.alphaswarm.xds.control.v1.NextPhaseRequest\x1a%.alphaswarm.xds.control.v1.PhasedMove\x12`\n\nSwitchMove\x12+.alphaswarm.xds.control.v1.NextPhaseRequest\x1a%.alphaswarm.xds.control.v1.PhasedMove\x12`\n\nFinishMove\x12+.alphaswarm.xds.control.v1.NextPhaseRequest\x1a%.alphaswarm.xds.control.v1.PhasedMove\x12_\n\tAbortMove\x12+.alphaswarm.xds.control.v1.NextPhaseRequest\x1a%.alphaswarm.xds.control.v1.PhasedMove\x12i\n\rListOverrides\x12/.alphaswarm.xds.control.v1.ListOverridesRequest\x1a\'.alphaswarm.xds.control.v1.OverridePage\x12g\n\x0bSetOverride\x12-.alphaswarm.xds.control.v1.SetOverrideRequest\x1a).alphaswarm.xds.control.v1.OverrideChange\x12k\n\rClearOverride\x12/.alphaswarm.xds.control.v1.ClearOverrideRequest\x1a).alphaswarm.xds.control.v1.OverrideChange\x12\\\n\x08Rehearse\x12*.alphaswarm.xds.control.v1.RehearseRequest\x1a$.alphaswarm.xds.control.v1.Rehearsed\x12^\n\tListAudit\x12+.alphaswarm.xds.control.v1.ListAuditRequest\x1a$.alphaswarm.xds.control.v1.AuditPage\x12i\n\rListSnapshots\x12/.alphaswarm.xds.control.v1.ListSnapshotsRequest\x1a\'.alphaswarm.xds.control.v1.SnapshotPage\x12a\n\x0bGetSnapshot\x12-.alphaswarm.xds.control.v1.GetSnapshotRequest\x1a#.alphaswarm.xds.control.v1.Snapshot\x12i\n\rListResources\x12/.alphaswarm.xds.control.v1.ListResourcesRequest\x1a\'.alphaswarm.xds.control.v1.ResourcePage\x12k\n\rDiffSnapshots\x12/.alphaswarm.xds.control.v1.DiffSnapshotsRequest\x1a).alphaswarm.xds.control.v1.DifferencePage\x12g\n\rGetPublishing\x12/.alphaswarm.xds.control.v1.GetPublishingRequest\x1a%.alphaswarm.xds.control.v1.Publishing\x12[\n\x08ListHeld\x12*.alphaswarm.xds.control.v1.ListHeldRequest\x1a#.alphaswarm.xds.control.v1.HeldPage\x12d\n\rCheckSnapshot\x12/.alphaswarm.xds.control.v1.CheckSnapshotRequest\x1a".alphaswarm.xds.control.v1.Checked\x12Y\n\x07Publish\x12).alphaswarm.xds.control.v1.PublishRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12[\n\x08Rollback\x12*.alphaswarm.xds.control.v1.RollbackRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12T\n\x03Pin\x12(.alphaswarm.xds.control.v1.DecideRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12W\n\x06Freeze\x12(.alphaswarm.xds.control.v1.DecideRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12W\n\x06Resume\x12(.alphaswarm.xds.control.v1.DecideRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12Y\n\x07SetMode\x12).alphaswarm.xds.control.v1.SetModeRequest\x1a#.alphaswarm.xds.control.v1.Decision\x12f\n\x0cListRollouts\x12..alphaswarm.xds.control.v1.ListRolloutsRequest\x1a&.alphaswarm.xds.control.v1.RolloutPage\x12b\n\x0cStartRollout\x12..alphaswarm.xds.control.v1.StartRolloutRequest\x1a".alphaswarm.xds.control.v1.Rollout\x12b\n\x0cAbortRollout\x12..alphaswarm.xds.control.v1.AbortRolloutRequest\x1a".alphaswarm.xds.control.v1.Rollout\x12b\n\x0bEvacuateNow\x12-.alphaswarm.xds.control.v1.EvacuateNowRequest\x1a$.alphaswarm.xds.control.v1.Evacuated\x12X\n\x08GetFleet\x12*.alphaswarm.xds.control.v1.GetFleetRequest\x1a .alphaswarm.xds.control.v1.Fleet\x12]\n\tListNodes\x12+.alphaswarm.xds.control.v1.ListNodesRequest\x1a#.alphaswarm.xds.control.v1.NodePage\x12_\n\x07GetNode\x12).alphaswarm.xds.control.v1.GetNodeRequest\x1a).alphaswarm.xds.control.v1.NodeOnReplicas\x12d\n\nWatchFleet\x12,.alphaswarm.xds.control.v1.WatchFleetRequest\x1a&.alphaswarm.xds.control.v1.FleetChange0\x01\x12n\n\x0eWatchSnapshots\x120.alphaswarm.xds.control.v1.WatchSnapshotsRequest\x1a(.alphaswarm.xds.control.v1.SnapshotEvent0\x01\x12d\n\x0cWatchRollout\x12..alphaswarm.xds.control.v1.WatchRolloutRequest\x1a".alphaswarm.xds.control.v1.Rollout0\x01b\x06proto3'
 )
