@@ -74,7 +74,7 @@ class Credentials:
         self.signer = signer
         self.changed: Callable[[], None] = lambda: None
         """Called when the keys may have changed."""
-        self._issuers = issuers
+        self.issuers = issuers
         self._skew = skew_seconds
 
     def jwks(self) -> Mapping[str, str]:
@@ -104,8 +104,9 @@ class Credentials:
                 tenant_claim=claim_name(each.tenant_claim),
                 cell_claim=claim_name(each.cell_claim),
                 clock_skew_seconds=self._skew,
+                operators=each.operators,
             )
-            for each in self._issuers
+            for each in self.issuers
         )
 
 
@@ -128,7 +129,6 @@ class Access:
         self._fleet = fleet
         self._ours = () if signer is None else (signer.issuer,)
         self._turns = asyncio.Semaphore(_LOOKUPS)
-        # Not ours: whoever has an API key is a tenant's program, and never an operator.
         self._operators = Verifier(())
         self._everybody = Verifier(self._ours)
         self._follow()
@@ -137,7 +137,8 @@ class Access:
     def _follow(self) -> None:
         """Go by the identity providers' present keys."""
         idps = self._credentials.trusted()
-        self._operators.trust(idps)
+        # Never ours: whoever has an API key is a tenant's program, and no operator.
+        self._operators.trust(each for each in idps if each.operators)
         self._everybody.trust((*idps, *self._ours))
 
     def build_app(self, status: Callable[[], SystemStatus], metrics: Metrics, control: Control) -> web.Application:

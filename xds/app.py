@@ -20,6 +20,7 @@ from xds.configured import (
     recording,
     replica_name,
     server_options,
+    settings_warnings,
     tls,
     token_resolver,
 )
@@ -105,6 +106,7 @@ class _ControlPlane:
         self._settings = settings
         self._registry = registry
         self._keys = credentials.keys
+        self._warnings = settings_warnings(credentials.issuers)
         self._log = get_logger()
         self._life = _Life(time.time())
         self._metrics = metrics
@@ -238,4 +240,5 @@ class _ControlPlane:
             cells=self._publisher.cells,
             tenant_resolution=self._settings.tenant_resolution.value,
             issuers=self._keys.status,
+            settings_warnings=self._warnings,
         )

@@ -126,11 +126,12 @@ def issuer_options(issuer: Issuer) -> IssuerOptions:
         audiences=issuer.audiences,
         tenant_claim=issuer.tenant_claim,
         cell_claim=issuer.cell_claim,
+        operators=issuer.operators,
     )
 
 
 def own_options(issuer: TrustedIssuer) -> IssuerOptions:
-    """What signs our own tokens, as the translation wants it."""
+    """What signs our own tokens, as the translation wants it. Whoever has an API key is a program, and no operator."""
     return IssuerOptions(
         issuer=issuer.issuer,
         audiences=issuer.audiences,
@@ -177,6 +178,13 @@ def _introspector(settings: Settings, issuers: Sequence[Issuer]) -> Introspector
             cell_claim=claim_path(settings.auth_cell_claim) if is_bound else None,
         ),
     )
+
+
+def settings_warnings(issuers: Sequence[Issuer]) -> tuple[str, ...]:
+    """What the settings alone say that works, and should not stay so."""
+    nobody = bool(issuers) and not any(each.operators for each in issuers)
+    warned = {"nobody can be an operator: no issuer in AUTH_ISSUERS_FILE has operators: true": nobody}
+    return tuple(text for text, is_so in warned.items() if is_so)
 
 
 def server_options(settings: Settings) -> ServerOptions:

@@ -134,7 +134,8 @@ class Settings(SnapshotSettings, CanarySettings, PlacementSettings):
     auth_issuers_file: Path | None = Field(
         default=None,
         description="Several issuers, instead of the variables above: a JSON list of objects with issuer, audiences,"
-        " jwks_url or jwks_file and, if they differ from the variables, tenant_claim, cell_claim, algorithms.",
+        " jwks_url or jwks_file and, if they differ from the variables, tenant_claim, cell_claim, algorithms; with"
+        " operators: true if its tokens may be an operator's.",
     )
     auth_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("RS256", "ES256"),

@@ -107,7 +107,7 @@ def two_issuers(folder: Path, mine: IdentityProvider, url: str) -> dict[str, str
     """The settings for an issuer whose keys are in a file, and another at a URL whose claims have other names."""
     (folder / "mine.json").write_text(mine.jwks())
     issuers = [
-        {"issuer": mine.issuer, "audiences": [AUDIENCE], "jwks_file": str(folder / "mine.json")},
+        {"issuer": mine.issuer, "audiences": [AUDIENCE], "jwks_file": str(folder / "mine.json"), "operators": True},
         {
             "issuer": OTHER.issuer,
             "audiences": ["theirs"],
@@ -145,6 +145,10 @@ async def test_each_issuer_has_its_own_keys_audience_and_claims(tmp_path_factory
                 assert (await stack.get(edge, "/api/x", token=OTHER.mint("acme"))).status == 403, "the other's audience"
                 unnamed = OTHER.mint("acme", audience="theirs")
                 assert (await stack.get(edge, "/api/x", token=unnamed)).status == 403, "by another's claim"
+                operator = await stack.get(edge, "/manage/x", token=mine.mint("acme", roles="operator"))
+                assert (operator.status, operator.body["error"]) == (404, "there is no controller")
+                pretended = OTHER.mint("acme", audience="theirs", roles=["operator"])
+                assert (await stack.get(edge, "/manage/x", token=pretended)).status == 403, "it names no operators"
             later = IdentityProvider()
             (folder / "mine.json").write_text(later.jwks())
 

@@ -1,18 +1,19 @@
 """Settings become what each part wants, and only whole ones."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from xds.callout import Expected, Resolver
-from xds.configured import edge_options, issuer_options, token_resolver
+from xds.configured import edge_options, issuer_options, own_options, settings_warnings, token_resolver
 from xds.errors import SettingsError
 from xds.names import NodeGroup
 from xds.settings import Settings
 from xds.settingvalues import Address, CbaMode, TenantResolution
 from xds.telemetry import Metrics
-from xds.tokens import read_issuers
+from xds.tokens import TrustedIssuer, read_issuers
 from xds.translate import AuthMode, CellBound, EdgeOptions, InternalOptions, OperatorOptions, TenantOptions
 
 
@@ -163,3 +164,29 @@ def test_an_edge_that_cannot_check_tokens_is_never_built() -> None:
         read_issuers(Settings())
     with pytest.raises(ValueError, match="there must be one"):
         edge_options(Settings(), [])
+
+
+def test_our_own_issuer_names_no_operator_and_that_of_the_variables_does() -> None:
+    ours = own_options(TrustedIssuer(issuer="https://ours", audiences=("alphaswarm",), jwks="{}", operators=True))
+    (theirs,) = edge(settings()).auth.issuers
+    assert (ours.operators, theirs.operators) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("entries", "warned"), [(({}, {}), True), (({"operators": False},), True), (({}, {"operators": True}), False)]
+)
+def test_a_file_of_issuers_of_which_none_names_operators_is_warned_of(
+    tmp_path: Path, entries: tuple[dict[str, object], ...], warned: bool
+) -> None:
+    some = {"audiences": ["api"], "jwks_url": "https://idp.example/jwks"}
+    file = tmp_path / "issuers.json"
+    file.write_text(json.dumps([{"issuer": f"https://{n}", **some, **each} for n, each in enumerate(entries)]))
+    given = Settings(auth_issuers_file=file)
+    told = settings_warnings(read_issuers(given))
+    assert any("nobody can be an operator" in each for each in told) is warned
+
+
+def test_settings_that_are_as_they_should_be_are_not_warned_of() -> None:
+    assert settings_warnings(read_issuers(settings())) == ()
+    off = Settings(auth_mode="off", auth_anonymous_tenant="acme")
+    assert settings_warnings(read_issuers(off)) == ()

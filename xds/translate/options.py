@@ -50,6 +50,8 @@ class IssuerOptions:
 
     tenant_claim: tuple[str, ...] = ("tenant_id",)
     cell_claim: tuple[str, ...] = ("cell",)
+    operators: bool = False
+    """Whether its tokens may be an operator's."""
 
     def __post_init__(self) -> None:
         if not (self.issuer and self.audiences and all(self.audiences)):

@@ -98,6 +98,13 @@ def test_the_payload_is_copied_for_operators_alone_whose_cell_does_not_matter() 
     assert same == tenants
 
 
+def test_only_of_issuers_that_may_name_operators_are_the_claims_told() -> None:
+    config = check(replace(AUTH, issuers=(*AUTH.issuers, OTHER)))
+
+    told = {name: each.payload_in_metadata for name, each in config.providers.items() if each.payload_in_metadata}
+    assert told == {f"{ISSUER} operators": "payload"}
+
+
 def test_where_somebody_is_anonymous_every_token_has_its_route_chosen_again() -> None:
     tenants, _ = check(replace(AUTH, mode=AuthMode.OPTIONAL, anonymous_tenant=ACME)).providers.values()
 
