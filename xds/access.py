@@ -10,11 +10,14 @@ from pathlib import Path
 
 from aiohttp import web
 
+from xds.callout import Admitted, Refused, Resolver, Undecided
 from xds.control import Control, Parts
 from xds.errors import KeysUnavailable, SettingsError
 from xds.http import Gate, ManageFace, RateLimiter, ResolveFace, TokenFace, TokenLimits, build_app
 from xds.identities import Access as ChannelAccess
 from xds.names import CellId, TenantId
+from xds.opaque import opaque_token
+from xds.operations.bearing import Bearer, Stranger, of_outcome
 from xds.operations.exchanging import Denied, Granted, exchange
 from xds.operations.fleet import FleetView
 from xds.operations.forecasting import forecast
@@ -120,6 +123,7 @@ class Access:
         registry: PostgresRegistry,
         publisher: Publisher,
         fleet: Fleet,
+        resolver: Resolver | None = None,
     ) -> None:
         self._settings = settings
         self._credentials = credentials
@@ -127,6 +131,7 @@ class Access:
         self._registry = registry
         self._publisher = publisher
         self._fleet = fleet
+        self._resolver = resolver
         self._ours = () if signer is None else (signer.issuer,)
         self._turns = asyncio.Semaphore(_LOOKUPS)
         self._operators = Verifier(())
@@ -214,11 +219,10 @@ class Access:
         async with self._turns:
             return await exchange(keys, signer, topology, key, bind_cell=is_bound, now=time.time())
 
-    def _validate(self, token: str, cell: CellId) -> Validation | None:
-        published, bound = self._publisher.published, self._settings.cba_mode
-        if published is None:
-            return None
-        return validate(self._everybody, published.topology, bound, token=token, cell=cell, now=time.time())
+    async def _validate(self, token: str, cell: CellId) -> Validation | None:
+        bearer = await self._bearer(token)
+        published = self._publisher.published
+        return None if published is None else validate(bearer, published, cell)
 
     def _resolve(self, tenant: TenantId) -> Resolution | None:
         published = self._publisher.published
@@ -227,6 +231,23 @@ class Access:
         envoys = self._fleet.standings(needed_by(published, tenant))
         return resolve(published, self._publisher.status.snapshot, tenant, envoys)
 
-    def _resolve_token(self, token: str) -> Resolution | None:
-        outcome = self._everybody.verify(token, time.time())
-        return resolve_token(outcome, self._settings.cba_mode, self._resolve)
+    async def _resolve_token(self, token: str) -> Resolution | None:
+        bearer = await self._bearer(token)
+        published = self._publisher.published
+        resolution = self._resolve(TenantId(bearer.tenant if isinstance(bearer, Bearer) else ""))
+        return None if published is None or resolution is None else resolve_token(bearer, resolution, published)
+
+    async def _bearer(self, token: str) -> Bearer | Stranger:
+        """Whose a request with the token is, found out as the edge does: not looked at, asked about, or verified."""
+        if self._settings.auth_mode == "off":
+            return Bearer(source="AUTH_MODE=off", tenant=self._settings.auth_anonymous_tenant)
+        header = f"Bearer {token}"
+        if self._resolver is None or opaque_token(header) is None:
+            return of_outcome(self._everybody.verify(token, time.time()))
+        match await self._resolver.resolve(header):
+            case Admitted(tenant=tenant):
+                return Bearer(source="the callout", tenant=tenant)
+            case Refused(reason=reason, status=status):
+                return Stranger(status=status, reason=reason)
+            case Undecided():
+                return Stranger(status=503, reason="the token cannot be checked now")

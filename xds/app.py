@@ -133,7 +133,7 @@ class _ControlPlane:
         self._reporter = Reporter(self._fleet, registry.rollouts, self._describe)
         self._resolver = resolver
         authorization = Authorization(resolver.resolve) if resolver else None
-        access = Access(settings, credentials, registry, self._publisher, self._fleet)
+        access = Access(settings, credentials, registry, self._publisher, self._fleet, resolver)
         control = access.build_control(self._status, self._reporter.seen, changes_options(settings))
         operators = access.operators(around.tls.access if around.tls else None)
         service = ControlService(control, operators)

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from tests.e2e.issued import running
-from tests.e2e.watching import execute, statusz, until
+from tests.e2e.watching import agreed, execute, statusz, until
 from tests.support.issuing import jwks_endpoint
 from tests.support.plans import planned
 from xds.demo.cell_api import make_app
@@ -62,6 +62,12 @@ async def test_without_a_token_a_request_is_the_anonymous_tenants_if_tokens_are_
                 answer = await stack.get(edge, "/manage/x", token=operators)
                 assert (answer.cell, answer.saw("x-alphaswarm-tenant")) == ("controller", told)
             assert (await stack.get(edge, "/manage/x", token=stack.idp.mint("acme"))).status == 403
+        for token, status in (
+            (stack.idp.mint("acme"), 200),
+            ("a.b.c", 401),
+            (stack.idp.mint("acme", tenant_id=...), 403),
+        ):
+            assert await agreed(stack, token, stack.placements["acme"]) == status
         await execute(stack, "DELETE FROM tenants WHERE id = 'globex'")
         await until(lambda: is_refused(stack, 401), "the anonymous tenant is gone")
         for edge in stack.clients:
@@ -96,6 +102,8 @@ async def test_with_no_token_looked_at_every_request_is_the_anonymous_tenants() 
             for token in ("", "a.b.c", stack.idp.mint("acme")):
                 answer = await stack.get(edge, "/api/x", token=token, headers={"x-alphaswarm-tenant": "acme"})
                 assert (answer.cell, answer.saw("x-alphaswarm-tenant")) == (stack.placements["globex"], "globex")
+        for token in ("a.b.c", stack.idp.mint("acme", cell="cell-gone"), stack.idp.mint("nobody", expires_in=-3600)):
+            assert await agreed(stack, token, stack.placements["globex"]) == 200
         assert endpoint.asked == 0
         assert "AUTH_MODE=off" in (await statusz(stack))["warnings"][0]
 
