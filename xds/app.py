@@ -106,7 +106,7 @@ class _ControlPlane:
         self._settings = settings
         self._registry = registry
         self._keys = credentials.keys
-        self._warnings = settings_warnings(credentials.issuers)
+        self._warnings = settings_warnings(settings, credentials.issuers)
         self._log = get_logger()
         self._life = _Life(time.time())
         self._metrics = metrics

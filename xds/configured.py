@@ -57,6 +57,7 @@ def edge_options(settings: Settings, issuers: Sequence[IssuerOptions]) -> EdgeOp
             callout=callout_options(settings),
             websocket_query=settings.auth_websocket_query,
             websocket_cookie=settings.auth_websocket_cookie,
+            websocket_origins=settings.auth_websocket_origins,
             token_bytes=settings.auth_token_bytes,
         ),
         listeners={NodeGroup(group): address for group, address in settings.edge_listeners.items()},
@@ -180,10 +181,14 @@ def _introspector(settings: Settings, issuers: Sequence[Issuer]) -> Introspector
     )
 
 
-def settings_warnings(issuers: Sequence[Issuer]) -> tuple[str, ...]:
+def settings_warnings(settings: Settings, issuers: Sequence[Issuer]) -> tuple[str, ...]:
     """What the settings alone say that works, and should not stay so."""
     nobody = bool(issuers) and not any(each.operators for each in issuers)
-    warned = {"nobody can be an operator: no issuer in AUTH_ISSUERS_FILE has operators: true": nobody}
+    is_open = bool(settings.auth_websocket_cookie) and "*" in settings.auth_websocket_origins
+    warned = {
+        "nobody can be an operator: no issuer in AUTH_ISSUERS_FILE has operators: true": nobody,
+        "any site's page can open a websocket as whoever looks at it (AUTH_WEBSOCKET_ORIGINS=*)": is_open,
+    }
     return tuple(text for text, is_so in warned.items() if is_so)
 
 

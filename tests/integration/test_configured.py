@@ -41,6 +41,7 @@ def test_every_setting_of_the_edge_reaches_the_translation() -> None:
             auth_anonymous_tenant="acme",
             auth_websocket_query="access_token",
             auth_websocket_cookie="session",
+            auth_websocket_origins=("https://app.example",),
             auth_token_bytes=4096,
             auth_tenant_claim="org.tenant",
             auth_cell_claim="home",
@@ -58,6 +59,7 @@ def test_every_setting_of_the_edge_reaches_the_translation() -> None:
     assert (issuer.tenant_claim, issuer.cell_claim) == (("org", "tenant"), ("home",))
     assert (options.auth.mode, options.auth.anonymous_tenant) == (AuthMode.OPTIONAL, "acme")
     assert (options.auth.websocket_query, options.auth.websocket_cookie) == ("access_token", "session")
+    assert options.auth.websocket_origins == ("https://app.example",)
     assert options.auth.token_bytes == 4096
     assert options.auth.clock_skew_seconds == 5
     assert options.auth.cell_bound is CellBound.MONITOR
@@ -182,11 +184,19 @@ def test_a_file_of_issuers_of_which_none_names_operators_is_warned_of(
     file = tmp_path / "issuers.json"
     file.write_text(json.dumps([{"issuer": f"https://{n}", **some, **each} for n, each in enumerate(entries)]))
     given = Settings(auth_issuers_file=file)
-    told = settings_warnings(read_issuers(given))
+    told = settings_warnings(given, read_issuers(given))
     assert any("nobody can be an operator" in each for each in told) is warned
 
 
 def test_settings_that_are_as_they_should_be_are_not_warned_of() -> None:
-    assert settings_warnings(read_issuers(settings())) == ()
+    assert settings_warnings(settings(), read_issuers(settings())) == ()
     off = Settings(auth_mode="off", auth_anonymous_tenant="acme")
-    assert settings_warnings(read_issuers(off)) == ()
+    assert settings_warnings(off, read_issuers(off)) == ()
+
+
+def test_a_cookie_that_any_sites_page_may_use_is_warned_of() -> None:
+    given = settings(auth_websocket_cookie="session", auth_websocket_origins=("*",))
+    (told,) = settings_warnings(given, read_issuers(given))
+    assert "AUTH_WEBSOCKET_ORIGINS=*" in told
+    named = settings(auth_websocket_cookie="session", auth_websocket_origins=("https://app.example",))
+    assert settings_warnings(named, read_issuers(named)) == ()

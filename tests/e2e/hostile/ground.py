@@ -24,6 +24,9 @@ CLIENT, CONTROLLER = "the web client", "the controller"
 QUERY, COOKIE = "access_token", "session"
 """Where a websocket's token may stand besides its header."""
 
+ORIGIN = "https://app.example"
+"""Whose pages may use the cookie."""
+
 PLACEMENTS: Mapping[str, str] = {
     "acme": HOME,
     "globex": OTHER,
@@ -70,6 +73,7 @@ async def ground(**environment: str) -> AsyncIterator[Ground]:
             "CLIENT_UPSTREAM": f"127.0.0.1:{ports[CLIENT]}",
             "AUTH_WEBSOCKET_QUERY": QUERY,
             "AUTH_WEBSOCKET_COOKIE": COOKIE,
+            "AUTH_WEBSOCKET_ORIGINS": f"{ORIGIN}, https://admin.example:8443",
             "CONTROLLER_UPSTREAM": f"127.0.0.1:{ports[CONTROLLER]}",
             **environment,
         }

@@ -169,13 +169,16 @@ def test_an_optional_token_may_be_missing_but_not_bad_and_an_operator_needs_one(
 
 
 def test_a_websockets_token_is_looked_for_in_one_place_alone() -> None:
-    config = check(replace(AUTH, websocket_query="access_token", websocket_cookie="session"))
+    origins = ("https://app.example",)
+    named = replace(AUTH, websocket_query="access_token", websocket_cookie="session", websocket_origins=origins)
+    config = check(named)
 
     assert requirements(config) == [
         [f"{ISSUER} header"],
         [f"{ISSUER} header"],
         [f"{ISSUER} query"],
         [f"{ISSUER} cookie"],
+        [f"{ISSUER} header"],
         [f"{ISSUER} operators"],
     ]
     places = [(each.from_headers != [], each.from_params, each.from_cookies) for each in config.providers.values()]
