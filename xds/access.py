@@ -37,6 +37,7 @@ from xds.translate import EdgeOptions
 
 _LOOKUPS = 2
 """Keys looked up at once: whoever asks for tokens leaves connections to the registry for the publisher."""
+_OWN_NAME = "whoever signs has a name of its own"
 
 
 def own_issuer(settings: Settings, issuers: Sequence[Issuer]) -> Signer | None:
@@ -46,10 +47,15 @@ def own_issuer(settings: Settings, issuers: Sequence[Issuer]) -> Signer | None:
     """
     if not settings.xds_signing_key_files:
         return None
+    audiences = settings.auth_audience or tuple(dict.fromkeys(each for idp in issuers for each in idp.audiences))
+    if settings.token_issuer in (each.issuer for each in issuers):
+        raise SettingsError((f"TOKEN_ISSUER: {settings.token_issuer} is in AUTH_ISSUERS_FILE; {_OWN_NAME}",))
+    if not audiences:
+        raise SettingsError(("AUTH_AUDIENCE: must be set with XDS_SIGNING_KEY_FILES: for whom the tokens are",))
     return Signer(
         [_read_key(file) for file in settings.xds_signing_key_files],
         issuer=settings.token_issuer,
-        audiences=settings.auth_audience or tuple(dict.fromkeys(each for idp in issuers for each in idp.audiences)),
+        audiences=audiences,
         life_seconds=settings.token_life_seconds,
         tenant_claim=settings.auth_tenant_claim,
         cell_claim=settings.auth_cell_claim,

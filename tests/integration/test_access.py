@@ -311,6 +311,21 @@ def test_without_a_signing_key_there_is_no_issuer_of_ours() -> None:
     assert own_issuer(settings(), ()) is None
 
 
+def test_our_own_issuer_has_a_name_and_an_audience_of_its_own(tmp_path: Path) -> None:
+    issuers = [{"issuer": IDP.issuer, "audiences": [IDP.audience], "jwks_file": "jwks.json"}]
+    (tmp_path / "issuers.json").write_text(json.dumps(issuers))
+    keys = (write_key(tmp_path / "key.pem"),)
+    twice = Settings(auth_issuers_file=Path("issuers.json"), xds_signing_key_files=keys, token_issuer=IDP.issuer)
+    nobodys = Settings(auth_mode="off", auth_anonymous_tenant="acme", xds_signing_key_files=keys)
+    for chosen, fault in (
+        (twice, f"TOKEN_ISSUER: {IDP.issuer} is in AUTH_ISSUERS_FILE; whoever signs has a name of its own"),
+        (nobodys, "AUTH_AUDIENCE: must be set with XDS_SIGNING_KEY_FILES: for whom the tokens are"),
+    ):
+        with pytest.raises(SettingsError) as refused:
+            own_issuer(chosen, read_issuers(chosen))
+        assert refused.value.faults == (fault,)
+
+
 def test_a_signing_key_that_can_not_be_used_is_told_by_its_file(tmp_path: Path) -> None:
     missing, wrong = tmp_path / "missing.pem", tmp_path / "wrong.pem"
     wrong.write_text("s3cret")

@@ -19,6 +19,7 @@ import grpc
 import pytest
 
 from tests.integration.cli.conftest import Run
+from tests.support.signing import write_key
 from xds.demo.authority import Authority, put
 from xds.demo.idp import IdentityProvider
 from xds.proto.typed.alphaswarm.xds.control.v1 import Publishing
@@ -94,6 +95,16 @@ def test_a_signing_key_that_can_not_be_used_is_told_in_one_line(auth: dict[str, 
     assert len(error.strip().splitlines()) == 1
     assert error.startswith("alphaswarm-xds: XDS_SIGNING_KEY_FILES: ")
     assert "s3cret" not in error
+
+
+def test_our_own_issuers_name_among_the_others_is_told_in_one_line(auth: dict[str, str], tmp_path: Path) -> None:
+    key, issuers = write_key(tmp_path / "key.pem"), tmp_path / "issuers.json"
+    issuers.write_text(json.dumps([{"issuer": "https://x", "audiences": ["a"], "jwks_file": auth["AUTH_JWKS_FILE"]}]))
+    settings = {"AUTH_ISSUERS_FILE": str(issuers), "XDS_SIGNING_KEY_FILES": str(key), "TOKEN_ISSUER": "https://x"}
+    status, error = refusal(DATABASE_URL=NOWHERE, **settings)
+    assert status == 2
+    said = "TOKEN_ISSUER: https://x is in AUTH_ISSUERS_FILE; whoever signs has a name of its own"
+    assert error.splitlines() == [f"alphaswarm-xds: {said}"]
 
 
 @pytest.mark.parametrize("variable", ["XDS_LISTEN", "HTTP_LISTEN"])
