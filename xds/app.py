@@ -139,7 +139,8 @@ class _ControlPlane:
         service = ControlService(control, operators)
         self._ads = AdsServer(settings.xds_listen, around, server_options(settings), authorization, service)
         self._http = HttpServer(access.build_app(self._status, self._metrics, control), settings.http_listen)
-        self._metrics.set_info(version=__version__, auth_mode=settings.auth_mode, cba_mode=settings.cba_mode.value)
+        modes = {"auth_mode": settings.auth_mode, "cba_mode": settings.cba_mode.value, "http_auth": settings.http_auth}
+        self._metrics.set_info(version=__version__, **modes)
 
     async def run(self) -> None:
         stopping = asyncio.Event()

@@ -22,7 +22,7 @@ from xds.publish.validating import find_envoy
 from xds.registry import PostgresRegistry
 from xds.server import Certificates, ServerOptions, Tls
 from xds.settings import Settings
-from xds.settingvalues import CbaMode, TenantResolution
+from xds.settingvalues import CbaMode, HttpAuth, TenantResolution
 from xds.telemetry import Metrics
 from xds.tokens import Issuer, TrustedIssuer
 from xds.tokens.claims import claim_path
@@ -188,6 +188,8 @@ def settings_warnings(settings: Settings, issuers: Sequence[Issuer]) -> tuple[st
     warned = {
         "nobody can be an operator: no issuer in AUTH_ISSUERS_FILE has operators: true": nobody,
         "any site's page can open a websocket as whoever looks at it (AUTH_WEBSOCKET_ORIGINS=*)": is_open,
+        "whoever reaches HTTP_LISTEN may operate: no token is asked for (HTTP_AUTH=off)": settings.http_auth
+        is HttpAuth.OFF,
     }
     return tuple(text for text, is_so in warned.items() if is_so)
 

@@ -11,7 +11,7 @@ from xds.configured import edge_options, issuer_options, own_options, settings_w
 from xds.errors import SettingsError
 from xds.names import NodeGroup
 from xds.settings import Settings
-from xds.settingvalues import Address, CbaMode, TenantResolution
+from xds.settingvalues import Address, CbaMode, HttpAuth, TenantResolution
 from xds.telemetry import Metrics
 from xds.tokens import TrustedIssuer, read_issuers
 from xds.translate import AuthMode, CellBound, EdgeOptions, InternalOptions, OperatorOptions, TenantOptions
@@ -192,6 +192,13 @@ def test_settings_that_are_as_they_should_be_are_not_warned_of() -> None:
     assert settings_warnings(settings(), read_issuers(settings())) == ()
     off = Settings(auth_mode="off", auth_anonymous_tenant="acme")
     assert settings_warnings(off, read_issuers(off)) == ()
+
+
+def test_operators_of_whom_no_token_is_asked_are_warned_of() -> None:
+    given = settings(http_auth=HttpAuth.OFF)
+    assert settings_warnings(given, read_issuers(given)) == (
+        "whoever reaches HTTP_LISTEN may operate: no token is asked for (HTTP_AUTH=off)",
+    )
 
 
 def test_a_cookie_that_any_sites_page_may_use_is_warned_of() -> None:

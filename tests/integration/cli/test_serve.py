@@ -224,6 +224,16 @@ def test_plain_text_is_served_there_by_the_operators_word(auth: dict[str, str]) 
         assert until_event(process.stderr, "server.started")["plaintext"] is True
 
 
+def test_what_should_not_stay_so_is_said_at_start(auth: dict[str, str], database_url: str) -> None:
+    with serving(DATABASE_URL=database_url, **auth, HTTP_AUTH="off") as process:
+        assert process.stderr is not None
+        started = until_event(process.stderr, "server.started")
+        assert "HTTP_AUTH=off" in until_event(process.stderr, "server.warned")["warning"]
+        assert "HTTP_AUTH=off" in asked(started["http"], "/statusz")["warnings"][0]
+        with urlopen(f"http://{started['http']}/metrics", timeout=20) as answer:
+            assert b"alphaswarm_xds_operator_tokens_required 0.0" in answer.read()
+
+
 def test_it_is_asked_over_both_faces(auth: dict[str, str], database_url: str) -> None:
     with serving(DATABASE_URL=database_url, **auth) as process:
         assert process.stderr is not None
