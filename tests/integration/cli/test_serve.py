@@ -1,5 +1,6 @@
 """`alphaswarm-xds serve` as a process: it refuses to serve what it can't protect, and stops gently."""
 
+import asyncio
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Timer
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import grpc
@@ -20,10 +22,14 @@ import pytest
 
 from tests.integration.cli.conftest import Run
 from tests.support.signing import write_key
+from xds.app import serve
 from xds.demo.authority import Authority, put
 from xds.demo.idp import IdentityProvider
+from xds.demo.ports import free_port
+from xds.errors import SettingsError
 from xds.proto.typed.alphaswarm.xds.control.v1 import Publishing
 from xds.server.control import NAME as CONTROL
+from xds.settings import Address, Settings
 
 BASE = {"PATH": os.environ["PATH"], "XDS_LISTEN": "127.0.0.1:0", "HTTP_LISTEN": "127.0.0.1:0", "LOG_FORMAT": "json"}
 NOWHERE = "postgresql://xds:s3cret@127.0.0.1:1/none"
@@ -58,20 +64,61 @@ def refusal(**environment: str) -> tuple[int, str]:
         return process.returncode, error
 
 
-def test_auth_required_with_no_issuer_exits_at_once_with_one_clear_line_a_setting() -> None:
-    status, error = refusal(DATABASE_URL=NOWHERE)
-    assert status == 2
-    lines = error.strip().splitlines()
+def refused_at(http: str, path: str) -> tuple[int, Any]:
+    with pytest.raises(HTTPError) as refused:
+        urlopen(f"http://{http}{path}", timeout=20)
+    with refused.value as answer:
+        return answer.code, json.load(answer)
+
+
+def told_why(number: signal.Signals, **environment: str) -> tuple[str, list[str]]:
+    """What /readyz says of a process that may not serve, and its last lines once the signal has ended it."""
+    xds = free_port()
+    with serving(DATABASE_URL=NOWHERE, **environment, XDS_LISTEN=f"127.0.0.1:{xds}") as process:
+        assert process.stderr is not None
+        at = until_event(process.stderr, "server.refused")["http"]
+        answers = {path: refused_at(at, path) for path in ("/readyz", "/healthz", "/manage/cells", "/metrics")}
+        told = answers["/readyz"][1]
+        assert [status for status, _ in answers.values()] == [503, 404, 404, 404]
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", xds), timeout=20)
+        process.send_signal(number)
+        rest = process.communicate(timeout=20)[1]
+        assert process.returncode == 2, rest
+        assert told["status"] == "unavailable"
+        return told["reason"], rest.splitlines()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_auth_required_with_no_issuer_says_at_readyz_what_is_missing_and_ends_with_one_clear_line_a_setting(
+    number: signal.Signals,
+) -> None:
+    reason, lines = told_why(number)
     assert [line.split(": ")[1] for line in lines] == ["AUTH_ISSUER", "AUTH_AUDIENCE", "AUTH_JWKS_URL"]
     assert all("AUTH_MODE=required" in line for line in lines)
+    assert reason == "; ".join(line.removeprefix("alphaswarm-xds: ") for line in lines)
 
 
 @pytest.mark.parametrize("missing", ["AUTH_ISSUER", "AUTH_AUDIENCE"])
-def test_auth_required_with_one_part_missing_exits_with_one_line(auth: dict[str, str], missing: str) -> None:
-    status, error = refusal(DATABASE_URL=NOWHERE, **{**auth, missing: ""})
+def test_auth_required_with_one_part_missing_says_so_in_one_line(auth: dict[str, str], missing: str) -> None:
+    reason, lines = told_why(signal.SIGTERM, **{**auth, missing: ""})
+    assert len(lines) == 1
+    assert missing in lines[0]
+    assert missing in reason
+
+
+def test_where_it_can_not_be_said_it_ends_at_once() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        status, error = refusal(DATABASE_URL=NOWHERE, HTTP_LISTEN=f"127.0.0.1:{taken.getsockname()[1]}")
     assert status == 2
-    assert len(error.strip().splitlines()) == 1
-    assert missing in error
+    assert len(error.splitlines()) == 3
+
+
+async def test_it_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xds.app._TOLD_SECONDS", 0.1)
+    async with asyncio.timeout(20):
+        with pytest.raises(SettingsError):
+            await serve(Settings(auth_mode="required", http_listen=Address("127.0.0.1", 0), auth_issuer=""))
 
 
 def test_a_file_of_session_tokens_that_cannot_be_used_is_named_in_one_line(
