@@ -12,26 +12,34 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Timer
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import grpc
 import pytest
+from envoy_data_plane.envoy.config.core.v3 import Node
+from envoy_data_plane.envoy.service.discovery.v3 import DiscoveryRequest
 
 from tests.integration.cli.conftest import Run
-from tests.support.signing import write_key
+from tests.support.signing import secret_lines, write_key
 from xds.app import serve
 from xds.demo.authority import Authority, put
 from xds.demo.idp import IdentityProvider
 from xds.demo.ports import free_port
 from xds.errors import SettingsError
+from xds.names import TypeUrl
 from xds.proto.typed.alphaswarm.xds.control.v1 import Publishing
+from xds.server.clientstatus import NAME as CSDS
 from xds.server.control import NAME as CONTROL
 from xds.settings import Address, Settings
+from xds.translate.naming import TOKEN_CHECK
 
 BASE = {"PATH": os.environ["PATH"], "XDS_LISTEN": "127.0.0.1:0", "HTTP_LISTEN": "127.0.0.1:0", "LOG_FORMAT": "json"}
+ADS = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
 NOWHERE = "postgresql://xds:s3cret@127.0.0.1:1/none"
 
 
@@ -328,3 +336,64 @@ def test_a_drain_outlives_the_server_that_was_asked_for_it(auth: dict[str, str],
         until_true(lambda: asked(other, "/manage/cells/cell-a/drain")["state"] == "ended")
         drained = asked(other, "/manage/cells/cell-a/drain")
         assert (drained["moved"], drained["left"]) == (6, 0)
+
+
+def with_password(url: str) -> tuple[str, str]:
+    """The database's URL with a password in it, and that; one that has none lets anybody in."""
+    parts = urlsplit(url)
+    if parts.password:
+        return url, parts.password
+    return url.replace(f"//{parts.username}@", f"//{parts.username}:p4ssword@"), "p4ssword"
+
+
+def held_by_an_envoy(xds: str) -> Iterator[str]:
+    """What one is given that asks for what may have a secret in it, and what it is then said to hold."""
+    node = Node(id="edge-1", cluster="alphaswarm-edge")
+    asking: SimpleQueue[bytes | None] = SimpleQueue()
+    with grpc.insecure_channel(xds) as channel:
+        answers = channel.stream_stream(ADS)(iter(asking.get, None))
+        for type_url, names in ((TypeUrl.LISTENER, ()), (TypeUrl.CLUSTER, ()), (TypeUrl.EXTENSION, (TOKEN_CHECK,))):
+            asking.put(bytes(DiscoveryRequest(node=node, type_url=type_url, resource_names=list(names))))
+            yield next(answers).decode(errors="replace")
+        csds = channel.unary_unary(f"/{CSDS}/FetchClientStatus")(b"", timeout=20)
+        asking.put(None)
+    assert b"edge-1" in csds
+    yield csds.decode(errors="replace")
+
+
+def in_snapshots(xds: Run) -> Iterator[str]:
+    """What the commands show of the snapshot in force, to its last resource."""
+    for each in xds("snapshot", "show", "--json").json["resources"]:
+        shown = xds("snapshot", "show", "--type", each["type"], "--name", each["name"])
+        assert shown.status == 0
+        yield shown.out
+    yield from (xds("snapshot", *command).out for command in (("list", "--json"), ("mode",), ("diff", "--json")))
+
+
+def test_no_secret_is_in_what_envoys_are_said_to_hold_nor_in_any_snapshot(
+    auth: dict[str, str], database_url: str, xds: Run, tmp_path: Path
+) -> None:
+    xds("cells", "add", "cell-a", "--state", "active")
+    xds("tenants", "add", "acme", "--cell", "cell-a")
+    url, password = with_password(database_url)
+    key = write_key(tmp_path / "key.pem")
+    callout = {
+        "TENANT_RESOLUTION": "callout",
+        "CALLOUT_INTROSPECTION_URL": "http://127.0.0.1:1/introspect",
+        "CALLOUT_INTROSPECTION_CLIENT_ID": "edge",
+        "CALLOUT_INTROSPECTION_CLIENT_SECRET": "hunter2",
+    }
+    told = []
+    settings = {"XDS_SIGNING_KEY_FILES": str(key), "LOG_LEVEL": "debug", "SHUTDOWN_SECONDS": "0"}
+    with serving(DATABASE_URL=url, **auth, **callout, **settings) as process:
+        assert process.stderr is not None
+        started = until_event(process.stderr, "server.started")
+        until_true(lambda: bool(asked(started["http"], "/statusz")["ready"]))
+        told += [*held_by_an_envoy(started["xds"]), *in_snapshots(xds)]
+        process.terminate()
+        told.append(process.communicate(timeout=20)[1])
+    everything = "\n".join(told)
+    assert json.loads(Path(auth["AUTH_JWKS_FILE"]).read_text())["keys"][0]["kid"] in everything, "public keys are there"
+    assert "https://alphaswarm-xds" in everything
+    secrets = [*secret_lines(key), "hunter2", password]
+    assert [secret for secret in secrets if secret in everything] == []
