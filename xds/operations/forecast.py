@@ -1,6 +1,6 @@
 """What a change would be for each Envoy, as figures.
 
-Apart from what works them out, which needs Envoy's schema: a second to import, that whoever only tells them does without.
+Apart from what works them out, which needs Envoy's schema: a second to import, that whoever only tells them saves.
 """
 
 from dataclasses import dataclass
