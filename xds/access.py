@@ -10,11 +10,14 @@ from pathlib import Path
 
 from aiohttp import web
 
+from xds.callout import Admitted, Refused, Resolver, Undecided
 from xds.control import Control, Parts
 from xds.errors import KeysUnavailable, SettingsError
 from xds.http import Gate, ManageFace, RateLimiter, ResolveFace, TokenFace, TokenLimits, build_app
 from xds.identities import Access as ChannelAccess
 from xds.names import CellId, TenantId
+from xds.opaque import opaque_token
+from xds.operations.bearing import Bearer, Stranger, of_outcome
 from xds.operations.checking import Checker
 from xds.operations.exchanging import Denied, Granted, exchange
 from xds.operations.fleet import FleetView
@@ -37,6 +40,7 @@ from xds.translate import EdgeOptions
 
 _LOOKUPS = 2
 """Keys looked up at once: whoever asks for tokens leaves connections to the registry for the publisher."""
+_OWN_NAME = "whoever signs has a name of its own"
 
 
 def own_issuer(settings: Settings, issuers: Sequence[Issuer]) -> Signer | None:
@@ -46,10 +50,15 @@ def own_issuer(settings: Settings, issuers: Sequence[Issuer]) -> Signer | None:
     """
     if not settings.xds_signing_key_files:
         return None
+    audiences = settings.auth_audience or tuple(dict.fromkeys(each for idp in issuers for each in idp.audiences))
+    if settings.token_issuer in (each.issuer for each in issuers):
+        raise SettingsError((f"TOKEN_ISSUER: {settings.token_issuer} is in AUTH_ISSUERS_FILE; {_OWN_NAME}",))
+    if not audiences:
+        raise SettingsError(("AUTH_AUDIENCE: must be set with XDS_SIGNING_KEY_FILES: for whom the tokens are",))
     return Signer(
         [_read_key(file) for file in settings.xds_signing_key_files],
         issuer=settings.token_issuer,
-        audiences=settings.auth_audience or tuple(dict.fromkeys(each for idp in issuers for each in idp.audiences)),
+        audiences=audiences,
         life_seconds=settings.token_life_seconds,
         tenant_claim=settings.auth_tenant_claim,
         cell_claim=settings.auth_cell_claim,
@@ -77,7 +86,7 @@ class Credentials:
         self.signer = signer
         self.changed: Callable[[], None] = lambda: None
         """Called when the keys may have changed."""
-        self._issuers = issuers
+        self.issuers = issuers
         self._skew = skew_seconds
 
     def jwks(self) -> Mapping[str, str]:
@@ -107,8 +116,9 @@ class Credentials:
                 tenant_claim=claim_name(each.tenant_claim),
                 cell_claim=claim_name(each.cell_claim),
                 clock_skew_seconds=self._skew,
+                operators=each.operators,
             )
-            for each in self._issuers
+            for each in self.issuers
         )
 
 
@@ -122,6 +132,7 @@ class Access:
         registry: PostgresRegistry,
         publisher: Publisher,
         fleet: Fleet,
+        resolver: Resolver | None = None,
     ) -> None:
         self._settings = settings
         self._credentials = credentials
@@ -129,9 +140,9 @@ class Access:
         self._registry = registry
         self._publisher = publisher
         self._fleet = fleet
+        self._resolver = resolver
         self._ours = () if signer is None else (signer.issuer,)
         self._turns = asyncio.Semaphore(_LOOKUPS)
-        # Not ours: whoever has an API key is a tenant's program, and never an operator.
         self._operators = Verifier(())
         self._everybody = Verifier(self._ours)
         self._follow()
@@ -140,7 +151,8 @@ class Access:
     def _follow(self) -> None:
         """Go by the identity providers' present keys."""
         idps = self._credentials.trusted()
-        self._operators.trust(idps)
+        # Never ours: whoever has an API key is a tenant's program, and no operator.
+        self._operators.trust(each for each in idps if each.operators)
         self._everybody.trust((*idps, *self._ours))
 
     def build_app(self, status: Callable[[], SystemStatus], metrics: Metrics, control: Control) -> web.Application:
@@ -220,11 +232,10 @@ class Access:
         async with self._turns:
             return await exchange(keys, signer, topology, key, bind_cell=is_bound, now=time.time())
 
-    def _validate(self, token: str, cell: CellId) -> Validation | None:
-        published, bound = self._publisher.published, self._settings.cba_mode
-        if published is None:
-            return None
-        return validate(self._everybody, published.topology, bound, token=token, cell=cell, now=time.time())
+    async def _validate(self, token: str, cell: CellId) -> Validation | None:
+        bearer = await self._bearer(token)
+        published = self._publisher.published
+        return None if published is None else validate(bearer, published, cell)
 
     def _resolve(self, tenant: TenantId) -> Resolution | None:
         published = self._publisher.published
@@ -237,6 +248,23 @@ class Access:
         told = self._resolve(tenant)
         return None if told is None else witnessed_here(told)
 
-    def _resolve_token(self, token: str) -> Resolution | None:
-        outcome = self._everybody.verify(token, time.time())
-        return resolve_token(outcome, self._settings.cba_mode, self._resolve)
+    async def _resolve_token(self, token: str) -> Resolution | None:
+        bearer = await self._bearer(token)
+        published = self._publisher.published
+        resolution = self._resolve(TenantId(bearer.tenant if isinstance(bearer, Bearer) else ""))
+        return None if published is None or resolution is None else resolve_token(bearer, resolution, published)
+
+    async def _bearer(self, token: str) -> Bearer | Stranger:
+        """Whose a request with the token is, found out as the edge does: not looked at, asked about, or verified."""
+        if self._settings.auth_mode == "off":
+            return Bearer(source="AUTH_MODE=off", tenant=self._settings.auth_anonymous_tenant)
+        header = f"Bearer {token}"
+        if self._resolver is None or opaque_token(header) is None:
+            return of_outcome(self._everybody.verify(token, time.time()))
+        match await self._resolver.resolve(header):
+            case Admitted(tenant=tenant):
+                return Bearer(source="the callout", tenant=tenant)
+            case Refused(reason=reason, status=status):
+                return Stranger(status=status, reason=reason)
+            case Undecided():
+                return Stranger(status=503, reason="the token cannot be checked now")

@@ -6,7 +6,7 @@ The only module that knows all of them.
 import asyncio
 import signal
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 
 from xds import __version__
@@ -20,11 +20,12 @@ from xds.configured import (
     recording,
     replica_name,
     server_options,
+    settings_warnings,
     tls,
     token_resolver,
 )
-from xds.errors import Conflict, RegistryError, RequestError, XdsError
-from xds.http import HttpServer
+from xds.errors import Conflict, LocalFailure, RegistryError, RequestError, SettingsError, XdsError
+from xds.http import HttpServer, build_refusal
 from xds.operations.drainorders import work_off
 from xds.operations.fleet import Replica
 from xds.operations.overriding import end_expired
@@ -37,7 +38,7 @@ from xds.session import Limits
 from xds.settings import Settings
 from xds.snapshot import Frames
 from xds.telemetry import Metrics, get_logger
-from xds.tokens import read_issuers
+from xds.tokens import Issuer, read_issuers
 from xds.tokens.keeping import Keys
 from xds.translate import (
     EdgeOptions,
@@ -48,6 +49,8 @@ _PRUNE_SECONDS = 3600
 _DAY = 24 * 3600
 _OVERRIDE_SECONDS = 2
 _DRAIN_SECONDS = 0.5
+_TOLD_SECONDS = 10.0
+"""For how long a process that may not serve says why: long enough for a probe, or an operator, between crash-loops."""
 
 
 async def serve(settings: Settings) -> None:
@@ -57,7 +60,7 @@ async def serve(settings: Settings) -> None:
     a port is taken, before any Envoy is served. A registry that is down is waited for, and so are keys that can't be
     fetched.
     """
-    issuers = read_issuers(settings)
+    issuers = await _issuers(settings)
     signer = own_issuer(settings, issuers)
     taken = [issuer_options(each) for each in issuers]
     if taken and signer:
@@ -80,6 +83,27 @@ async def serve(settings: Settings) -> None:
     ) as registry:
         options = edge_options(settings, taken)
         await _ControlPlane(settings, options, registry, credentials, metrics, resolver).run()
+
+
+async def _issuers(settings: Settings) -> tuple[Issuer, ...]:
+    """Every issuer. Without a whole one /readyz says for a while what is missing, and nothing else is served."""
+    try:
+        return read_issuers(settings)
+    except SettingsError as error:
+        with suppress(LocalFailure):  # a port that is taken is not what is the matter
+            async with HttpServer(build_refusal("; ".join(error.faults)), settings.http_listen) as server:
+                get_logger().error("server.refused", http=str(server.address), faults=error.faults)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(_stop_signal().wait(), _TOLD_SECONDS)
+        raise
+
+
+def _stop_signal() -> asyncio.Event:
+    """What SIGTERM and SIGINT set."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    return stopping
 
 
 @dataclass(slots=True)
@@ -105,6 +129,7 @@ class _ControlPlane:
         self._settings = settings
         self._registry = registry
         self._keys = credentials.keys
+        self._warnings = settings_warnings(settings, credentials.issuers)
         self._log = get_logger()
         self._life = _Life(time.time())
         self._metrics = metrics
@@ -131,19 +156,17 @@ class _ControlPlane:
         self._reporter = Reporter(self._fleet, registry.rollouts, self._describe)
         self._resolver = resolver
         authorization = Authorization(resolver.resolve) if resolver else None
-        access = Access(settings, credentials, registry, self._publisher, self._fleet)
+        access = Access(settings, credentials, registry, self._publisher, self._fleet, resolver)
         control = access.build_control(self._status, self._reporter.seen, changes_options(settings))
         operators = access.operators(around.tls.access if around.tls else None)
         service = ControlService(control, operators)
         self._ads = AdsServer(settings.xds_listen, around, server_options(settings), authorization, service)
         self._http = HttpServer(access.build_app(self._status, self._metrics, control), settings.http_listen)
-        self._metrics.set_info(version=__version__, auth_mode=settings.auth_mode, cba_mode=settings.cba_mode.value)
+        modes = {"auth_mode": settings.auth_mode, "cba_mode": settings.cba_mode.value, "http_auth": settings.http_auth}
+        self._metrics.set_info(version=__version__, **modes)
 
     async def run(self) -> None:
-        stopping = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopping.set)
+        stopping = _stop_signal()
         async with self._http, self._resolver or nullcontext():
             xds = await self._ads.start()
             listening = {"xds": str(xds), "plaintext": self._is_plain, "http": str(self._http.address)}
@@ -238,4 +261,5 @@ class _ControlPlane:
             cells=self._publisher.cells,
             tenant_resolution=self._settings.tenant_resolution.value,
             issuers=self._keys.status,
+            settings_warnings=self._warnings,
         )

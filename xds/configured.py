@@ -22,7 +22,7 @@ from xds.publish.validating import find_envoy
 from xds.registry import PostgresRegistry
 from xds.server import Certificates, ServerOptions, Tls
 from xds.settings import Settings
-from xds.settingvalues import CbaMode, TenantResolution
+from xds.settingvalues import CbaMode, HttpAuth, TenantResolution
 from xds.telemetry import Metrics
 from xds.tokens import Issuer, TrustedIssuer
 from xds.tokens.claims import claim_path
@@ -57,6 +57,7 @@ def edge_options(settings: Settings, issuers: Sequence[IssuerOptions]) -> EdgeOp
             callout=callout_options(settings),
             websocket_query=settings.auth_websocket_query,
             websocket_cookie=settings.auth_websocket_cookie,
+            websocket_origins=settings.auth_websocket_origins,
             token_bytes=settings.auth_token_bytes,
         ),
         listeners={NodeGroup(group): address for group, address in settings.edge_listeners.items()},
@@ -126,11 +127,12 @@ def issuer_options(issuer: Issuer) -> IssuerOptions:
         audiences=issuer.audiences,
         tenant_claim=issuer.tenant_claim,
         cell_claim=issuer.cell_claim,
+        operators=issuer.operators,
     )
 
 
 def own_options(issuer: TrustedIssuer) -> IssuerOptions:
-    """What signs our own tokens, as the translation wants it."""
+    """What signs our own tokens, as the translation wants it. Whoever has an API key is a program, and no operator."""
     return IssuerOptions(
         issuer=issuer.issuer,
         audiences=issuer.audiences,
@@ -177,6 +179,19 @@ def _introspector(settings: Settings, issuers: Sequence[Issuer]) -> Introspector
             cell_claim=claim_path(settings.auth_cell_claim) if is_bound else None,
         ),
     )
+
+
+def settings_warnings(settings: Settings, issuers: Sequence[Issuer]) -> tuple[str, ...]:
+    """What the settings alone say that works, and should not stay so."""
+    nobody = bool(issuers) and not any(each.operators for each in issuers)
+    is_open = bool(settings.auth_websocket_cookie) and "*" in settings.auth_websocket_origins
+    warned = {
+        "nobody can be an operator: no issuer in AUTH_ISSUERS_FILE has operators: true": nobody,
+        "any site's page can open a websocket as whoever looks at it (AUTH_WEBSOCKET_ORIGINS=*)": is_open,
+        "whoever reaches HTTP_LISTEN may operate: no token is asked for (HTTP_AUTH=off)": settings.http_auth
+        is HttpAuth.OFF,
+    }
+    return tuple(text for text, is_so in warned.items() if is_so)
 
 
 def server_options(settings: Settings) -> ServerOptions:

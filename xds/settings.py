@@ -29,11 +29,12 @@ from xds.settingvalues import (
     read_node_rules,
 )
 from xds.snapshotsettings import SnapshotSettings
+from xds.websocketsettings import WebsocketSettings
 
 __all__ = ["Address", "CbaMode", "HttpAuth", "Settings", "TlsFiles"]
 
 
-class Settings(SnapshotSettings, CanarySettings, PlacementSettings):
+class Settings(SnapshotSettings, CanarySettings, PlacementSettings, WebsocketSettings):
     """The settings of `alphaswarm-xds`; each field's variable is its name in capitals."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True, env_ignore_empty=True)
@@ -134,7 +135,8 @@ class Settings(SnapshotSettings, CanarySettings, PlacementSettings):
     auth_issuers_file: Path | None = Field(
         default=None,
         description="Several issuers, instead of the variables above: a JSON list of objects with issuer, audiences,"
-        " jwks_url or jwks_file and, if they differ from the variables, tenant_claim, cell_claim, algorithms.",
+        " jwks_url or jwks_file and, if they differ from the variables, tenant_claim, cell_claim, algorithms; with"
+        " operators: true if its tokens may be an operator's.",
     )
     auth_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("RS256", "ES256"),
@@ -156,16 +158,6 @@ class Settings(SnapshotSettings, CanarySettings, PlacementSettings):
     )
     auth_jwks_insecure: bool = Field(
         default=False, description="Whether keys may be fetched by http:// from other machines, too."
-    )
-    auth_websocket_query: str = Field(
-        default="",
-        pattern=r"^[A-Za-z0-9_.-]{0,64}$",
-        description="A query parameter that may carry the token to /ws, access_token say; the cell does not see it.",
-    )
-    auth_websocket_cookie: str = Field(
-        default="",
-        pattern=r"^[A-Za-z0-9_.-]{0,64}$",
-        description="A cookie that may carry the token to /ws; the cell does not see it.",
     )
     auth_token_bytes: int = Field(
         default=8192,

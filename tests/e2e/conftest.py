@@ -21,7 +21,7 @@ Variant = Literal["delta", "sotw"]
 BOTH = ("changes", "on_demand", "rejected", "requests", "resilience", "single_services", "ttl")
 """What the protocol's variant may matter for. `make test` plays the rest by delta alone, and `make long` by SotW."""
 
-LONG = ("canary", "dashboards", "hostile_properties", "network")
+LONG = ("canary", "dashboards", "network")
 """What takes long by itself, and is left to `make long` as a whole."""
 
 _SOTW = re.compile(r"[\[-]sotw[\]-]")

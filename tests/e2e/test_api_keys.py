@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import jwt
 import pytest
 import pytest_asyncio
 
@@ -16,6 +17,7 @@ from tests.e2e.watching import execute, until
 from tests.support.plans import planned
 from tests.support.signing import secret_lines, write_key
 from xds.demo.client import EdgeClient
+from xds.demo.idp import AUDIENCE
 from xds.demo.stack import Stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -67,6 +69,8 @@ async def keys(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Keys]:
         "TOKEN_LIFE_SECONDS": str(LIFE),
         "AUTH_CLOCK_SKEW_SECONDS": str(SKEW),
         "LOG_LEVEL": "debug",
+        "AUTH_OPERATOR_CLAIM": "aud",
+        "AUTH_OPERATOR_ROLE": AUDIENCE,
     }
     async with Stack(await planned(edges=("edge-a",), environment=environment)) as stack:
         yield Keys(stack, stack.clients["edge-a"], signing_key, [])
@@ -88,6 +92,17 @@ async def test_a_bound_token_holds_in_its_cell_at_the_edge_and_in_the_validator(
     for where in keys.stack.plan.cells:
         _, verdict = await keys.ask("/validate", "POST", json={"token": token, "cell": where})
         assert verdict["allowed"] is (where == here), verdict
+
+
+async def test_a_keys_token_is_no_operators_whatever_its_claims(keys: Keys) -> None:
+    _, key = await keys.create("acme", "operating")
+    token = await keys.exchange(key)
+    assert jwt.decode(token, options={"verify_signature": False})["aud"] == AUDIENCE
+    assert await keys.status(token) == 200
+    answer = await keys.edge.get("/manage/x", token=token)
+    assert (answer.status, answer.body["error"]) == (403, "operators only")
+    operator = await keys.edge.get("/manage/x", token=keys.stack.idp.mint("acme"))
+    assert (operator.status, operator.body["error"]) == (404, "there is no controller")
 
 
 async def test_the_key_itself_is_no_token(keys: Keys) -> None:

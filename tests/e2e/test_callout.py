@@ -15,7 +15,7 @@ from multidict import CIMultiDict
 
 from tests.e2e.blackhole import BlackHole, black_hole
 from tests.e2e.conftest import Variant
-from tests.e2e.watching import execute, is_answered, statusz, until
+from tests.e2e.watching import agreed, execute, is_answered, statusz, until
 from tests.support.introspection import IntrospectionServer, introspection_server
 from tests.support.plans import planned
 from xds.demo.client import Answer
@@ -96,6 +96,21 @@ async def test_so_does_its_websocket(stack: Stack) -> None:
         hello, echoed = await client.echo("/ws/x", "ping", token=LISTED)
         assert hello.saw("x-alphaswarm-tenant") == "acme"
         assert echoed == "ping"
+
+
+async def test_resolve_and_validate_say_what_the_edge_does(stack: Stack, idp: IntrospectionServer) -> None:
+    here = stack.placements["acme"]
+    said = {
+        LISTED: 200,
+        idp.add("asked-about", "acme", exp=2e9): 200,
+        ENDED: 401,
+        "unheard-of": 401,
+        idp.add("for-others", "acme", aud="else"): 403,
+        idp.add("of-nobody", "nobody"): 403,
+        stack.idp.mint("acme"): 200,
+        stack.idp.mint("acme", cell="cell-dedicated-ent-us"): 401,
+    }
+    assert {token: await agreed(stack, token, here) for token in said} == said
 
 
 async def test_a_move_is_followed_at_once_although_the_tenant_is_remembered(
@@ -237,6 +252,7 @@ async def test_an_endpoint_that_fails_is_503_and_its_return_is_noticed(stack: St
     try:
         for answer in await each(stack, token):
             assert (answer.status, answer.body["error"]) == (503, "the token cannot be checked now")
+        assert await agreed(stack, token, stack.placements["acme"]) == 503
         assert [answer.status for answer in await each(stack, LISTED)] == [200, 200]
     finally:
         idp.is_well()

@@ -31,6 +31,7 @@ SETTINGS = {
     "ROLLOUT_DELAY_SECONDS": "0",
     "AUTH_WEBSOCKET_QUERY": "access_token",
     "AUTH_WEBSOCKET_COOKIE": "session",
+    "AUTH_WEBSOCKET_ORIGINS": "https://app.example",
 }
 
 

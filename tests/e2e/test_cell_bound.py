@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e.asking import ask, by_http2, raw, with_claims
-from tests.e2e.watching import is_answered, until
+from tests.e2e.watching import agreed, is_answered, until
 from tests.support.plans import planned
 from xds.demo.stack import Stack
 
@@ -93,6 +93,24 @@ async def test_a_client_can_neither_bind_nor_free_a_token_and_no_cell_sees_the_c
             came = await raw(port, *head, *spoofs, f"authorization: Bearer {good}")
             assert f'"cell": "{here}"' in came
             assert name not in came.lower()
+
+
+async def test_resolve_and_validate_say_what_the_edge_does(stack: Stack) -> None:
+    here, mint = stack.placements["acme"], stack.idp.mint
+    said = {
+        mint("acme"): 200,
+        mint("acme", cell=here): 200,
+        mint("acme", cell=ELSEWHERE): 401,
+        with_claims(stack.idp, cell=[here]): 401,
+        with_claims(stack.idp, cell=None): 200,
+        with_claims(stack.idp, tenant_id=...): 403,
+        mint("nobody", cell=ELSEWHERE): 403,
+        mint("acme", audience="another"): 403,
+        mint("acme", expires_in=-3600): 401,
+        mint("acme", forged=True): 401,
+        "no-jwt": 401,
+    }
+    assert {token: await agreed(stack, token, here) for token in said} == said
 
 
 async def test_two_tokens_are_none(stack: Stack) -> None:

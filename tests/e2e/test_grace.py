@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.e2e.asking import ask
-from tests.e2e.watching import execute, is_answered, statusz, traffic, until
+from tests.e2e.watching import agreed, execute, is_answered, statusz, traffic, until
 from xds.demo.stack import Stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -30,6 +30,7 @@ async def test_old_tokens_pass_for_the_grace_and_then_no_more_without_a_failed_r
         assert await statuses(stack, tenant, OLD) == {200}
         assert await statuses(stack, tenant, NEW) == {200}
         assert await statuses(stack, tenant, "cell-shared-std-eu") == {401}
+        assert [await agreed(stack, stack.idp.mint(tenant, cell=cell), NEW) for cell in (OLD, NEW)] == [200, 200]
         assert time.monotonic() < moved + GRACE, "the machine is too slow for this test"
 
         async def is_over() -> bool:
@@ -39,6 +40,7 @@ async def test_old_tokens_pass_for_the_grace_and_then_no_more_without_a_failed_r
         await until(is_over, "the grace is over", timeout=GRACE + 15)
         assert time.monotonic() > moved + GRACE - 0.5
         assert await statuses(stack, tenant, NEW) == {200}
+        assert [await agreed(stack, stack.idp.mint(tenant, cell=cell), NEW) for cell in (OLD, NEW)] == [401, 200]
     assert seen.failed == []
     await until(lambda: has_tables(stack, 6), "the grace's table is gone")
 

@@ -45,7 +45,7 @@ async def test_a_bad_token_makes_nobody_anonymous_unless_none_is_looked_at(runni
 
 async def _faults(held: Ground, row: Row, request: Request) -> list[str]:
     replies, arrivals = await held.send(request, *row.protocols)
-    answered = [fault for reply in replies.values() for fault in answer_faults(row, reply)]
+    answered = [fault for (_, way), reply in replies.items() for fault in answer_faults(row, way, reply)]
     return [*answered, *arrival_faults(row, arrivals, len(replies))]
 
 

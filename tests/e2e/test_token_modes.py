@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from tests.e2e.asking import ask
 from tests.e2e.issued import running
-from tests.e2e.watching import execute, statusz, until
+from tests.e2e.watching import agreed, execute, is_answered, statusz, until
 from tests.support.issuing import jwks_endpoint
 from tests.support.plans import planned
 from xds.demo.cell_api import make_app
@@ -39,7 +40,7 @@ async def serving(app: web.Application, port: int) -> AsyncIterator[None]:
 
 async def test_without_a_token_a_request_is_the_anonymous_tenants_if_tokens_are_optional() -> None:
     port = free_port()
-    anonymous = {"AUTH_MODE": "optional", "AUTH_ANONYMOUS_TENANT": "globex"}
+    anonymous = {"AUTH_MODE": "optional", "AUTH_ANONYMOUS_TENANT": "globex", "HIDE_SUSPENDED": "yes"}
     async with (
         serving(make_app("controller"), port),
         running("delta", **anonymous, CONTROLLER_UPSTREAM=f"{LOOPBACK}:{port}") as (stack, _),
@@ -62,15 +63,24 @@ async def test_without_a_token_a_request_is_the_anonymous_tenants_if_tokens_are_
                 answer = await stack.get(edge, "/manage/x", token=operators)
                 assert (answer.cell, answer.saw("x-alphaswarm-tenant")) == ("controller", told)
             assert (await stack.get(edge, "/manage/x", token=stack.idp.mint("acme"))).status == 403
-        await execute(stack, "DELETE FROM tenants WHERE id = 'globex'")
-        await until(lambda: is_refused(stack, 401), "the anonymous tenant is gone")
-        for edge in stack.clients:
-            operators = stack.idp.mint("acme", roles="operator")
-            assert (await stack.get(edge, "/manage/x", token=operators)).cell == "controller"
-            assert (await stack.get(edge, "/manage/x", token=stack.idp.mint("acme"))).status == 403
-            assert (await stack.get(edge, "/api/x", token=stack.idp.mint("acme"))).cell == stack.placements["acme"]
-            assert (await stack.get(edge, "/api/x", token=stack.idp.mint("globex"))).status == 403
-            assert (await stack.get(edge, "/static/x")).status == 404, "there is no web client, and it was asked for"
+        for token, status in (
+            (stack.idp.mint("acme"), 200),
+            ("a.b.c", 401),
+            (stack.idp.mint("acme", tenant_id=...), 403),
+        ):
+            assert await agreed(stack, token, stack.placements["acme"]) == status
+        seen = []
+        suspend = "UPDATE tenants SET state = 'suspended' WHERE id IN "
+        for last, statements in (
+            ("hooli", [f"{suspend} ('globex', 'hooli')"]),
+            ("initech", ["DELETE FROM tenants WHERE id IN ('globex', 'hooli')", f"{suspend} ('initech')"]),
+        ):
+            await execute(stack, *statements)
+            await until(lambda: is_refused(stack, 401), "the anonymous tenant is gone, or hidden")
+            await until(lambda: is_answered(stack, last, 403), "so is another")  # noqa: B023 -- awaited here
+            await is_nobody_anonymous(stack)
+            seen.append(await refusals(stack))
+        assert seen[0] == seen[1], "which of the two it is can't be told"
         assert json.loads((await stack.control_plane.ask("/readyz"))[1])["auth_mode"] == "optional"
         assert "AUTH_MODE=optional" in (await statusz(stack))["warnings"][0]
         assert '"server.warned"' in stack.control_plane.child.log.read_text()
@@ -80,6 +90,29 @@ async def test_without_a_token_a_request_is_the_anonymous_tenants_if_tokens_are_
 async def is_refused(stack: Stack, status: int) -> bool:
     """Whether requests without a token are, by every Envoy."""
     return {(await stack.get(edge, "/api/x")).status for edge in stack.clients} == {status}
+
+
+async def is_nobody_anonymous(stack: Stack) -> None:
+    """Every Envoy serves all but the anonymous tenant."""
+    for edge in stack.clients:
+        operators = stack.idp.mint("acme", roles="operator")
+        assert (await stack.get(edge, "/manage/x", token=operators)).cell == "controller"
+        assert (await stack.get(edge, "/manage/x", token=stack.idp.mint("acme"))).status == 403
+        assert (await stack.get(edge, "/api/x", token=stack.idp.mint("acme"))).cell == stack.placements["acme"]
+        assert (await stack.get(edge, "/api/x", token=stack.idp.mint("globex"))).status == 403
+        assert (await stack.get(edge, "/static/x")).status == 404, "there is no web client, and it was asked for"
+
+
+async def refusals(stack: Stack) -> list[tuple[int, str]]:
+    """What whoever may be suspended, or not there, is answered."""
+    answers = []
+    for method, path in (
+        (each, path) for each in ("GET", "TRACE", "OPTIONS") for path in ("/api/x", "/ws", "/manage/x")
+    ):
+        for token in ("", stack.idp.mint("globex"), stack.idp.mint("hooli")):
+            reply = await ask(stack.ports.edges["edge-a"], path, token=token, method=method)
+            answers.append((reply.status, str(reply.body["error"])))
+    return answers
 
 
 async def test_with_nobody_anonymous_an_optional_token_is_needed_all_the_same() -> None:
@@ -96,6 +129,8 @@ async def test_with_no_token_looked_at_every_request_is_the_anonymous_tenants() 
             for token in ("", "a.b.c", stack.idp.mint("acme")):
                 answer = await stack.get(edge, "/api/x", token=token, headers={"x-alphaswarm-tenant": "acme"})
                 assert (answer.cell, answer.saw("x-alphaswarm-tenant")) == (stack.placements["globex"], "globex")
+        for token in ("a.b.c", stack.idp.mint("acme", cell="cell-gone"), stack.idp.mint("nobody", expires_in=-3600)):
+            assert await agreed(stack, token, stack.placements["globex"]) == 200
         assert endpoint.asked == 0
         assert "AUTH_MODE=off" in (await statusz(stack))["warnings"][0]
 
@@ -107,7 +142,7 @@ def two_issuers(folder: Path, mine: IdentityProvider, url: str) -> dict[str, str
     """The settings for an issuer whose keys are in a file, and another at a URL whose claims have other names."""
     (folder / "mine.json").write_text(mine.jwks())
     issuers = [
-        {"issuer": mine.issuer, "audiences": [AUDIENCE], "jwks_file": str(folder / "mine.json")},
+        {"issuer": mine.issuer, "audiences": [AUDIENCE], "jwks_file": str(folder / "mine.json"), "operators": True},
         {
             "issuer": OTHER.issuer,
             "audiences": ["theirs"],
@@ -145,6 +180,10 @@ async def test_each_issuer_has_its_own_keys_audience_and_claims(tmp_path_factory
                 assert (await stack.get(edge, "/api/x", token=OTHER.mint("acme"))).status == 403, "the other's audience"
                 unnamed = OTHER.mint("acme", audience="theirs")
                 assert (await stack.get(edge, "/api/x", token=unnamed)).status == 403, "by another's claim"
+                operator = await stack.get(edge, "/manage/x", token=mine.mint("acme", roles="operator"))
+                assert (operator.status, operator.body["error"]) == (404, "there is no controller")
+                pretended = OTHER.mint("acme", audience="theirs", roles=["operator"])
+                assert (await stack.get(edge, "/manage/x", token=pretended)).status == 403, "it names no operators"
             later = IdentityProvider()
             (folder / "mine.json").write_text(later.jwks())
 

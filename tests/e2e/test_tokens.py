@@ -25,9 +25,16 @@ from xds.demo.stack import Stack
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
+ORIGIN = "https://app.example"
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["delta", "sotw"])
 async def system(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Stack, JwksEndpoint]]:
-    places = {"AUTH_WEBSOCKET_QUERY": "access_token", "AUTH_WEBSOCKET_COOKIE": "session"}
+    places = {
+        "AUTH_WEBSOCKET_QUERY": "access_token",
+        "AUTH_WEBSOCKET_COOKIE": "session",
+        "AUTH_WEBSOCKET_ORIGINS": ORIGIN,
+    }
     async with running(cast(Variant, request.param), **places) as held:
         yield held
 
@@ -221,9 +228,9 @@ async def test_a_websockets_token_may_stand_in_its_query_or_a_cookie_and_the_cel
         hello, echoed = await client.echo(f"/ws/x?a=%26b%3D1&access_token={token}&c=2", "ping")
         assert (hello.saw("x-alphaswarm-tenant"), echoed) == ("acme", "ping")
         assert hello.body["path"] == "/ws/x?a=%26b%3D1&c=2"
-        answer = await client.get("/ws/x", headers={"cookie": f"a=1; session={token}; sessions=2"})
+        answer = await client.get("/ws/x", headers={"cookie": f"a=1; session={token}; sessions=2", "origin": ORIGIN})
         assert (answer.cell, answer.saw("cookie")) == (stack.placements["acme"], "a=1; sessions=2")
-        answer = await client.get("/ws", headers={"cookie": f"session={token}"})
+        answer = await client.get("/ws", headers={"cookie": f"session={token}", "origin": ORIGIN})
         assert (answer.cell, answer.saw("cookie")) == (stack.placements["acme"], None)
         assert "eyJ" not in answer.text
 
@@ -235,12 +242,22 @@ async def test_of_several_tokens_the_header_counts_then_the_query_and_no_other_i
         assert both.saw("x-alphaswarm-tenant") == "acme"
         assert both.cell == stack.placements["acme"]
         assert (both.body["path"], both.saw("cookie")) == ("/ws/x", None)
-        both = await client.get(f"/ws/x?access%5Ftoken={globex}", headers={"cookie": f"session={acme}"})
+        both = await client.get(
+            f"/ws/x?access%5Ftoken={globex}", headers={"cookie": f"session={acme}", "origin": ORIGIN}
+        )
         assert both.saw("x-alphaswarm-tenant") == "globex"
         assert both.body["path"] == "/ws/x"
         assert both.saw("cookie") is None
         bad = await client.get(f"/ws/x?access_token={acme}", token="no.good.token")
         assert (bad.status, bad.cell) == (401, ""), "a good one does not make up for a bad one"
+
+
+async def test_a_cookie_counts_from_a_page_of_ours_alone(stack: Stack) -> None:
+    cookie = {"cookie": f"session={stack.idp.mint('acme')}"}
+    for client in stack.clients.values():
+        for origin, status in ((ORIGIN, 200), ("https://evil.example", 401), ("null", 401), ("", 401)):
+            answer = await client.get("/ws/x", headers={**cookie, **({"origin": origin} if origin else {})})
+            assert (answer.status, bool(answer.cell)) == (status, status == 200), origin
 
 
 async def test_elsewhere_a_token_stands_in_the_header_only(stack: Stack) -> None:

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import aiohttp
 import asyncpg
 import pytest
 from aiohttp import web
@@ -48,6 +50,20 @@ async def execute(stack: Stack, *statements: str) -> None:
                 await connection.execute(statement)
     finally:
         await connection.close()
+
+
+async def agreed(stack: Stack, token: str, cell: str) -> int:
+    """What every Envoy answers a request with the token; /resolve, and /validate about `cell`, must say the same."""
+    (status,) = {(await client.get("/api/x", token=token)).status for client in stack.clients.values()}
+    async with aiohttp.ClientSession(stack.control_plane.url) as session:
+        async with session.post("/resolve", json={"token": token}) as answer:
+            why = " ".join((await answer.json())["why"])
+        async with session.post("/validate", json={"token": token, "cell": cell}) as answer:
+            validation = await answer.json()
+    told = re.search(r"(?:answers|answers its requests with|get a) (\d{3})", why)
+    assert (int(told[1]) if told else 200) == status, why
+    assert validation["allowed"] is (status == 200), validation
+    return status
 
 
 async def fetch(stack: Stack, query: str) -> list[tuple[Any, ...]]:

@@ -22,11 +22,12 @@ from xds.model import Cell, Tenant, TenantState
 from xds.names import CellId, TenantId
 from xds.operations import Author, add_cell, add_tenant, create_key, move_tenant, revoke_key, set_tenant_state
 from xds.operations.fleet import FleetView
+from xds.operations.operators import Role
 from xds.operations.status import PublishStatus, RegistryStatus, SystemStatus
 from xds.publish import Feed
 from xds.publish.publisher import Publisher
 from xds.registry import PostgresRegistry
-from xds.server import Fleet
+from xds.server import Fleet, Operators
 from xds.settings import Address, CbaMode, HttpAuth, Settings
 from xds.telemetry import Metrics
 from xds.tokens import TrustedIssuer, Verified, Verifier, read_issuers
@@ -61,8 +62,11 @@ def settings(**values: object) -> Settings:
 class Served:
     """The HTTP side, what is behind it, and everything that it ever answered."""
 
-    def __init__(self, registry: PostgresRegistry, publisher: Publisher, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, registry: PostgresRegistry, publisher: Publisher, session: aiohttp.ClientSession, operators: Operators
+    ) -> None:
         self.registry = registry
+        self.operators = operators
         self._publisher = publisher
         self._session = session
         self.answered: list[str] = []
@@ -108,7 +112,7 @@ def serve(database_url: str, tmp_path: Path) -> Serve:
                 HttpServer(app, Address("127.0.0.1", 0)) as server,
                 aiohttp.ClientSession(f"http://{server.address}", timeout=aiohttp.ClientTimeout(total=10)) as session,
             ):
-                served = Served(registry, publisher, session)
+                served = Served(registry, publisher, session, access.operators(None))
                 await served.published()
                 yield served
             running.cancel()
@@ -197,6 +201,47 @@ async def test_an_operator_needs_a_token_of_an_idp_with_a_role(serve: Serve) -> 
         assert (await served.ask("/.well-known/jwks.json"))[0] == 200
 
 
+async def test_no_other_issuer_than_one_that_may_names_an_operator(serve: Serve, tmp_path: Path) -> None:
+    partner = IdentityProvider(issuer="https://partner.example", audience="read")
+    (tmp_path / "partner.json").write_text(partner.jwks())
+    issuers = [
+        {"issuer": IDP.issuer, "audiences": [IDP.audience], "jwks_file": "jwks.json", "operators": True},
+        {"issuer": partner.issuer, "audiences": ["read"], "jwks_file": "partner.json"},
+    ]
+    (tmp_path / "issuers.json").write_text(json.dumps(issuers))
+    several = {
+        "auth_issuer": "",
+        "auth_audience": (),
+        "auth_jwks_file": None,
+        "auth_issuers_file": Path("issuers.json"),
+    }
+    chosen = {"http_auth": HttpAuth.TOKEN, "auth_operator_claim": "aud", **several}
+    async with serve(**chosen) as served:
+        status, ours = await token_for(served, await make_key(served))
+        assert status == 200
+        good = IDP.mint("acme", aud=[IDP.audience, "read"])
+        for token, expected in ((ours, 401), (partner.mint("acme"), 401), (good, 200)):
+            assert (await served.ask("/statusz", headers={"Authorization": f"Bearer {token}"}))[0] == expected
+            admitted = served.operators.admit(_Call(token), Role.READ)
+            assert isinstance(admitted, str) is (expected == 200), admitted
+        for token in (ours, partner.mint("acme")):
+            asked = {"token": token, "cell": A}
+            assert (await served.ask("/validate", "POST", json=asked))[1]["allowed"] is True, "they are tenants' tokens"
+
+
+class _Call:
+    """What gRPC tells of a call from this machine with a token."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def peer(self) -> str:
+        return "ipv4:127.0.0.1:4711"
+
+    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
+        return (("authorization", f"Bearer {self._token}"),)
+
+
 async def test_no_secret_is_in_any_answer_metric_or_log(serve: Serve, tmp_path: Path) -> None:
     with capture_logs() as logs:
         async with serve() as served:
@@ -264,6 +309,21 @@ def test_our_own_issuer_is_like_the_idps_but_for_name_and_keys(tmp_path: Path) -
 
 def test_without_a_signing_key_there_is_no_issuer_of_ours() -> None:
     assert own_issuer(settings(), ()) is None
+
+
+def test_our_own_issuer_has_a_name_and_an_audience_of_its_own(tmp_path: Path) -> None:
+    issuers = [{"issuer": IDP.issuer, "audiences": [IDP.audience], "jwks_file": "jwks.json"}]
+    (tmp_path / "issuers.json").write_text(json.dumps(issuers))
+    keys = (write_key(tmp_path / "key.pem"),)
+    twice = Settings(auth_issuers_file=Path("issuers.json"), xds_signing_key_files=keys, token_issuer=IDP.issuer)
+    nobodys = Settings(auth_mode="off", auth_anonymous_tenant="acme", xds_signing_key_files=keys)
+    for chosen, fault in (
+        (twice, f"TOKEN_ISSUER: {IDP.issuer} is in AUTH_ISSUERS_FILE; whoever signs has a name of its own"),
+        (nobodys, "AUTH_AUDIENCE: must be set with XDS_SIGNING_KEY_FILES: for whom the tokens are"),
+    ):
+        with pytest.raises(SettingsError) as refused:
+            own_issuer(chosen, read_issuers(chosen))
+        assert refused.value.faults == (fault,)
 
 
 def test_a_signing_key_that_can_not_be_used_is_told_by_its_file(tmp_path: Path) -> None:

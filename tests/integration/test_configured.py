@@ -1,18 +1,19 @@
 """Settings become what each part wants, and only whole ones."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from xds.callout import Expected, Resolver
-from xds.configured import edge_options, issuer_options, token_resolver
+from xds.configured import edge_options, issuer_options, own_options, settings_warnings, token_resolver
 from xds.errors import SettingsError
 from xds.names import NodeGroup
 from xds.settings import Settings
-from xds.settingvalues import Address, CbaMode, TenantResolution
+from xds.settingvalues import Address, CbaMode, HttpAuth, TenantResolution
 from xds.telemetry import Metrics
-from xds.tokens import read_issuers
+from xds.tokens import TrustedIssuer, read_issuers
 from xds.translate import AuthMode, CellBound, EdgeOptions, InternalOptions, OperatorOptions, TenantOptions
 
 
@@ -40,6 +41,7 @@ def test_every_setting_of_the_edge_reaches_the_translation() -> None:
             auth_anonymous_tenant="acme",
             auth_websocket_query="access_token",
             auth_websocket_cookie="session",
+            auth_websocket_origins=("https://app.example",),
             auth_token_bytes=4096,
             auth_tenant_claim="org.tenant",
             auth_cell_claim="home",
@@ -57,6 +59,7 @@ def test_every_setting_of_the_edge_reaches_the_translation() -> None:
     assert (issuer.tenant_claim, issuer.cell_claim) == (("org", "tenant"), ("home",))
     assert (options.auth.mode, options.auth.anonymous_tenant) == (AuthMode.OPTIONAL, "acme")
     assert (options.auth.websocket_query, options.auth.websocket_cookie) == ("access_token", "session")
+    assert options.auth.websocket_origins == ("https://app.example",)
     assert options.auth.token_bytes == 4096
     assert options.auth.clock_skew_seconds == 5
     assert options.auth.cell_bound is CellBound.MONITOR
@@ -163,3 +166,44 @@ def test_an_edge_that_cannot_check_tokens_is_never_built() -> None:
         read_issuers(Settings())
     with pytest.raises(ValueError, match="there must be one"):
         edge_options(Settings(), [])
+
+
+def test_our_own_issuer_names_no_operator_and_that_of_the_variables_does() -> None:
+    ours = own_options(TrustedIssuer(issuer="https://ours", audiences=("alphaswarm",), jwks="{}", operators=True))
+    (theirs,) = edge(settings()).auth.issuers
+    assert (ours.operators, theirs.operators) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("entries", "warned"), [(({}, {}), True), (({"operators": False},), True), (({}, {"operators": True}), False)]
+)
+def test_a_file_of_issuers_of_which_none_names_operators_is_warned_of(
+    tmp_path: Path, entries: tuple[dict[str, object], ...], warned: bool
+) -> None:
+    some = {"audiences": ["api"], "jwks_url": "https://idp.example/jwks"}
+    file = tmp_path / "issuers.json"
+    file.write_text(json.dumps([{"issuer": f"https://{n}", **some, **each} for n, each in enumerate(entries)]))
+    given = Settings(auth_issuers_file=file)
+    told = settings_warnings(given, read_issuers(given))
+    assert any("nobody can be an operator" in each for each in told) is warned
+
+
+def test_settings_that_are_as_they_should_be_are_not_warned_of() -> None:
+    assert settings_warnings(settings(), read_issuers(settings())) == ()
+    off = Settings(auth_mode="off", auth_anonymous_tenant="acme")
+    assert settings_warnings(off, read_issuers(off)) == ()
+
+
+def test_operators_of_whom_no_token_is_asked_are_warned_of() -> None:
+    given = settings(http_auth=HttpAuth.OFF)
+    assert settings_warnings(given, read_issuers(given)) == (
+        "whoever reaches HTTP_LISTEN may operate: no token is asked for (HTTP_AUTH=off)",
+    )
+
+
+def test_a_cookie_that_any_sites_page_may_use_is_warned_of() -> None:
+    given = settings(auth_websocket_cookie="session", auth_websocket_origins=("*",))
+    (told,) = settings_warnings(given, read_issuers(given))
+    assert "AUTH_WEBSOCKET_ORIGINS=*" in told
+    named = settings(auth_websocket_cookie="session", auth_websocket_origins=("https://app.example",))
+    assert settings_warnings(named, read_issuers(named)) == ()

@@ -72,7 +72,7 @@ def edge_options(
     """Options for one node group, unless others are named."""
     return EdgeOptions(
         auth=AuthOptions(
-            issuers=(IssuerOptions(issuer=issuer, audiences=(AUDIENCE,), jwks=jwks),),
+            issuers=(IssuerOptions(issuer=issuer, audiences=(AUDIENCE,), jwks=jwks, operators=True),),
             cell_bound=cell_bound,
             callout=callout,
         ),

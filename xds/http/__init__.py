@@ -3,7 +3,7 @@
 Answers from what it is given; must not know the ADS server or the registry.
 """
 
-from xds.http.app import build_app
+from xds.http.app import build_app, build_refusal
 from xds.http.gate import Gate
 from xds.http.limiter import RateLimiter
 from xds.http.manage import ManageFace
@@ -20,4 +20,5 @@ __all__ = [
     "TokenFace",
     "TokenLimits",
     "build_app",
+    "build_refusal",
 ]

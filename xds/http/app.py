@@ -39,6 +39,17 @@ def build_app(
     return app
 
 
+def build_refusal(reason: str) -> web.Application:
+    """An application that says at /readyz why nothing is served, and has no other path."""
+    app = web.Application(middlewares=[_answer_in_json])
+    app.add_routes([web.get("/readyz", _handler(lambda: _unready(reason)))])
+    return app
+
+
+def _unready(reason: str) -> web.Response:
+    return json_answer({"status": "unavailable", "reason": redact(reason)}, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
 def _healthz() -> web.Response:
     # That the event loop gets round to answering is all that it says.
     return json_answer({"status": "ok"})
@@ -52,8 +63,7 @@ def _metrics(status: SystemStatus, metrics: Metrics) -> web.Response:
 def _readyz(status: SystemStatus) -> web.Response:
     verdict = readiness(status)
     if not verdict.ready:
-        unavailable = {"status": "unavailable", "reason": redact(verdict.reason)}
-        return json_answer(unavailable, HTTPStatus.SERVICE_UNAVAILABLE)
+        return _unready(verdict.reason)
     # These keys in this order, with no space, are the cutover runbook's contract; what it did not know follows.
     usual = {"tenant_resolution": "envoy", "publish_mode": "auto"}
     told = {"tenant_resolution": status.tenant_resolution, "publish_mode": status.publish.mode}

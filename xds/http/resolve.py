@@ -3,7 +3,7 @@
 Must not know how that is found out.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 
@@ -25,7 +25,7 @@ class ResolveFace:
     """Answers by tenant and by token; both give None before the first snapshot."""
 
     by_tenant: Callable[[TenantId], Resolution | None]
-    by_token: Callable[[str], Resolution | None]
+    by_token: Callable[[str], Awaitable[Resolution | None]]
 
     def routes(self) -> list[web.RouteDef]:
         """The path and what answers it."""
@@ -34,19 +34,19 @@ class ResolveFace:
     async def _answer_get(self, request: web.Request) -> web.Response:
         if any(name.lower().endswith("token") for name in request.query):
             return problem(HTTPStatus.BAD_REQUEST, _NEVER)
-        return self._answer(request.query.get("tenant", ""), bearer(request))
+        return await self._answer(request.query.get("tenant", ""), bearer(request))
 
     async def _answer_post(self, request: web.Request) -> web.Response:
         try:
             fields = await read_fields(request)
-            return self._answer(text_of(fields, "tenant"), text_of(fields, "token"))
+            return await self._answer(text_of(fields, "tenant"), text_of(fields, "token"))
         except BadBody as error:
             return problem(error.status, error.detail)
 
-    def _answer(self, tenant: str, token: str) -> web.Response:
+    async def _answer(self, tenant: str, token: str) -> web.Response:
         if not (tenant or token):
             return problem(HTTPStatus.BAD_REQUEST, _EXPECTED)
-        resolution = self.by_tenant(TenantId(tenant)) if tenant else self.by_token(token)
+        resolution = self.by_tenant(TenantId(tenant)) if tenant else await self.by_token(token)
         if resolution is None:
             return busy(HTTPStatus.SERVICE_UNAVAILABLE, "no snapshot is published yet", 5)
         return json_answer(redact(to_document(resolution)), indent=2)

@@ -23,7 +23,7 @@ from xds.telemetry import Metrics, get_logger, redact
 Exchange = Callable[[str, bool], Awaitable[Granted | Denied | None]]
 """The exchange of a key, bound to its tenant's cell or not; None before the first snapshot."""
 
-Validate = Callable[[str, CellId], Validation | None]
+Validate = Callable[[str, CellId], Awaitable[Validation | None]]
 """Whether a token is good in a cell; None before the first snapshot."""
 
 _OFF = "no token is given for API keys here: XDS_SIGNING_KEY_FILES is not set"
@@ -116,7 +116,7 @@ class TokenFace:
             return problem(error.status, error.detail)
         if not (token and cell):
             return problem(HTTPStatus.BAD_REQUEST, "expected a token and a cell")
-        outcome = self.validate(token, cell)
+        outcome = await self.validate(token, cell)
         if outcome is None:
             return busy(HTTPStatus.SERVICE_UNAVAILABLE, _NOT_YET, _RETRY_SECONDS)
         self.metrics.count_validation("allowed" if outcome.allowed else "refused")

@@ -3,15 +3,14 @@
 Pure: told of what is published, not of what may be published next. Must not know how the Envoys are reached.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from xds.model import Cell, CellState, TenantState
 from xds.names import CellId, NodeGroup, NodeId, ResourceName, TenantId, TypeUrl
+from xds.operations.bearing import Bearer, Binding, Stranger, binding, table_of
 from xds.operations.phasing import Witnessed
-from xds.settings import CbaMode
-from xds.tokens import Reason, Refused, Verified
-from xds.translate import Translation
+from xds.translate import AuthMode, CellBound, Translation
 from xds.translate.naming import LEGACY_ROUTES, tenant_scope
 
 
@@ -77,7 +76,7 @@ def resolve(
         why = (_absence(published, tenant_id), "The edge answers its requests with 403: the tenant is unknown.")
         return Resolution(tenant=tenant_id, found=False, revision=topology.revision, snapshot=snapshot, why=why)
     cell = topology.cells.get(tenant.cell)
-    table = next((name for type_url, name in needed if type_url is TypeUrl.ROUTE), ResourceName(""))
+    table = table_of(published, tenant_id)
     standings = tuple(envoys)
     return Resolution(
         tenant=tenant_id,
@@ -110,35 +109,41 @@ def witnessed_here(told: Resolution) -> Witnessed:
     )
 
 
-def resolve_token(
-    outcome: Verified | Refused, bound: CbaMode, resolve_tenant: Callable[[TenantId], Resolution | None]
-) -> Resolution | None:
-    """Where a request with a token goes: what the token says, then what becomes of its tenant."""
-    resolution = resolve_tenant(TenantId(outcome.tenant if isinstance(outcome, Verified) else ""))
-    if resolution is None:
-        return None
-    if isinstance(outcome, Refused):
-        status = 403 if outcome.reason is Reason.AUDIENCE else 401
-        return replace(resolution, why=(f"The edge answers {status}: {outcome.reason}.",))
-    if not outcome.tenant:
-        why = f"The token is good, but {outcome.issuer} names no tenant in it: the edge lets it in to no cell."
+def resolve_token(bearer: Bearer | Stranger, resolution: Resolution, published: Translation) -> Resolution:
+    """Where a request with a token goes: what the token says, then what becomes of its tenant, its `resolution`."""
+    if isinstance(bearer, Stranger):
+        return replace(resolution, why=(f"The edge answers {bearer.status}: {bearer.reason}.",))
+    if not bearer.tenant:
+        why = f"The token is good, but {bearer.source} names no tenant in it: the edge answers 403."
         return replace(resolution, why=(why,))
-    said = f"The token is good, and {outcome.issuer} says that it is tenant {outcome.tenant}'s."
-    return replace(resolution, why=(said, *_binding(outcome.cell, resolution, bound), *resolution.why))
+    said = f"The token is good, and {bearer.source} says that it is tenant {bearer.tenant}'s."
+    if published.options.auth.mode is AuthMode.OFF:
+        said = f"No token is looked at (AUTH_MODE=off): every request is tenant {bearer.tenant}'s."
+    return replace(resolution, why=(said, *_bound(bearer, resolution, published), *resolution.why))
 
 
-def _binding(claimed: str | None, resolution: Resolution, bound: CbaMode) -> tuple[str, ...]:
-    if claimed is None or resolution.cell is None:
+def _bound(bearer: Bearer, resolution: Resolution, published: Translation) -> tuple[str, ...]:
+    """What the token's cell comes to; nothing where it is not what decides."""
+    tenant, here = published.topology.tenants.get(resolution.tenant), resolution.cell
+    takes_traffic = here is not None and here.state is not None and here.state.takes_traffic
+    if tenant is None or not (tenant.state.is_let_in and takes_traffic) or resolution.route_table == LEGACY_ROUTES:
         return ()
-    if claimed == resolution.cell.id:
-        return (f"It is bound to {claimed}, where the tenant lives.",)
+    mode, place = published.options.auth.cell_bound, bearer.cell or "what is no cell's id"
     outcome = {
-        CbaMode.ENFORCE: "the edge answers 403",
-        CbaMode.MONITOR: "the edge counts that, and lets it through",
-        CbaMode.OFF: "the edge does not look at that",
-    }[bound]
-    place = claimed or "what is no cell's id"
-    return (f"It is bound to {place}, and the tenant lives in {resolution.cell.id}: with CBA_MODE={bound} {outcome}.",)
+        CellBound.ENFORCE: "the edge answers 401",
+        CellBound.MONITOR: "the edge counts that, and lets it through",
+        CellBound.OFF: "the edge does not look at that",
+    }[mode]
+    match binding(bearer, tenant, published):
+        case Binding.NOWHERE:
+            return ()
+        case Binding.HERE:
+            return (f"It is bound to {place}, where the tenant lives.",)
+        case Binding.LEFT:
+            return (f"It is bound to {place}, which the tenant has just left: the edge lets it through for its grace.",)
+        case Binding.ELSEWHERE:
+            lives = f"and the tenant lives in {tenant.cell}"
+            return (f"It is bound to {place}, {lives}: with CBA_MODE={mode.value} {outcome}.",)
 
 
 def _absence(published: Translation, tenant: TenantId) -> str:
@@ -161,7 +166,7 @@ def _left_to_legacy(published: Translation) -> str:
 
 def _traffic(state: TenantState, cell_id: CellId, cell: Cell | None) -> str:
     if not state.is_let_in:
-        return f"The tenant is {state}, so its requests are refused, whatever its cell."
+        return f"The tenant is {state}, so the edge answers its requests with 403, whatever its cell."
     if cell is None:
         return f"There is no cell {cell_id} that Envoys can be told of, so its requests get a 503."
     if not cell.state.takes_traffic:

@@ -74,13 +74,14 @@ class SystemStatus:
     cells: tuple[tuple[CellId, CellState], ...] = ()
     tenant_resolution: str = "envoy"
     issuers: tuple[IssuerStatus, ...] = ()
+    settings_warnings: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What works, and should not stay so."""
         mode = _LOOSE_MODES.get(self.auth_mode)
         late = (f"issuer {each.issuer}: keys not refreshed: {each.error}" for each in self.issuers if each.error)
-        return (*((mode,) if mode else ()), *late, *self._publishing())
+        return (*((mode,) if mode else ()), *self.settings_warnings, *late, *self._publishing())
 
     def _publishing(self) -> Iterator[str]:
         if self.publish.mode in _HOLDING_MODES:

@@ -1,15 +1,16 @@
 """Whether a token may be used in a cell, for the cell's own services: the edge's decision, asked once more.
 
-Pure: decided on the topology that is given. What is answered says no more than the token itself does, and nothing of
-a token that does not hold.
+Pure: decided on what is published. What is answered says no more than the token itself does, and nothing of a token
+that does not hold.
 """
 
 from dataclasses import dataclass
 
-from xds.model import Topology
+from xds.model import Tenant
 from xds.names import CellId, TenantId
-from xds.settings import CbaMode
-from xds.tokens import Refused, Verified, Verifier
+from xds.operations.bearing import Bearer, Binding, Stranger, binding
+from xds.translate import CellBound, Translation
+from xds.translate.refusals import suspended_tenant, unknown_tenant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,35 +23,36 @@ class Validation:
     cell: CellId
 
 
-def validate(
-    verifier: Verifier, topology: Topology, bound: CbaMode, *, token: str, cell: CellId, now: float
-) -> Validation:
-    """Whether `token` is good in `cell` at `now`."""
-    outcome = verifier.verify(token, now)
-    if isinstance(outcome, Refused):
-        return Validation(allowed=False, reason=outcome.reason, tenant="", cell=cell)
-    obstacle = _obstacle(outcome.tenant, topology, cell)
-    is_elsewhere = bound is not CbaMode.OFF and outcome.cell not in (None, cell)
-    if not obstacle and is_elsewhere and bound is CbaMode.ENFORCE:
-        obstacle = "the token is bound to another cell"
-    return Validation(
-        allowed=not obstacle, reason=obstacle or _approval(outcome, is_elsewhere), tenant=outcome.tenant, cell=cell
-    )
+def validate(bearer: Bearer | Stranger, published: Translation, cell: CellId) -> Validation:
+    """Whether the token that `bearer` came with is good in `cell`."""
+    if isinstance(bearer, Stranger):
+        return Validation(allowed=False, reason=bearer.reason, tenant="", cell=cell)
+    tenant = published.topology.tenants.get(TenantId(bearer.tenant))
+    obstacle = _obstacle(bearer, tenant, published, cell)
+    if obstacle or tenant is None:
+        return Validation(allowed=False, reason=obstacle, tenant=bearer.tenant, cell=cell)
+    is_allowed, reason = _bound(binding(bearer, tenant, published), published.options.auth.cell_bound)
+    return Validation(allowed=is_allowed, reason=reason, tenant=bearer.tenant, cell=cell)
 
 
-def _obstacle(name: str, topology: Topology, cell: CellId) -> str:
-    if not name:
+def _obstacle(bearer: Bearer, tenant: Tenant | None, published: Translation, cell: CellId) -> str:
+    if not bearer.tenant:
         return "the token names no tenant"
-    tenant = topology.tenants.get(TenantId(name))
     if tenant is None:
-        return "the tenant is unknown"
+        return unknown_tenant(published.options)
     if not tenant.state.is_let_in:
-        return f"the tenant is {tenant.state}"
+        return suspended_tenant(published.options)
     return "" if tenant.cell == cell else "the tenant does not live in this cell"
 
 
-def _approval(token: Verified, is_elsewhere: bool) -> str:
-    if is_elsewhere:
-        return "the tenant lives in this cell; the token is bound to another, which CBA_MODE=monitor lets through"
-    bound = "" if token.cell is None else ", to which the token is bound"
-    return f"the tenant lives in this cell{bound}"
+def _bound(found: Binding, mode: CellBound) -> tuple[bool, str]:
+    here = "the tenant lives in this cell"
+    if mode is CellBound.OFF or found is Binding.NOWHERE:
+        return True, here
+    if found is Binding.HERE:
+        return True, f"{here}, to which the token is bound"
+    if found is Binding.LEFT:
+        return True, f"{here}; the token is bound to the one that it has just left, and still good"
+    if mode is CellBound.MONITOR:
+        return True, f"{here}; the token is bound to another, which CBA_MODE=monitor lets through"
+    return False, "the token is bound to another cell"

@@ -124,6 +124,9 @@ class Metrics:
         self.registry_reconnects = self._counter("registry_reconnects", "Connections to the registry made again.")
         """Connections to the registry made again."""
         self.tokens_required = self._gauge("tokens_required", "1 while every request to a cell needs a token, else 0.")
+        self.operator_tokens_required = self._gauge(
+            "operator_tokens_required", "1 while other machines need an operator's token to ask over HTTP, else 0."
+        )
         """1 while every request to a cell needs a token, else 0."""
         self.jwks_keys = self._gauge("jwks_keys", "Public keys that issuers publish now.")
         """Public keys that issuers publish now."""
@@ -212,9 +215,10 @@ class Metrics:
         for each in _PUBLISH_MODES:
             self._publish_mode.labels(each).set(each == mode)
 
-    def set_info(self, *, version: str, auth_mode: str, cba_mode: str) -> None:
+    def set_info(self, *, version: str, auth_mode: str, cba_mode: str, http_auth: str) -> None:
         """Set what never changes while the process runs."""
         self.tokens_required.set(auth_mode == "required")
+        self.operator_tokens_required.set(http_auth != "off")
         self._info.info({"version": version, "auth_mode": auth_mode, "cba_mode": cba_mode})
 
     def render(self) -> bytes:

@@ -17,13 +17,21 @@ from xds.tokens.claims import claim_path
 
 _MOST_ISSUERS = 20
 _FIELDS = frozenset(
-    {"issuer", "audiences", "jwks_url", "jwks_file", "tenant_claim", "cell_claim", "algorithms"},
+    {"issuer", "audiences", "jwks_url", "jwks_file", "tenant_claim", "cell_claim", "algorithms", "operators"},
 )
+_EXPECTED = {
+    "issuer": "the `iss` of its tokens",
+    "audiences": "a list of one or more texts",
+    "operators": "true or false",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issuer:
-    """Whose tokens are taken; `jwks` is where its keys are, a URL or a file, and `setting` what says so."""
+    """Whose tokens are taken; `jwks` is where its keys are, a URL or a file, and `setting` what says so.
+
+    `operators` is whether its tokens may be an operator's.
+    """
 
     issuer: str
     audiences: tuple[str, ...]
@@ -32,6 +40,7 @@ class Issuer:
     cell_claim: tuple[str, ...]
     algorithms: tuple[str, ...]
     setting: str
+    operators: bool = False
 
 
 def read_issuers(settings: Settings) -> tuple[Issuer, ...]:
@@ -70,7 +79,7 @@ def _of_settings(settings: Settings) -> Issuer:
         faults.append("AUTH_JWKS_URL: expected to be unset beside AUTH_JWKS_FILE")
     if faults:
         raise SettingsError(tuple(faults))
-    given = {"issuer": settings.auth_issuer, "audiences": list(settings.auth_audience)}
+    given = {"issuer": settings.auth_issuer, "audiences": list(settings.auth_audience), "operators": True}
     place = (
         {"jwks_url": settings.auth_jwks_url} if settings.auth_jwks_url else {"jwks_file": str(settings.auth_jwks_file)}
     )
@@ -143,15 +152,18 @@ class _Entry:
             cell_claim=claim_path(self._claim("cell_claim")),
             algorithms=self._algorithms(),
             setting=self._names["jwks_url" if "jwks_url" in given else "jwks_file"],
+            operators=given.get("operators") is True,
         )
 
     def _faults(self) -> Iterator[str]:
         names, given = self._names, self._given
         yield from (f"{names[name]}: no such field" for name in sorted(given.keys() - _FIELDS))
-        if not isinstance(given.get("issuer"), str) or not given["issuer"]:
-            yield f"{names['issuer']}: expected the `iss` of its tokens"
-        if not self._texts("audiences"):
-            yield f"{names['audiences']}: expected a list of one or more texts"
+        is_right = {
+            "issuer": isinstance(given.get("issuer"), str) and bool(given["issuer"]),
+            "audiences": bool(self._texts("audiences")),
+            "operators": isinstance(given.get("operators", False), bool),
+        }
+        yield from (f"{names[name]}: expected {_EXPECTED[name]}" for name, right in is_right.items() if not right)
         if ("jwks_url" in given) == ("jwks_file" in given):
             yield f"{names['jwks_url']}: expected either it or a jwks_file"
         elif "jwks_url" in given:

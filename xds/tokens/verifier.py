@@ -52,6 +52,8 @@ class TrustedIssuer:
     tenant_claim: str = "tenant_id"
     cell_claim: str = "cell"
     clock_skew_seconds: int = 60
+    operators: bool = False
+    """Whether its tokens may be an operator's; of no account to the verifier."""
 
     def __post_init__(self) -> None:
         if not (self.issuer and self.audiences and all(self.audiences)):

@@ -51,7 +51,10 @@ ISSUER_HEADER = "x-alphaswarm-issuer"
 JWT_FILTER: str = TOKEN_CHECK
 PAYLOAD_NAMESPACE = "envoy.filters.http.jwt_authn"
 PAYLOAD_PATH = ("payload",)
-"""Where an operator's claims are, and nobody else's: the copy of a payload costs Envoy more than all the rest does."""
+"""Where the claims of who may be an operator are, and nobody else's.
+
+So nobody else's are ever asked for a role; and the copy of a payload costs Envoy more than all the rest does.
+"""
 
 ANONYMOUS_FILTER = "alphaswarm.anonymous"
 MANAGE = "/manage"
@@ -133,7 +136,7 @@ def _provider(issuer: IssuerOptions, place: Place, auth: AuthOptions) -> JwtProv
         from_headers=list(place.headers),
         from_params=list(place.parameters),
         from_cookies=list(place.cookies),
-        payload_in_metadata=PAYLOAD_PATH[0] if place is _OPERATORS else "",
+        payload_in_metadata=PAYLOAD_PATH[0] if place is _OPERATORS and issuer.operators else "",
         clock_skew_seconds=auth.clock_skew_seconds,
         jwt_cache_config=JwtCacheConfig(jwt_cache_size=_CACHED_TOKENS, jwt_max_token_size=auth.token_bytes),
         claim_to_headers=[_claim_to_header(header, path) for header, path in _claims(issuer, place, auth)],

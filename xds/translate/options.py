@@ -50,6 +50,8 @@ class IssuerOptions:
 
     tenant_claim: tuple[str, ...] = ("tenant_id",)
     cell_claim: tuple[str, ...] = ("cell",)
+    operators: bool = False
+    """Whether its tokens may be an operator's."""
 
     def __post_init__(self) -> None:
         if not (self.issuer and self.audiences and all(self.audiences)):
@@ -76,6 +78,9 @@ class AuthOptions:
 
     websocket_query: str = ""
     websocket_cookie: str = ""
+    websocket_origins: tuple[str, ...] = ()
+    """The origins whose pages may use the cookie, which a browser sends whoever's page asks it to; `*`: any."""
+
     token_bytes: int = 8 * 1024
     """The largest token: what each Envoy's cache takes, and what the limit of a request's headers has room for."""
 
@@ -88,6 +93,8 @@ class AuthOptions:
             raise ValueError("each issuer must be named once")
         if not (_PLAIN.fullmatch(self.websocket_query) and _PLAIN.fullmatch(self.websocket_cookie)):
             raise ValueError("a token's parameter and cookie must be named by letters, digits and _.- only")
+        if self.websocket_cookie and not self.websocket_origins:
+            raise ValueError("a cookie is sent for any site's page: whose may use it must be said")
 
     @property
     def public_tenant(self) -> TenantId | None:

@@ -10,26 +10,34 @@ from envoy_data_plane.envoy.config.core.v3 import DataSource
 from envoy_data_plane.envoy.config.route.v3 import HeaderMatcher, QueryParameterMatcher, RouteMatch
 from envoy_data_plane.envoy.extensions.filters.http.jwt_authn.v3 import JwtHeader
 from envoy_data_plane.envoy.extensions.filters.http.lua.v3 import Lua
+from envoy_data_plane.envoy.type.matcher.v3 import StringMatcher
 
 from xds.translate.options import AuthOptions
 
+ANY_ORIGIN = "*"
 _AUTHORIZATION = "Authorization"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One place. A request is looked at there if it has that header or parameter, or, `is_last`, in any case."""
+    """One place. A request is looked at there if it has that header or parameter, or, `is_last`, in any case.
+
+    With an `origin`, if it comes from a page of that and no other.
+    """
 
     name: str
     headers: tuple[JwtHeader, ...] = ()
     parameters: tuple[str, ...] = ()
     cookies: tuple[str, ...] = ()
+    origin: str = ""
     is_last: bool = True
 
     def match(self, path: str) -> RouteMatch:
         """Which requests to `path` are looked at in this place."""
         found = RouteMatch(path_separated_prefix=path)
-        if not self.is_last:
+        if self.origin:
+            found.headers = [HeaderMatcher(name="origin", string_match=StringMatcher(exact=self.origin))]
+        elif not self.is_last:
             found.headers = [HeaderMatcher(name=each.name, present_match=True) for each in self.headers]
             found.query_parameters = [QueryParameterMatcher(name=each, present_match=True) for each in self.parameters]
         return found
@@ -41,13 +49,17 @@ HEADER = Place(name="header", headers=(JwtHeader(name=_AUTHORIZATION, value_pref
 def places(auth: AuthOptions) -> tuple[Place, ...]:
     """Where the token of a websocket is looked for: in the first of these that the request has, and there alone.
 
-    Envoy would take several, the same request being one tenant's by its header and another's by its query.
+    Envoy would take several, the same request being one tenant's by its header and another's by its query. A browser
+    sends a cookie whoever's page opens a websocket, and CORS does not keep it from that; but it says whose page it is.
+    A cookie from a page of no origin that is named is as if it were not there.
     """
     found = [HEADER]
     if auth.websocket_query:
         found.append(Place(name="query", parameters=(auth.websocket_query,)))
     if auth.websocket_cookie:
-        found.append(Place(name="cookie", cookies=(auth.websocket_cookie,)))
+        cookie = Place(name="cookie", cookies=(auth.websocket_cookie,))
+        named = [each for each in auth.websocket_origins if each != ANY_ORIGIN]
+        found += [*(replace(cookie, origin=each) for each in named), HEADER] if named else [cookie]
     return (*(replace(each, is_last=False) for each in found[:-1]), found[-1])
 
 

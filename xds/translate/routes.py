@@ -31,7 +31,7 @@ from xds.translate.naming import (
 )
 from xds.translate.observation import mark
 from xds.translate.operators import manage, refused
-from xds.translate.options import EdgeOptions
+from xds.translate.options import AuthMode, EdgeOptions
 from xds.translate.refusals import (
     UNAVAILABLE,
     answer,
@@ -89,9 +89,9 @@ def refusing(name: ResourceName, status: int, text: str, options: EdgeOptions) -
 def _suspended(options: EdgeOptions) -> RouteConfiguration:
     """The table of suspended tenants. Hidden, they have no route, as unknown ones: the same work, so the same time.
 
-    Unless every request begins as one tenant's, which with no route would end there.
+    Unless no token is looked at: then every request is one tenant's, and what is public would have no route either.
     """
-    if options.tenants.hides_suspended and options.auth.public_tenant is None:
+    if options.tenants.hides_suspended and options.auth.mode is not AuthMode.OFF:
         return RouteConfiguration(name=SUSPENDED_ROUTES)
     return refusing(SUSPENDED_ROUTES, 403, suspended_tenant(options), options)
 

@@ -50,15 +50,20 @@ class TenantTranslator:
         Every request begins as that tenant's, and with no route would end there: an operator's too, and one for what
         is public.
         """
-        if not self._options.auth.admits_anonymous or tenant_id != self._options.auth.public_tenant:
+        if not self._begins_as(tenant_id):
             return None
         name = tenant_scope(tenant_id)
         needs = (Ref(TypeUrl.ROUTE, PUBLIC_ROUTES),)
         return encode_resource(name, scope(name, PUBLIC_ROUTES, tenant_id), needs=needs)
 
+    def _begins_as(self, tenant_id: TenantId) -> bool:
+        """Whether it is the tenant as whose every request begins, with a token or without."""
+        return self._options.auth.admits_anonymous and tenant_id == self._options.auth.public_tenant
+
     def _table(self, tenant: Tenant) -> ResourceName:
         if tenant.state is TenantState.SUSPENDED:
-            return SUSPENDED_ROUTES
+            is_absent = self._options.tenants.hides_suspended and self._begins_as(tenant.id)
+            return PUBLIC_ROUTES if is_absent else SUSPENDED_ROUTES
         if tenant.state is TenantState.MOVING and tenant.cell in self._cells:
             return held_routes(tenant.cell)  # whoever else would serve it: nothing may be written now
         canary = self._options.canary

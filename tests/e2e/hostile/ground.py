@@ -4,9 +4,12 @@ Two Envoys, two cells with HTTP/1.1 and one with HTTP/2, the web client and the 
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.e2e.hostile.tokens import Forger
 from tests.e2e.hostile.upstreams import Arrival, Log, upstreams
@@ -14,15 +17,19 @@ from tests.e2e.hostile.wire import Protocol, Reply, Request, send
 from tests.e2e.watching import execute, until
 from tests.support.plans import planned
 from xds.demo.stack import Stack
+from xds.opaque import digest
 
 HOME, OTHER, MODERN = "cell-shared-std-local", "cell-shared-std-eu", "cell-dedicated-ent-us"
 """Cells; the last one speaks HTTP/2."""
 
 RETIRED = "cell-shared-std-gone"
-CLIENT, CONTROLLER = "the web client", "the controller"
+CLIENT, CONTROLLER, LEGACY = "the web client", "the controller", "the legacy proxy"
 
 QUERY, COOKIE = "access_token", "session"
 """Where a websocket's token may stand besides its header."""
+
+ORIGIN = "https://app.example"
+"""Whose pages may use the cookie."""
 
 PLACEMENTS: Mapping[str, str] = {
     "acme": HOME,
@@ -32,6 +39,9 @@ PLACEMENTS: Mapping[str, str] = {
     "42": OTHER,
 }
 """Who may have requests served, and where."""
+
+OLDEN = "olden"
+"""A tenant that the canary leaves to the legacy proxy, where there is one."""
 
 SUSPENDED, HOMELESS = "suspended-one", "homeless"
 """A tenant that is suspended, and one whose cell is not in service."""
@@ -62,26 +72,51 @@ class Ground:
         return {way: task.result() for way, task in sent.items()}, self.log.arrivals[before:]
 
 
+def session_of(tenant: str) -> str:
+    """The session token of a tenant that has requests served, where there is a callout."""
+    return f"session-of-{tenant}"
+
+
 @asynccontextmanager
-async def ground(**environment: str) -> AsyncIterator[Ground]:
-    """One that runs while entered, with further settings of the control plane."""
-    async with upstreams(HOME, OTHER, MODERN, RETIRED, CLIENT, CONTROLLER) as (ports, log):
+async def ground(*, is_full: bool = False, **environment: str) -> AsyncIterator[Ground]:
+    """One that runs while entered, with further settings of the control plane.
+
+    `is_full`: with a callout and a legacy proxy.
+    """
+    async with AsyncExitStack() as exits:
+        names = (HOME, OTHER, MODERN, RETIRED, CLIENT, CONTROLLER, LEGACY)
+        ports, log = await exits.enter_async_context(upstreams(*names))
+        folder = Path(exits.enter_context(TemporaryDirectory(prefix="axds-hostile-")))
         settings = {
+            **(_callout_and_legacy(folder, ports) if is_full else {}),
             "CLIENT_UPSTREAM": f"127.0.0.1:{ports[CLIENT]}",
             "AUTH_WEBSOCKET_QUERY": QUERY,
             "AUTH_WEBSOCKET_COOKIE": COOKIE,
+            "AUTH_WEBSOCKET_ORIGINS": f"{ORIGIN}, https://admin.example:8443",
             "CONTROLLER_UPSTREAM": f"127.0.0.1:{ports[CONTROLLER]}",
             **environment,
         }
-        async with Stack(await planned(cells=(HOME,), tenants=1, environment=settings)) as stack:
-            await execute(stack, *_registry(ports))
-            held = Ground(stack=stack, log=log, forger=Forger(stack.idp))
-            is_anonymous = environment.get("AUTH_MODE") == "off"
-            for tenant in PLACEMENTS:
-                cell = PLACEMENTS[environment["AUTH_ANONYMOUS_TENANT"] if is_anonymous else tenant]
-                await until(lambda: _arrives(held, tenant, cell), f"{tenant} is served")  # noqa: B023 -- awaited here
-            log.arrivals.clear()
-            yield held
+        stack = await exits.enter_async_context(Stack(await planned(cells=(HOME,), tenants=1, environment=settings)))
+        await execute(stack, *_registry(ports))
+        held = Ground(stack=stack, log=log, forger=Forger(stack.idp))
+        is_anonymous = environment.get("AUTH_MODE") == "off"
+        for tenant in PLACEMENTS:
+            cell = PLACEMENTS[environment["AUTH_ANONYMOUS_TENANT"] if is_anonymous else tenant]
+            await until(lambda: _arrives(held, tenant, cell), f"{tenant} is served")  # noqa: B023 -- awaited here
+        log.arrivals.clear()
+        yield held
+
+
+def _callout_and_legacy(folder: Path, ports: Mapping[str, int]) -> dict[str, str]:
+    sessions = [{"sha256": digest(session_of(tenant)).hex(), "tenant": tenant, "expires": 2e9} for tenant in PLACEMENTS]
+    (folder / "tokens.json").write_text(json.dumps(sessions))
+    return {
+        "TENANT_RESOLUTION": "callout",
+        "CALLOUT_TOKENS_FILE": str(folder / "tokens.json"),
+        "CALLOUT_TIMEOUT_MS": "5000",
+        "LEGACY_UPSTREAM": f"127.0.0.1:{ports[LEGACY]}",
+        "CANARY_TENANTS": f"{OLDEN}=0",
+    }
 
 
 def _registry(ports: Mapping[str, int]) -> list[str]:
@@ -97,7 +132,7 @@ def _registry(ports: Mapping[str, int]) -> list[str]:
     ]
     placed = [
         f"INSERT INTO tenants (id, cell_id) VALUES ('{tenant}', '{cell}') ON CONFLICT (id) DO NOTHING"
-        for tenant, cell in {**PLACEMENTS, SUSPENDED: HOME, HOMELESS: RETIRED}.items()
+        for tenant, cell in {**PLACEMENTS, OLDEN: HOME, SUSPENDED: HOME, HOMELESS: RETIRED}.items()
     ]
     return [
         "DELETE FROM endpoints",

@@ -3,8 +3,9 @@
 The statuses stand here alone: whoever changes an answer of the edge's changes it here.
 """
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from tests.e2e.hostile.ground import HOME
@@ -75,6 +76,7 @@ class Row:
         at: The only upstream that it may reach, and must; None: none.
         tenant: Whose request the cell there must take it for.
         protocols: Over what it is sent.
+        location: Where its answer sends it.
         is_bound: Whether it is refused for its cell claim alone, and so not while CBA_MODE is not `enforce`.
     """
 
@@ -84,6 +86,7 @@ class Row:
     at: str | None = None
     tenant: str = "acme"
     protocols: tuple[Protocol, ...] = EVERY
+    location: str = ""
     is_bound: bool = False
 
 
@@ -123,6 +126,13 @@ def nobodys(*headers: tuple[str, str], path: str = _PATH, method: str = "GET") -
 def claiming(**claims: object) -> Make:
     """A request with a good token that has these claims."""
     return bearing(lambda forger: forger.token(**claims))
+
+
+def with_token(request: Request, token: str) -> Request:
+    """The request with this token in the place of its own, if it has one."""
+    headers = tuple(bearer(token) if name == "authorization" else (name, value) for name, value in request.headers)
+    raw = re.sub(rb"(?m)^authorization: Bearer [^\r\n]*", ": ".join(bearer(token)).encode(), request.raw)
+    return replace(request, headers=headers, raw=raw)
 
 
 def bearer(token: str) -> tuple[str, str]:

@@ -1,5 +1,7 @@
 """Rows: paths that are to be taken for another, and requests that are to be taken for two."""
 
+from dataclasses import replace
+
 from tests.e2e.hostile.ground import CLIENT
 from tests.e2e.hostile.row import (
     DECLINED,
@@ -98,7 +100,10 @@ def _path_rows() -> list[Row]:
             refused(f"to /manage by {path} without a token", nobodys(*SPOOFS, path=path), NO_TOKEN, on=PLAIN),
         )
     ]
-    redirects = [refused(f"escaped slash: {path}", acmes(path=path), REDIRECTED, on=PLAIN) for path in REDIRECTS]
+    redirects = [
+        replace(refused(f"escaped slash: {path}", acmes(path=path), REDIRECTED, on=PLAIN), location=location)
+        for path, location in REDIRECTS.items()
+    ]
     tenants = [
         refused(f"to a cell by {path} without a token", nobodys(*SPOOFS, path=path), NO_TOKEN, on=PLAIN)
         for path in TENANTS

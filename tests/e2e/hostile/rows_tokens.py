@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tests.e2e.hostile.ground import COOKIE, HOME, HOMELESS, MODERN, OTHER, QUERY, RETIRED, SUSPENDED
+from tests.e2e.hostile.ground import COOKIE, HOME, HOMELESS, MODERN, ORIGIN, OTHER, QUERY, RETIRED, SUSPENDED
 from tests.e2e.hostile.row import (
     BAD_TOKEN,
     CELL_MOVED,
@@ -16,7 +16,9 @@ from tests.e2e.hostile.row import (
     UNKNOWN_TENANT,
     WEBSOCKETS,
     WRONG_AUDIENCE,
+    Make,
     Row,
+    acmes,
     bearer,
     bearing,
     claiming,
@@ -57,12 +59,23 @@ def _in_query_twice(forger: Forger) -> Request:
     return Request(path=f"{{root}}/x{query}")
 
 
+_HOME_PAGE = ("origin", ORIGIN)
+
+
 def _in_cookie(forger: Forger) -> Request:
-    return Request(headers=(("cookie", f"{COOKIE}={forger.token()}"),))
+    return Request(headers=(("cookie", f"{COOKIE}={forger.token()}"), _HOME_PAGE))
 
 
 def _in_cookie_twice(forger: Forger) -> Request:
-    return Request(headers=(("cookie", f"{COOKIE}={forger.token()}; {COOKIE}={forger.token(tenant_id='globex')}"),))
+    cookies = f"{COOKIE}={forger.token()}; {COOKIE}={forger.token(tenant_id='globex')}"
+    return Request(headers=(("cookie", cookies), _HOME_PAGE))
+
+
+def _from(*origins: str, name: str = "origin") -> Make:
+    """A request with a good token in its cookie, from a page of these origins."""
+    return lambda forger: replace(
+        _in_cookie(forger), headers=(_in_cookie(forger).headers[0], *((name, each) for each in origins))
+    )
 
 
 def _in_cookie_too(forger: Forger) -> Request:
@@ -75,7 +88,7 @@ def _in_bad_query_too(forger: Forger) -> Request:
 
 def _everywhere(forger: Forger) -> Request:
     cookie = ("cookie", f"{COOKIE}={forger.token(tenant_id='initech')}")
-    return replace(_in_query_too(forger), headers=(cookie, bearer(forger.token())))
+    return replace(_in_query_too(forger), headers=(cookie, _HOME_PAGE, bearer(forger.token())))
 
 
 def _in_bad_header_too(forger: Forger) -> Request:
@@ -122,6 +135,34 @@ MISPLACED = (
     served("another tenant's token in the query, too", _in_query_too),
     refused("token in other cookies and headers", _elsewhere, NO_TOKEN),
     refused("token too large", claiming(padding="y" * 40_000), TOO_LARGE),
+)
+
+PAGES = (
+    served("cookie from a page of the other origin", _from("https://admin.example:8443"), on=WEBSOCKETS),
+    *(
+        refused(f"cookie from {name}", make, NO_TOKEN, on=WEBSOCKETS)
+        for name, make in {
+            "another site's page": _from("https://evil.example"),
+            "no page": _from(),
+            "a page without an origin": _from("null"),
+            "an empty origin": _from(""),
+            "a page without TLS": _from(ORIGIN.replace("https", "http")),
+            "another port": _from(f"{ORIGIN}:8443"),
+            "an origin with something after it": _from(f"{ORIGIN}.evil.example"),
+            "an origin with something before it": _from(f"https://evil.example?{ORIGIN}"),
+            "an origin with a slash": _from(f"{ORIGIN}/"),
+            "an origin in upper case": _from(ORIGIN.upper()),
+            "a dot for another letter": _from("https://app-example"),
+            "two origins, the good one first": _from(ORIGIN, "https://evil.example"),
+            "two origins, the good one last": _from("https://evil.example", ORIGIN),
+            "two origins in a list": _from(f"https://evil.example {ORIGIN}"),
+            "an origin in another header": _from(ORIGIN, name="referer"),
+        }.items()
+    ),
+    served(
+        "token in the header, another tenant's cookie from another site's page beside it",
+        acmes(("origin", "https://evil.example"), ("cookie", f"{COOKIE}=a.b.c")),
+    ),
 )
 
 STALE = (
@@ -249,4 +290,4 @@ CELLS = (
     served("cell claim: null, which binds to nothing", claiming(tenant_id="acme", cell=None)),
 )
 
-ROWS = (*MISPLACED, *STALE, *FORGED, *TENANTS, *CELLS)
+ROWS = (*MISPLACED, *PAGES, *STALE, *FORGED, *TENANTS, *CELLS)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from tests.e2e.hostile.ground import CLIENT, CONTROLLER
+from tests.e2e.hostile.ground import CLIENT, CONTROLLER, LEGACY
 from tests.e2e.hostile.row import (
     MADE_UP,
     SEEN_BY_CELLS,
@@ -14,12 +14,12 @@ from tests.e2e.hostile.row import (
 )
 from tests.e2e.hostile.tokens import SUBJECT
 from tests.e2e.hostile.upstreams import Arrival
-from tests.e2e.hostile.wire import Reply
+from tests.e2e.hostile.wire import Protocol, Reply
 
 _OURS, _ENVOYS = "x-alphaswarm-", "x-envoy-"
 _SERVER = "alphaswarm-edge"
 
-SEEN_OF_OURS = {CLIENT: frozenset[str](), CONTROLLER: SEEN_BY_THE_CONTROLLER}
+SEEN_OF_OURS = {CLIENT: frozenset[str](), CONTROLLER: SEEN_BY_THE_CONTROLLER, LEGACY: SEEN_BY_THE_CONTROLLER}
 """By what upstream, if it is no cell: a cell sees all of them."""
 
 SAID_BY_ENVOY = {
@@ -33,8 +33,12 @@ NOT_OF_PROXIES = ("x-forwarded-for", "x-forwarded-proto")
 """What Envoy itself says of where a request comes from; no proxy in front is trusted, so nobody else may."""
 
 
-def answer_faults(row: Row, reply: Reply) -> Iterator[str]:
-    """What is wrong with the answer to a row's request."""
+def answer_faults(row: Row, protocol: Protocol, reply: Reply) -> Iterator[str]:
+    """What is wrong with the answer to a row's request, sent so."""
+    if row.at and row.statuses == SERVED and protocol.is_websocket and not reply.is_echoed:
+        yield f"a websocket that is no use: {reply.status} {reply.body[:100]!r}"
+    if reply.all("location") != ([row.location] if row.location else []):
+        yield f"expected to be sent to {row.location!r}, was to {reply.all('location')}"
     if reply.status not in row.statuses:
         yield f"expected {sorted(row.statuses)}, got {reply.status} {reply.body[:100]!r}"
     for name, value in reply.headers:
@@ -42,8 +46,6 @@ def answer_faults(row: Row, reply: Reply) -> Iterator[str]:
             yield f"{name}: {value} got out"
         if name.lower() == "server" and value != _SERVER:
             yield f"the server is {value}"
-        if name.lower() == "location" and (not value.startswith("/") or value.startswith("//")):
-            yield f"sent to {value}"
 
 
 def arrival_faults(row: Row, arrivals: Sequence[Arrival], times: int) -> Iterator[str]:

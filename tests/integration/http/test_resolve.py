@@ -32,7 +32,7 @@ class Resolver:
     def by_tenant(self, name: TenantId) -> Resolution | None:
         return resolve(PUBLISHED, 3, name, [ENVOY]) if self.is_published else None
 
-    def by_token(self, token: str) -> Resolution | None:
+    async def by_token(self, token: str) -> Resolution | None:
         return self.by_tenant(TenantId(token.removeprefix("token-of-")))
 
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from structlog.testing import capture_logs
 
 from tests.integration.http.face import SERVING
-from tests.support.edge import cell, tenant, topology
+from tests.support.edge import cell, edge_options, tenant, topology
 from tests.support.keystore import MemoryKeys
 from xds.errors import RegistryUnavailable
 from xds.http import HttpServer, RateLimiter, TokenFace, TokenLimits, build_app
@@ -21,11 +21,13 @@ from xds.model import Topology
 from xds.names import CellId, KeyId, TenantId
 from xds.operations import Author, create_key, revoke_key
 from xds.operations.apikeys import NewKey
+from xds.operations.bearing import of_outcome
 from xds.operations.exchanging import Denied, Granted, exchange
 from xds.operations.validating import Validation, validate
-from xds.settings import Address, CbaMode
+from xds.settings import Address
 from xds.telemetry import Metrics
 from xds.tokens import Signer, Verified, Verifier, read_signing_key
+from xds.translate import translate
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 PEM = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -68,11 +70,11 @@ class World:
             return None
         return await exchange(self.keys, SIGNER, self.topology, text, bind_cell=is_bound, now=NOW.timestamp())
 
-    def validate(self, token: str, where: CellId) -> Validation | None:
+    async def validate(self, token: str, where: CellId) -> Validation | None:
         if self.topology is None:
             return None
-        now = NOW.timestamp()
-        return validate(VERIFIER, self.topology, CbaMode.ENFORCE, token=token, cell=where, now=now)
+        bearer = of_outcome(VERIFIER.verify(token, NOW.timestamp()))
+        return validate(bearer, translate(self.topology, edge_options()), where)
 
     def face(self) -> TokenFace:
         limits = TokenLimits(

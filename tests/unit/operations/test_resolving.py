@@ -1,16 +1,16 @@
 """Where a tenant goes, in words."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from tests.support.edge import GROUP, cell, edge_options, endpoint, tenant, topology
 from xds.model import CellState, TenantState
 from xds.names import NodeId, ResourceName, TenantId, TypeUrl
+from xds.operations.bearing import Bearer, Stranger
 from xds.operations.resolving import EnvoyStanding, Resolution, needed_by, resolve, resolve_token
-from xds.settings import CbaMode
-from xds.tokens import Reason, Refused, Verified
-from xds.translate import CanaryOptions, translate
+from xds.translate import AuthMode, CanaryOptions, CellBound, EdgeOptions, TenantOptions, translate
 
 ACME = TenantId("acme")
 PUBLISHED = translate(
@@ -20,6 +20,7 @@ PUBLISHED = translate(
         cell("Cell-X"),
         tenant("acme", "cell-a"),
         tenant("globex", "cell-a", suspended=True),
+        tenant("fresh", "cell-a", came_from="cell-b", at=90.0),
         tenant("down", "cell-down"),
         tenant("lost", "cell-gone"),
         tenant("two words", "cell-a"),
@@ -67,7 +68,11 @@ def test_a_tenant_is_resolved_to_its_cell_table_and_endpoints() -> None:
 @pytest.mark.parametrize(
     ("name", "table", "words"),
     [
-        ("globex", "suspended", "The tenant is suspended, so its requests are refused, whatever its cell."),
+        (
+            "globex",
+            "suspended",
+            "The tenant is suspended, so the edge answers its requests with 403, whatever its cell.",
+        ),
         ("down", "cell-down", "cell-down is provisioning and takes no traffic, so its requests get a 503."),
         ("lost", "unavailable", "There is no cell cell-gone that Envoys can be told of, so its requests get a 503."),
     ],
@@ -111,18 +116,18 @@ def test_which_envoys_follow_is_said_and_who_does_not_is_named() -> None:
     )
 
 
-def by_token(outcome: Verified | Refused, bound: CbaMode = CbaMode.ENFORCE) -> Resolution:
-    resolution = resolve_token(outcome, bound, lambda tenant_id: resolve(PUBLISHED, 3, tenant_id))
-    assert resolution is not None
-    return resolution
+def by_token(bearer: Bearer | Stranger, options: EdgeOptions | None = None, now: float = 100.0) -> Resolution:
+    published = translate(PUBLISHED.topology, options or edge_options(), now=now)
+    name = TenantId(bearer.tenant if isinstance(bearer, Bearer) else "")
+    return resolve_token(bearer, resolve(published, 3, name), published)
 
 
-def verified(name: str = "acme", claimed: str | None = None) -> Verified:
-    return Verified(issuer="https://idp", claims={}, tenant=name, cell=claimed)
+def of(name: str = "acme", claimed: str | None = None) -> Bearer:
+    return Bearer(source="https://idp", tenant=name, cell=claimed)
 
 
 def test_a_token_is_resolved_by_its_tenant() -> None:
-    resolution = by_token(verified())
+    resolution = by_token(of())
     assert resolution.found
     assert resolution.why[0] == "The token is good, and https://idp says that it is tenant acme's."
     assert resolution.why[1:] == resolved("acme").why
@@ -131,29 +136,50 @@ def test_a_token_is_resolved_by_its_tenant() -> None:
 @pytest.mark.parametrize(
     ("claimed", "bound", "words"),
     [
-        ("cell-a", CbaMode.ENFORCE, "It is bound to cell-a, where the tenant lives."),
-        ("cell-b", CbaMode.ENFORCE, "with CBA_MODE=enforce the edge answers 403."),
-        ("cell-b", CbaMode.MONITOR, "with CBA_MODE=monitor the edge counts that, and lets it through."),
-        ("cell-b", CbaMode.OFF, "with CBA_MODE=off the edge does not look at that."),
-        ("", CbaMode.ENFORCE, "It is bound to what is no cell's id, and the tenant lives in cell-a"),
+        ("cell-a", CellBound.ENFORCE, "It is bound to cell-a, where the tenant lives."),
+        ("cell-b", CellBound.ENFORCE, "with CBA_MODE=enforce the edge answers 401."),
+        ("cell-b", CellBound.MONITOR, "with CBA_MODE=monitor the edge counts that, and lets it through."),
+        ("cell-b", CellBound.OFF, "with CBA_MODE=off the edge does not look at that."),
+        ("", CellBound.ENFORCE, "It is bound to what is no cell's id, and the tenant lives in cell-a"),
     ],
 )
-def test_what_a_token_is_bound_to_is_said(claimed: str, bound: CbaMode, words: str) -> None:
-    assert words in by_token(verified(claimed=claimed), bound).why[1]
+def test_what_a_token_is_bound_to_is_said(claimed: str, bound: CellBound, words: str) -> None:
+    assert words in by_token(of(claimed=claimed), edge_options(cell_bound=bound)).why[1]
 
 
-@pytest.mark.parametrize(("reason", "status"), [(Reason.EXPIRED, 401), (Reason.AUDIENCE, 403)])
-def test_a_token_that_does_not_hold_goes_nowhere(reason: Reason, status: int) -> None:
-    resolution = by_token(Refused(reason))
+def test_in_its_grace_a_token_of_the_cell_that_was_left_passes() -> None:
+    graced = edge_options(tenants=TenantOptions(grace=timedelta(seconds=60)))
+    words = "It is bound to cell-b, which the tenant has just left: the edge lets it through for its grace."
+    assert by_token(of("fresh", "cell-b"), graced).why[1] == words
+    assert "the edge answers 401" in by_token(of("fresh", "cell-b"), graced, now=160.0).why[1]
+    assert "the edge answers 401" in by_token(of("fresh", "cell-b")).why[1]
+
+
+@pytest.mark.parametrize("name", ["globex", "down", "lost", "nobody"])
+def test_what_a_token_is_bound_to_is_not_said_where_it_decides_nothing(name: str) -> None:
+    assert by_token(of(name, "cell-b")).why[1:] == resolved(name).why
+
+
+def test_nor_is_it_of_a_tenant_that_is_left_to_the_legacy_proxy() -> None:
+    options = replace(edge_options(), canary=CanaryOptions(legacy=("legacy.internal", 8080), tenants={ACME: False}))
+    assert not any("bound" in each for each in by_token(of(claimed="cell-b"), options).why)
+
+
+@pytest.mark.parametrize(("reason", "status"), [("the token has expired", 401), ("it cannot be checked now", 503)])
+def test_a_token_that_does_not_hold_goes_nowhere(reason: str, status: int) -> None:
+    resolution = by_token(Stranger(status=status, reason=reason))
     assert (resolution.found, resolution.tenant) == (False, "")
     assert resolution.why == (f"The edge answers {status}: {reason}.",)
 
 
 def test_a_token_without_a_tenant_goes_nowhere() -> None:
-    resolution = by_token(verified(""))
+    resolution = by_token(of(""))
     assert not resolution.found
-    assert "names no tenant" in resolution.why[0]
+    assert resolution.why == ("The token is good, but https://idp names no tenant in it: the edge answers 403.",)
 
 
-def test_before_the_first_snapshot_there_is_no_answer() -> None:
-    assert resolve_token(verified(), CbaMode.ENFORCE, lambda _tenant: None) is None
+def test_where_no_token_is_looked_at_it_is_said_whose_every_request_is() -> None:
+    auth = replace(edge_options().auth, mode=AuthMode.OFF, anonymous_tenant=ACME)
+    resolution = by_token(of(), replace(edge_options(), auth=auth))
+    assert resolution.why[0] == "No token is looked at (AUTH_MODE=off): every request is tenant acme's."
+    assert resolution.why[1:] == resolved("acme").why

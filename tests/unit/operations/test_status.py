@@ -85,6 +85,12 @@ def test_a_mode_in_which_not_every_request_needs_a_token_is_a_warning(mode: str,
     assert dataclasses.replace(_status(_CONNECTED, _SERVING), auth_mode=mode).warnings == warnings
 
 
+def test_what_the_settings_say_is_a_warning() -> None:
+    told = dataclasses.replace(_status(_CONNECTED, _SERVING), settings_warnings=("nobody is an operator",))
+
+    assert told.warnings == ("nobody is an operator",)
+
+
 def test_keys_that_are_not_refreshed_are_a_warning_and_no_reason_not_to_serve() -> None:
     late = IssuerStatus(issuer="https://idp", keys=1, retiring=0, fetched_at=90.0, error="no answer")
     status = dataclasses.replace(_status(_CONNECTED, _SERVING), issuers=(late,))

@@ -27,7 +27,8 @@ WHOLE = replace(
     canary=CanaryOptions(legacy=("legacy", 80), cells={CellId("cell-a"): 10}, tenants={TenantId("acme"): True}),
     observation=replace(WHOLE.observation, collector=("collector", 4317)),
 )
-WHOLE = replace(WHOLE, grpc_group=NodeGroup("grpc"), auth=replace(WHOLE.auth, anonymous_tenant=TenantId("nobody")))
+AUTH = replace(WHOLE.auth, anonymous_tenant=TenantId("nobody"), websocket_origins=("https://app.example",))
+WHOLE = replace(WHOLE, grpc_group=NodeGroup("grpc"), auth=AUTH)
 """Every option that may be left out is there."""
 
 Make = Callable[[Any], EdgeOptions]

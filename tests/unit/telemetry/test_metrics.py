@@ -27,7 +27,7 @@ def _sample(metrics: Metrics, name: str, **labels: str) -> float | None:
 
 
 def _exercised(metrics: Metrics) -> Metrics:
-    metrics.set_info(version="0.2.0", auth_mode="required", cba_mode="enforce")
+    metrics.set_info(version="0.2.0", auth_mode="required", cba_mode="enforce", http_auth="loopback")
     metrics.set_resources({TypeUrl.SCOPE: 24})
     metrics.set_cells({"active": 3})
     metrics.open_stream("delta")
@@ -159,7 +159,7 @@ def test_reconnects_are_counted(metrics: Metrics) -> None:
 
 
 def test_the_info_has_the_version_and_the_modes(metrics: Metrics) -> None:
-    metrics.set_info(version="0.2.0", auth_mode="required", cba_mode="enforce")
+    metrics.set_info(version="0.2.0", auth_mode="required", cba_mode="enforce", http_auth="loopback")
 
     assert _sample(metrics, "info", version="0.2.0", auth_mode="required", cba_mode="enforce") == 1
 
@@ -200,6 +200,13 @@ def test_the_media_type_is_prometheus_text() -> None:
 
 @pytest.mark.parametrize(("mode", "required"), [("required", 1), ("optional", 0), ("off", 0)])
 def test_whether_every_request_needs_a_token_is_a_metric(metrics: Metrics, mode: str, required: int) -> None:
-    metrics.set_info(version="0.2.0", auth_mode=mode, cba_mode="enforce")
+    metrics.set_info(version="0.2.0", auth_mode=mode, cba_mode="enforce", http_auth="loopback")
 
     assert _sample(metrics, "tokens_required") == required
+
+
+@pytest.mark.parametrize(("mode", "required"), [("token", 1), ("loopback", 1), ("off", 0)])
+def test_whether_operators_need_a_token_is_a_metric(metrics: Metrics, mode: str, required: int) -> None:
+    metrics.set_info(version="0.2.0", auth_mode="required", cba_mode="enforce", http_auth=mode)
+
+    assert _sample(metrics, "operator_tokens_required") == required

@@ -51,6 +51,7 @@ def test_one_issuer_is_named_by_variables() -> None:
             cell_claim=("cell",),
             algorithms=("RS256", "ES256"),
             setting="AUTH_JWKS_URL",
+            operators=True,
         ),
     )
 
@@ -166,6 +167,9 @@ def test_several_issuers_are_named_in_a_file(tmp_path: Path) -> None:
         ({"algorithms": "RS256"}, "algorithms: expected of RS256"),
         ({"algorithms": ["HS256"]}, "algorithms: expected of RS256"),
         ({"audience": "api"}, "audience: no such field"),
+        ({"operators": "true"}, "operators: expected true or false"),
+        ({"operators": 1}, "operators: expected true or false"),
+        ({"operators": None}, "operators: expected true or false"),
     ],
 )
 def test_a_fault_is_told_by_its_file_and_place(tmp_path: Path, entry: dict[str, Any], fault: str) -> None:
@@ -174,6 +178,17 @@ def test_a_fault_is_told_by_its_file_and_place(tmp_path: Path, entry: dict[str, 
     (told,) = faults(several(file, [{**ONE, "issuer": "https://first"}, {**ONE, **entry}]))
 
     assert told.startswith(f"AUTH_ISSUERS_FILE: {file}: issuer 2: {fault}")
+
+
+@pytest.mark.parametrize(
+    ("entry", "operators"), [({}, False), ({"operators": False}, False), ({"operators": True}, True)]
+)
+def test_of_several_issuers_those_that_say_so_may_name_operators(
+    tmp_path: Path, entry: dict[str, Any], operators: bool
+) -> None:
+    (issuer,) = read_issuers(several(tmp_path / "issuers.json", [{**ONE, **entry}]))
+
+    assert issuer.operators is operators
 
 
 @pytest.mark.parametrize("text", ["", "{", "{}", "[]", "[1]", json.dumps([ONE] * 21)])

@@ -98,6 +98,13 @@ def test_the_payload_is_copied_for_operators_alone_whose_cell_does_not_matter() 
     assert same == tenants
 
 
+def test_only_of_issuers_that_may_name_operators_are_the_claims_told() -> None:
+    config = check(replace(AUTH, issuers=(*AUTH.issuers, OTHER)))
+
+    told = {name: each.payload_in_metadata for name, each in config.providers.items() if each.payload_in_metadata}
+    assert told == {f"{ISSUER} operators": "payload"}
+
+
 def test_where_somebody_is_anonymous_every_token_has_its_route_chosen_again() -> None:
     tenants, _ = check(replace(AUTH, mode=AuthMode.OPTIONAL, anonymous_tenant=ACME)).providers.values()
 
@@ -162,13 +169,16 @@ def test_an_optional_token_may_be_missing_but_not_bad_and_an_operator_needs_one(
 
 
 def test_a_websockets_token_is_looked_for_in_one_place_alone() -> None:
-    config = check(replace(AUTH, websocket_query="access_token", websocket_cookie="session"))
+    origins = ("https://app.example",)
+    named = replace(AUTH, websocket_query="access_token", websocket_cookie="session", websocket_origins=origins)
+    config = check(named)
 
     assert requirements(config) == [
         [f"{ISSUER} header"],
         [f"{ISSUER} header"],
         [f"{ISSUER} query"],
         [f"{ISSUER} cookie"],
+        [f"{ISSUER} header"],
         [f"{ISSUER} operators"],
     ]
     places = [(each.from_headers != [], each.from_params, each.from_cookies) for each in config.providers.values()]

@@ -52,6 +52,11 @@ def test_a_places_name_can_stand_in_a_script(place: dict[str, str]) -> None:
         AuthOptions(issuers=(ONE,), **place)  # type: ignore[arg-type]  # of the right type
 
 
+def test_whose_pages_may_use_a_cookie_must_be_said() -> None:
+    with pytest.raises(ValueError, match="whose may use it"):
+        AuthOptions(issuers=(ONE,), websocket_cookie="session")
+
+
 def test_new_keys_are_those_of_their_issuer_only() -> None:
     fixed = replace(ONE, issuer="https://ours", jwks="fixed")
     auth = AuthOptions(issuers=(ONE, fixed)).with_keys({ISSUER: "new"})

@@ -1,11 +1,14 @@
 from dataclasses import replace
 
+from envoy_data_plane.envoy.type.matcher.v3 import StringMatcher
+
 from tests.support.edge import edge_options
 from xds.translate import AuthOptions
 from xds.translate.places import hide_tokens, places
 
 AUTH = edge_options().auth
-ALL = replace(AUTH, websocket_query="access_token", websocket_cookie="session")
+ALL = replace(AUTH, websocket_query="access_token", websocket_cookie="session", websocket_origins=("*",))
+APP, ADMIN = "https://app.example", "https://admin.example:8443"
 
 
 def looked_for(auth: AuthOptions) -> list[tuple[str, list[str], list[str]]]:
@@ -21,6 +24,16 @@ def test_the_header_comes_first_then_the_query_and_the_last_is_for_all_others() 
     assert looked_for(ALL) == [("header", ["Authorization"], []), ("query", [], ["access_token"]), ("cookie", [], [])]
     assert looked_for(replace(ALL, websocket_cookie="")) == [("header", ["Authorization"], []), ("query", [], [])]
     assert looked_for(AUTH) == [("header", [], [])]
+
+
+def test_a_cookie_counts_if_a_page_of_one_of_the_origins_sends_it_and_else_a_header_is_wanted() -> None:
+    named = places(replace(ALL, websocket_origins=(APP, ADMIN)))
+
+    assert [place.name for place in named] == ["header", "query", "cookie", "cookie", "header"]
+    for place, origin in zip(named[2:4], (APP, ADMIN), strict=True):
+        (asked,) = place.match("/ws").headers
+        assert (asked.name, asked.string_match) == ("origin", StringMatcher(exact=origin))
+    assert not named[-1].match("/ws").headers
 
 
 def test_what_is_not_configured_is_not_hidden() -> None:

@@ -153,16 +153,17 @@ def test_a_suspended_tenant_is_told_so() -> None:
     assert text(routes(shared(OPTIONS)[1])["/api"]) == (403, "the tenant is suspended")
 
 
-def test_a_hidden_suspended_tenant_has_no_route_as_an_unknown_one_has_none() -> None:
+@pytest.mark.parametrize("mode", [AuthMode.REQUIRED, AuthMode.OPTIONAL])
+def test_a_hidden_suspended_tenant_has_no_route_as_an_unknown_one_has_none(mode: AuthMode) -> None:
     hiding = edge_options(tenants=TenantOptions(hides_suspended=True))
-    assert shared(hiding)[1] == RouteConfiguration(name=SUSPENDED_ROUTES)
+    auth = replace(hiding.auth, mode=mode, anonymous_tenant=TenantId("acme"))
+    assert shared(replace(hiding, auth=auth))[1] == RouteConfiguration(name=SUSPENDED_ROUTES)
 
 
-@pytest.mark.parametrize("mode", [AuthMode.OPTIONAL, AuthMode.OFF])
-def test_unless_it_is_the_one_as_which_every_request_begins(mode: AuthMode) -> None:
+def test_unless_it_is_the_one_whose_every_request_is() -> None:
     options = edge_options(tenants=TenantOptions(hides_suspended=True))
-    anonymous = replace(options, auth=replace(options.auth, mode=mode, anonymous_tenant=TenantId("acme")))
-    suspended = shared(anonymous)[1]
+    off = replace(options, auth=replace(options.auth, mode=AuthMode.OFF, anonymous_tenant=TenantId("acme")))
+    suspended = shared(off)[1]
 
     assert text(routes(suspended)["/api"]) == (403, "the tenant is unknown or suspended")
     assert text(routes(suspended)["/healthz"]) == (200, "ok")

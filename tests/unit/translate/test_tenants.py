@@ -115,3 +115,23 @@ def test_only_an_anonymous_tenant_has_a_scope_without_being_there() -> None:
     assert held.needs == (Ref(TypeUrl.ROUTE, ResourceName("public")),)
     assert translator.absent(TenantId("acme")) is None
     assert TRANSLATOR.absent(TenantId("nobody")) is None, "a token is required"
+
+
+@pytest.mark.parametrize(
+    ("mode", "hides", "name", "table"),
+    [
+        (AuthMode.OPTIONAL, True, "nobody", "public"),
+        (AuthMode.OPTIONAL, False, "nobody", "suspended"),
+        (AuthMode.OPTIONAL, True, "acme", "suspended"),
+        (AuthMode.REQUIRED, True, "nobody", "suspended"),
+        (AuthMode.OFF, True, "nobody", "suspended"),
+    ],
+)
+def test_hidden_the_anonymous_tenant_is_as_if_it_were_not_there(
+    mode: AuthMode, hides: bool, name: str, table: str
+) -> None:
+    auth = replace(OPTIONS.auth, mode=mode, anonymous_tenant=TenantId("nobody"))
+    options = replace(OPTIONS, auth=auth, tenants=TenantOptions(hides_suspended=hides))
+    suspended = TenantTranslator({SHARED}, options, now=100.0).translate(tenant(name, suspended=True))
+
+    assert scope_of(suspended) == (name, table, [name])
