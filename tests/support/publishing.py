@@ -16,6 +16,7 @@ from xds.publish import Feed, Guard, Shelf
 from xds.publish.emergency import Emergency
 from xds.publish.publisher import Publisher
 from xds.publish.recording import Recording
+from xds.publish.rolling import RolloutPlan
 from xds.registry import PostgresRegistry
 from xds.snapshot import Snapshot
 from xds.telemetry import Metrics
@@ -85,6 +86,7 @@ async def replica(
     keys: MemoryKeys | None = None,
     options: EdgeOptions | None = None,
     moves: Path | None = None,
+    plan: RolloutPlan | None = None,
     poll_seconds: float = 600.0,
     timeout: float = 10.0,
 ) -> AsyncIterator[Replica]:
@@ -102,6 +104,7 @@ async def replica(
                 history=registry.snapshots,
                 shelf=shelf,
                 guard=guard or Guard(),
+                plan=plan or RolloutPlan(),
                 emergency=Emergency(moves),
                 settle=lambda displaced: record_displacements(registry, displaced),
                 replica=name,

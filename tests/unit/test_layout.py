@@ -57,6 +57,7 @@ COVERED = {
     "xds/operations/underway.py": "tests/integration/operations/test_draining.py",
     "xds/placementsettings.py": "tests/unit/operations/test_placing.py",
     "xds/publish/measuring.py": "tests/unit/publish/test_publisher.py",
+    "xds/publish/pinning.py": "tests/integration/publish/test_rollouts.py",
     "xds/publish/recording.py": "tests/integration/test_configured.py",
     "xds/publish/source.py": "tests/integration/registry/test_reading.py",
     "xds/publish/structures.py": "tests/e2e/test_rollout.py",

@@ -46,9 +46,9 @@ async def start(
         )
     if was.state is RolloutState.RUNNING:
         raise Conflict(f"rollout {was.id}: is running already")
-    hold = (await store.policy()).hold
-    if hold:
-        raise Conflict(f"rollout {was.id}: publishing is held ({hold}): nothing is rolled out until 'snapshot resume'")
+    stop = (await store.policy()).stop
+    if stop:
+        raise Conflict(f"rollout {was.id}: publishing is held ({stop}): nothing is rolled out until 'snapshot resume'")
     if soak_seconds is not None and not 0 <= soak_seconds < math.inf:
         raise RequestError(f"rollout: expected to soak for 0 seconds or more, got {soak_seconds}")
     now = was.planned(waves or was.waves, was.soak_seconds if soak_seconds is None else soak_seconds)

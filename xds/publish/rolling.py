@@ -61,11 +61,18 @@ class Rolling:
         return was != self.rollout
 
     async def propose(
-        self, lead: Lead, structure: str, leading_for: float, content: Callable[[], Content | None]
+        self,
+        lead: Lead,
+        structure: str,
+        leading_for: float,
+        content: Callable[[], Content | None],
+        *,
+        starts: bool = True,
     ) -> bool:
         """Have a structure that is not in force rolled out, unless that was tried; whether it was proposed now.
 
-        If an Envoy at hand rejects its `content`, it is written down as stopped, and given to nobody.
+        Unless it `starts` it waits for an operator. If an Envoy at hand rejects its `content`, it is written down as
+        stopped, and given to nobody.
         """
         newest = self.rollout
         is_known = newest is not None and newest.structure == structure and newest.state is not RolloutState.DONE
@@ -74,7 +81,8 @@ class Rolling:
         draft = Rollout(id=0, structure=structure, waves=self._plan.waves, soak_seconds=self._plan.soak)
         started = draft.started(time.time(), by=self._replica)
         fault = await self._fault(structure, content)
-        await lead.propose(started.stopped(fault) if fault else started)
+        planned = started if starts else started.pending()
+        await lead.propose(planned.stopped(fault) if fault else planned)
         await self.follow()
         self._note()
         return True
@@ -94,12 +102,12 @@ class Rolling:
         fault = self._validated[1]
         return f"Envoy rejects it, and no node was given it: {fault}" if fault else ""
 
-    async def look(self, lead: Lead, hold: str, groups: Collection[NodeGroup]) -> bool:
+    async def look(self, lead: Lead, stop: str, groups: Collection[NodeGroup]) -> bool:
         """Look at the nodes of these groups and go on, stop or finish; whether anything changed."""
         was = self.running
         if was is None:
             return False
-        now = was.stopped(f"publishing is held: {hold}") if hold else await self._judge(was, groups)
+        now = was.stopped(f"publishing is held: {stop}") if stop else await self._judge(was, groups)
         if now is was:
             return False
         await lead.advance_rollout(was, now)

@@ -105,6 +105,16 @@ async def test_a_new_structure_is_proposed_as_planned_once_the_fleet_had_time_to
     assert (proposed.wave, proposed.by, proposed.nodes) == (0, "replica-1", frozenset())
 
 
+async def test_in_manual_mode_it_waits_for_an_operator() -> None:
+    memory = Memory()
+    one = await rolling(memory)
+
+    assert await one.propose(memory, "new", leading_for=30.0, content=nothing, starts=False)
+    assert memory.newest_rollout is not None
+    assert (one.running, memory.newest_rollout.state) == (None, RolloutState.PENDING)
+    assert not await one.propose(memory, "new", leading_for=30.0, content=nothing)
+
+
 @dataclass
 class Envoy:
     """Says what it was told to say, or can't be asked; counts how often it was."""
