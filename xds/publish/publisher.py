@@ -105,6 +105,7 @@ class Publisher:
             tasks.create_task(self._campaign())
             tasks.create_task(self._serving.keep())
             tasks.create_task(self._look_around())
+            tasks.create_task(self._rolling.run())
             while True:
                 await self._waking()
                 if self._is_registry_news:
@@ -154,6 +155,7 @@ class Publisher:
             await asyncio.sleep(_LOOK_SECONDS)
             lead, recorded = self._lead, self._serving.recorded
             if lead is None or recorded is None:
+                self._rolling.rest()
                 continue
             try:
                 groups = set(recorded.content.groups) - recorded.content.apart

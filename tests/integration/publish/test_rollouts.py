@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import asyncpg
 
@@ -31,9 +32,9 @@ PLAN = RolloutPlan(waves=Waves("all"), soak=0.0, delay=0.0)
 
 
 @asynccontextmanager
-async def publisher(url: str, options: EdgeOptions = NEW) -> AsyncIterator[Replica]:
+async def publisher(url: str, options: EdgeOptions = NEW, *, plan: RolloutPlan = PLAN) -> AsyncIterator[Replica]:
     """A replica with these settings, once it publishes."""
-    async with replica(url, options=options, plan=PLAN) as one:
+    async with replica(url, options=options, plan=plan) as one:
         await one.until(lambda: one.status.leads, "it publishes")
         yield one
 
@@ -207,3 +208,22 @@ async def test_settings_that_no_resource_shows_are_rolled_out_too(database_url: 
         await rollout(one, RolloutState.DONE)
         await one.until(lambda: given(one).group == GROUP, "it is everyone's")
         assert await sql.fetchval("SELECT structure FROM snapshots ORDER BY number DESC") == structure_of(new)
+
+
+async def test_a_check_that_fails_takes_it_from_whoever_has_it(
+    database_url: str, sql: asyncpg.Connection, tmp_path: Path
+) -> None:
+    original = await begun(database_url, sql)
+    bad = tmp_path / "bad"
+    check = f"if test -e {bad}; then echo 7 % of answers are 5xx; exit 1; fi; exit 3"
+    async with publisher(database_url, plan=replace(PLAN, check=check, check_every=0.1)) as one:
+        await one.until(lambda: given(one).group == NEXT, "the Envoy is given it")
+        await fleet(one, has_new=True)
+        waiting = await rollout(one, RolloutState.RUNNING, but=lambda found: found.settled_at is None)
+        assert waiting.wave == 0, "it cannot tell yet"
+        bad.touch()
+
+        stopped = await rollout(one, RolloutState.STOPPED)
+        assert stopped.reason == f"the check failed with status 1: {check}: 7 % of answers are 5xx"
+        await one.until(lambda: given(one).group == GROUP, "it is put back")
+        assert one.bodies() == original
