@@ -73,7 +73,8 @@ class PostgresRollouts:
 
 async def exchange(queries: Queries, was: Rollout, now: Rollout) -> None:
     """Have `now` stand where `was` stood; raises `Conflict` if that no longer stands there."""
-    if not await queries.execute(sql.EXCHANGE, *sql.rollout_values(now), was.id, was.state.value, was.wave):
+    stood = was.id, was.state.value, was.wave, sql.to_time(was.wave_since)
+    if not await queries.execute(sql.EXCHANGE, *sql.rollout_values(now), *stood):
         raise Conflict(f"rollout {was.id}: has just become another: look again")
 
 

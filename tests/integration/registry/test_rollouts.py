@@ -113,7 +113,15 @@ async def test_its_end_has_a_time_until_it_is_started_again(registry: PostgresRe
     assert (again.state, again.ended_at) == (RolloutState.RUNNING, None)
 
 
-@pytest.mark.parametrize("first", [RUNNING.stopped("by an operator"), replace(RUNNING, wave=1)])
+@pytest.mark.parametrize(
+    "first",
+    [
+        RUNNING.stopped("by an operator"),
+        replace(RUNNING, wave=1),
+        # Aborted and started once more between two looks.
+        RUNNING.planned(Waves("label.tier=canary"), 60.0).started(NOW + 0.000001, by="ann"),
+    ],
+)
 async def test_a_publisher_does_not_undo_what_stands_there_since(registry: PostgresRegistry, first: Rollout) -> None:
     was = await proposed(registry)
     await registry.rollouts.exchange_rollout(was, replace(first, id=was.id))
