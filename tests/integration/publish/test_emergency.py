@@ -1,15 +1,20 @@
 """The red button on a real PostgreSQL that is shut: tenants are led elsewhere at once, and it is known afterwards."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from tests.integration.publish.test_rollouts import NEXT, PLAN, fleet, given
+from tests.support.edge import edge_options
 from tests.support.postgres import PostgresServer, name_of, opened, shut
 from tests.support.publishing import Replica, replica, seeded
 from xds.errors import Conflict, NotFound, RequestError
 from xds.names import CellId, ResourceName, TypeUrl
 from xds.publish import Shelf
+from xds.snapshot import Resource, Snapshot
+from xds.translate.canary import CanaryOptions
 
 A, B = CellId("cell-a"), CellId("cell-b")
 
@@ -107,3 +112,31 @@ async def test_what_makes_no_sense_is_refused_and_changes_nothing(
             await one.publisher.evacuate(B, A, by="ann")
         assert not one.status.is_ahead
         opened(postgres, database)
+
+
+async def test_envoys_that_a_rollout_has_reached_are_led_there_too(
+    postgres: PostgresServer, database_url: str, sql: asyncpg.Connection
+) -> None:
+    await seeded(sql, "acme", "globex")
+    before, after = (
+        replace(edge_options(jwks=""), canary=CanaryOptions(legacy=("legacy", 80), weight=share)) for share in (50, 100)
+    )
+    database = await name_of(sql)
+    async with replica(database_url, options=before) as one:
+        await one.serves(1)
+        assert (led_to(one, "acme"), led_to(one, "globex")) == ("legacy", A)
+        await fleet(one)
+    async with replica(database_url, options=after, plan=PLAN, poll_seconds=0.2) as one:
+        await one.until(one.feed.published.is_set)
+        await one.until(lambda: given(one).group == NEXT, "the Envoy is given the next step of the canary")
+        await down(one, postgres, database)
+
+        assert await one.publisher.evacuate(A, B, by="ann") == 2
+        assert sorted((each.name, each.needs[0].name) for each in tenants(given(one))) == [("acme", B), ("globex", B)]
+        assert (led_to(one, "acme"), led_to(one, "globex")) == ("legacy", B), "the legacy proxy's tenants stay its own"
+        opened(postgres, database)
+
+
+def tenants(of: Snapshot) -> list[Resource]:
+    """The scopes of tenants."""
+    return [each for each in of.table(TypeUrl.SCOPE).values() if not each.name.startswith("-")]

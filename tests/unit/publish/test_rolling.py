@@ -277,9 +277,9 @@ SOAKED = replace(RUNNING, settled_at=1_000.0, wave_since=time.time(), nodes=froz
 
 
 @asynccontextmanager
-async def checking(memory: Memory, command: str, **plan: float) -> AsyncIterator[Rolling]:
+async def checking(memory: Memory, command: str, *, limit: float = 600.0) -> AsyncIterator[Rolling]:
     """One that runs such a check."""
-    one = await rolling(memory, replace(PLAN, check=command, **plan))
+    one = await rolling(memory, replace(PLAN, check=command, limit=limit))
     async with run_beside(one.run(), one.rest):
         yield one
 
