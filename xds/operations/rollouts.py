@@ -26,8 +26,8 @@ class RolloutStore(Protocol):
         """The newest ones, or those before the one with the id `before`, the newest first."""
         ...
 
-    async def exchange_rollout(self, was: Rollout, now: Rollout) -> None:
-        """Have `now` stand where `was` stood; raises `Conflict` if that no longer stands there."""
+    async def exchange_rollout(self, was: Rollout, now: Rollout, word: Word) -> None:
+        """Have `now` stand where `was` stood, on that word; raises `Conflict` if that no longer stands there."""
         ...
 
     async def policy(self) -> Policy:
@@ -53,7 +53,7 @@ async def start(
         raise RequestError(f"rollout: expected to soak for 0 seconds or more, got {soak_seconds}")
     now = was.planned(waves or was.waves, was.soak_seconds if soak_seconds is None else soak_seconds)
     now = now.started(time.time(), by=word.by, message=word.message)
-    await store.exchange_rollout(was, now)
+    await store.exchange_rollout(was, now, word)
     return now
 
 
@@ -63,5 +63,5 @@ async def abort(store: RolloutStore, word: Word) -> Rollout:
     if was is None or was.state not in (RolloutState.RUNNING, RolloutState.PENDING):
         raise NotFound("rollout: none is running")
     now = was.stopped(f"aborted by {word.by}" + (f": {word.message}" if word.message else ""))
-    await store.exchange_rollout(was, now)
+    await store.exchange_rollout(was, now, word)
     return now

@@ -125,7 +125,7 @@ class Rolling:
         now = was.stopped(f"publishing is held: {stop}") if stop else await self._judge(was, groups)
         if now is was:
             return False
-        await lead.advance_rollout(was, now)
+        await lead.advance_rollout(was, now, self._replica)
         await self.follow()
         if (was.state, was.wave) != (now.state, now.wave):
             self._note()

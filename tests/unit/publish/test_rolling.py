@@ -43,8 +43,9 @@ class Memory(Unrecorded):
         number = self.newest_rollout.id + 1 if self.newest_rollout else 1
         self.newest_rollout = replace(rollout, id=number)
 
-    async def advance_rollout(self, was: Rollout, now: Rollout) -> None:
+    async def advance_rollout(self, was: Rollout, now: Rollout, by: str) -> None:
         """It stands where the other stood."""
+        assert by == "replica-1"
         if self.overtaken or was != self.newest_rollout:
             raise Conflict("overtaken")
         self.newest_rollout = now
