@@ -266,6 +266,8 @@ class Publisher:
     async def _publish(self) -> None:
         """Record what may be published, if it is this process that may."""
         lead, wanted, base = self._lead, self._structures.desired.translation, self._serving.recorded
+        if lead is None:  # who leads now says what is held
+            self.status = replace(self.status, held="")
         if lead is None or wanted is None:
             self._note()
             return
