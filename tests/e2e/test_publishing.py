@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -48,7 +49,29 @@ async def history(stack: Stack) -> list[asyncpg.Record]:
         await connection.close()
 
 
-async def test_a_publisher_that_is_killed_in_a_burst_of_moves_is_missed_by_nobody(stack: Stack) -> None:
+@asynccontextmanager
+async def held_up(stack: Stack) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
+    """Let no publish write its resources: whether one waits for it, with its snapshot's row written already."""
+    connection = await asyncpg.connect(stack.postgres.dsn)
+    try:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE snapshot_resources IN EXCLUSIVE MODE")
+
+            async def is_in_the_middle() -> bool:
+                return bool(
+                    await connection.fetchval(
+                        "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted"
+                        " AND relation = 'snapshot_resources'::regclass"
+                        " AND application_name = 'alphaswarm-xds publisher'"
+                    )
+                )
+
+            yield is_in_the_middle
+    finally:
+        await connection.close()
+
+
+async def test_a_publisher_that_is_killed_in_the_middle_of_a_publish_is_missed_by_nobody(stack: Stack) -> None:
     second = stack.replica("two")
     second.begin()
     await second.ready()
@@ -58,11 +81,16 @@ async def test_a_publisher_that_is_killed_in_a_burst_of_moves_is_missed_by_nobod
     await stack.control_plane.ready()
     assert not await leads(stack.control_plane)
     moved = stack.tenants_of(LOCAL)[:6]
+    target = EU if stack.placements["globex"] != EU else LOCAL
     async with traffic(stack, "globex") as seen:
         for number in range(60):
             await stack.move(moved[number % 6], (EU, US, LOCAL)[number // 6 % 3])
             if number == 30:
-                second.crash()
+                async with held_up(stack) as is_in_the_middle:
+                    await stack.move("globex", target)
+                    await until(is_in_the_middle, "a publish is under way")
+                    second.crash()
+                await until(lambda: is_answered(stack, "globex", 200, target), "another publishes it, whole and once")
             await asyncio.sleep(0.01)
         await stack.move("globex", US)
         await until(lambda: is_answered(stack, "globex", 200, US), "the move made afterwards is followed")
