@@ -140,6 +140,11 @@ async def test_a_structure_that_an_envoy_rejects_reaches_only_the_first_wave_and
 
     await until(is_back, "both hold what they had")
     assert (await newest(stack))["id"] == stopped["id"], "and it is not tried again by itself"
+    ((number,),) = await fetch(stack, "SELECT max(number) FROM snapshots WHERE kind = 'structure'")
+    await stack.control_plane.run("snapshot", "rollback", str(number), "--yes", "--by", "ann")
+    await stack.control_plane.run("snapshot", "resume", "--by", "ann")
+    await until(is_back, "both hold what they had before")
+    assert (await rejected(stack, "edge-a"), await rejected(stack, "edge-b")) == (1, 0), "nor by a rollback"
     await restart_with(stack, INTERNAL_LISTENERS="")
 
 
