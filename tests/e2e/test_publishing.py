@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -49,24 +48,23 @@ async def history(stack: Stack) -> list[asyncpg.Record]:
         await connection.close()
 
 
-@asynccontextmanager
-async def held_up(stack: Stack) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
-    """Let no publish write its resources: whether one waits for it, with its snapshot's row written already."""
+async def kill_in_the_middle(stack: Stack, publisher: ControlPlane, tenant: str, cell: str) -> None:
+    """Move a tenant, and kill the process that publishes it: its snapshot's row is written, and no resource yet."""
     connection = await asyncpg.connect(stack.postgres.dsn)
+
+    async def is_in_the_middle() -> bool:
+        waiting = await connection.fetchval(
+            "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted"
+            " AND relation = 'snapshot_resources'::regclass AND application_name = 'alphaswarm-xds publisher'"
+        )
+        return bool(waiting)
+
     try:
         async with connection.transaction():
             await connection.execute("LOCK TABLE snapshot_resources IN EXCLUSIVE MODE")
-
-            async def is_in_the_middle() -> bool:
-                return bool(
-                    await connection.fetchval(
-                        "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted"
-                        " AND relation = 'snapshot_resources'::regclass"
-                        " AND application_name = 'alphaswarm-xds publisher'"
-                    )
-                )
-
-            yield is_in_the_middle
+            await stack.move(tenant, cell)
+            await until(is_in_the_middle, "a publish is under way")
+            publisher.crash()
     finally:
         await connection.close()
 
@@ -86,10 +84,7 @@ async def test_a_publisher_that_is_killed_in_the_middle_of_a_publish_is_missed_b
         for number in range(60):
             await stack.move(moved[number % 6], (EU, US, LOCAL)[number // 6 % 3])
             if number == 30:
-                async with held_up(stack) as is_in_the_middle:
-                    await stack.move("globex", target)
-                    await until(is_in_the_middle, "a publish is under way")
-                    second.crash()
+                await kill_in_the_middle(stack, second, "globex", target)
                 await until(lambda: is_answered(stack, "globex", 200, target), "another publishes it, whole and once")
             await asyncio.sleep(0.01)
         await stack.move("globex", US)

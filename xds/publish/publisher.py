@@ -147,6 +147,7 @@ class Publisher:
                 self._log.debug("publisher.no_lead", error=str(error))
             finally:
                 self._lead = None
+                self.status = replace(self.status, held="")  # who leads now says what is
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _look_around(self) -> None:
@@ -266,8 +267,6 @@ class Publisher:
     async def _publish(self) -> None:
         """Record what may be published, if it is this process that may."""
         lead, wanted, base = self._lead, self._structures.desired.translation, self._serving.recorded
-        if lead is None:  # who leads now says what is held
-            self.status = replace(self.status, held="")
         if lead is None or wanted is None:
             self._note()
             return

@@ -65,8 +65,10 @@ class Structures:
         return cells_content(followed.topology, replace(self._options, auth=auth)) if followed is not None else None
 
     def _by(self, structure: str, known: tuple[Desired, ...], recorded: Recorded | None) -> Desired:
-        held = next((each for each in known if each.structure == structure), None)
-        return held if held is not None else Desired(self._registry, self._keys, self._read(structure, recorded))
+        options = self._read(structure, recorded)
+        made = structure_of(options)  # an older version's text may have the same meaning
+        held = next((each for each in known if each.structure == made), None)
+        return held if held is not None else Desired(self._registry, self._keys, options)
 
     def _read(self, structure: str, recorded: Recorded | None) -> EdgeOptions:
         options = options_of(structure)

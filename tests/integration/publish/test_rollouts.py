@@ -227,3 +227,18 @@ async def test_a_check_that_fails_takes_it_from_whoever_has_it(
         assert stopped.reason == f"the check failed with status 1: {check}: 7 % of answers are 5xx"
         await one.until(lambda: given(one).group == GROUP, "it is put back")
         assert one.bodies() == original
+
+
+async def test_what_an_older_version_wrote_of_the_same_settings_is_read_once(
+    database_url: str, sql: asyncpg.Connection
+) -> None:
+    await begun(database_url, sql)
+    older = "UPDATE snapshots SET structure = (structure::jsonb #- '{tenants,hides_suspended}')::text"
+    await sql.execute(older)
+    async with publisher(database_url, OLD) as one:
+        await one.serves(1)
+        desired = one.publisher._structures.desired
+        await acted(one, await operations.freeze(one.registry.snapshots, ANN))
+        await acted(one, await operations.resume(one.registry.snapshots, ANN))
+
+        assert one.publisher._structures.desired is desired
