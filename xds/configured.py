@@ -212,8 +212,11 @@ def recording(settings: Settings, registry: PostgresRegistry) -> Recording:
         plan=RolloutPlan(
             waves=rollout_waves(settings.rollout_waves),
             soak=settings.rollout_soak_seconds,
+            limit=settings.rollout_wave_seconds,
             delay=settings.rollout_delay_seconds,
             check=settings.rollout_check,
+            check_limit=settings.rollout_check_seconds,
+            check_every=settings.rollout_check_every_seconds,
             envoy=find_envoy(settings.envoy_binary),
         ),
         guard=Guard(max_removed_percent=settings.guard_max_removed_percent, min_removed=settings.guard_min_removed),

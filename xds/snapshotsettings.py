@@ -29,11 +29,24 @@ class SnapshotSettings(BaseSettings):
         ge=0,
         description="How long all nodes of a wave must have acknowledged before the next begins.",
     )
+    rollout_wave_seconds: float = Field(
+        default=600.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="How long a wave may take, beside its soak, before the rollout is undone; 0: any time.",
+    )
     rollout_delay_seconds: float = Field(
         default=30.0, ge=0, description="How long a new publisher waits for the fleet before it starts a rollout."
     )
     rollout_check: str = Field(
-        default="", description="A shell command that must succeed while a wave soaks, else the rollout is undone."
+        default="",
+        description="A shell command that is run while a wave soaks: 0 is go, 3 wait, any other undoes the rollout.",
+    )
+    rollout_check_seconds: float = Field(
+        default=60.0, gt=0, allow_inf_nan=False, description="How long the check may take before it counts as failed."
+    )
+    rollout_check_every_seconds: float = Field(
+        default=10.0, ge=0, allow_inf_nan=False, description="How long after one check of a wave the next one is run."
     )
     envoy_binary: str = Field(
         default="",

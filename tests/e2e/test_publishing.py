@@ -48,7 +48,28 @@ async def history(stack: Stack) -> list[asyncpg.Record]:
         await connection.close()
 
 
-async def test_a_publisher_that_is_killed_in_a_burst_of_moves_is_missed_by_nobody(stack: Stack) -> None:
+async def kill_in_the_middle(stack: Stack, publisher: ControlPlane, tenant: str, cell: str) -> None:
+    """Move a tenant, and kill the process that publishes it: its snapshot's row is written, and no resource yet."""
+    connection = await asyncpg.connect(stack.postgres.dsn)
+
+    async def is_in_the_middle() -> bool:
+        waiting = await connection.fetchval(
+            "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted"
+            " AND relation = 'snapshot_resources'::regclass AND application_name = 'alphaswarm-xds publisher'"
+        )
+        return bool(waiting)
+
+    try:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE snapshot_resources IN EXCLUSIVE MODE")
+            await stack.move(tenant, cell)
+            await until(is_in_the_middle, "a publish is under way")
+            publisher.crash()
+    finally:
+        await connection.close()
+
+
+async def test_a_publisher_that_is_killed_in_the_middle_of_a_publish_is_missed_by_nobody(stack: Stack) -> None:
     second = stack.replica("two")
     second.begin()
     await second.ready()
@@ -58,11 +79,13 @@ async def test_a_publisher_that_is_killed_in_a_burst_of_moves_is_missed_by_nobod
     await stack.control_plane.ready()
     assert not await leads(stack.control_plane)
     moved = stack.tenants_of(LOCAL)[:6]
+    target = EU if stack.placements["globex"] != EU else LOCAL
     async with traffic(stack, "globex") as seen:
         for number in range(60):
             await stack.move(moved[number % 6], (EU, US, LOCAL)[number // 6 % 3])
             if number == 30:
-                second.crash()
+                await kill_in_the_middle(stack, second, "globex", target)
+                await until(lambda: is_answered(stack, "globex", 200, target), "another publishes it, whole and once")
             await asyncio.sleep(0.01)
         await stack.move("globex", US)
         await until(lambda: is_answered(stack, "globex", 200, US), "the move made afterwards is followed")

@@ -11,6 +11,7 @@ import pytest
 from tests.e2e.load import Load, load
 from tests.e2e.watching import execute, fetch
 from tests.e2e.watching import until as within
+from xds.demo.control_plane import ControlPlane
 from xds.demo.ports import LOOPBACK, free_port
 from xds.demo.stack import Stack
 
@@ -139,25 +140,45 @@ async def test_a_structure_that_an_envoy_rejects_reaches_only_the_first_wave_and
 
     await until(is_back, "both hold what they had")
     assert (await newest(stack))["id"] == stopped["id"], "and it is not tried again by itself"
+    ((number,),) = await fetch(stack, "SELECT max(number) FROM snapshots WHERE kind = 'structure'")
+    await stack.control_plane.run("snapshot", "rollback", str(number), "--yes", "--by", "ann")
+    await stack.control_plane.run("snapshot", "resume", "--by", "ann")
+    await until(is_back, "both hold what they had before")
+    assert (await rejected(stack, "edge-a"), await rejected(stack, "edge-b")) == (1, 0), "nor by a rollback"
     await restart_with(stack, INTERNAL_LISTENERS="")
 
 
-async def test_a_publisher_that_is_killed_in_the_middle_leaves_a_rollout_that_goes_on(stack: Stack) -> None:
+async def publishes(plane: ControlPlane) -> bool:
+    """Whether it is this one."""
+    return bool(json.loads((await plane.ask("/statusz"))[1])["snapshot"]["publishes_here"])
+
+
+async def test_a_rollout_goes_on_when_the_one_of_two_replicas_that_publishes_is_killed(stack: Stack) -> None:
     before = (await newest(stack))["id"]
-    async with all_asking(stack) as seen:
-        await restart_with(stack, HIDE_SUSPENDED="no", EDGE_TRUSTED_HOPS="1", ROLLOUT_SOAK_SECONDS="3")
-        await until(lambda: is_state(stack, "running", newer_than=before), "it runs")
-        await until(lambda: is_told(stack, ("edge-a",), "suspended"), "the first wave has it")
-        stack.control_plane.crash()
-        stack.control_plane.begin()
-        await stack.control_plane.ready()
-        await until(lambda: is_state(stack, "done", newer_than=before), "it is done", timeout=30)
-        await until(lambda: is_told(stack, ("edge-a", "edge-b"), "suspended"), "everyone has it")
+    settings = {"HIDE_SUSPENDED": "no", "EDGE_TRUSTED_HOPS": "1", "ROLLOUT_SOAK_SECONDS": "3"}
+    second = stack.replica("two").with_settings(**settings)
+    second.begin()
+    try:
+        await second.ready()
+        async with all_asking(stack) as seen:
+            await stack.control_plane.stop()
+            await until(lambda: publishes(second), "the second replica publishes")
+            await restart_with(stack, **settings)
+            await until(lambda: is_state(stack, "running", newer_than=before), "it runs")
+            await until(lambda: is_told(stack, ("edge-a",), "suspended"), "the first wave has it")
+            assert not await publishes(stack.control_plane)
+            second.crash()
+            assert (await newest(stack))["state"] == "running"
+            await until(lambda: is_state(stack, "done", newer_than=before), "the other one ends it", timeout=30)
+            await until(lambda: is_told(stack, ("edge-a", "edge-b"), "suspended"), "everyone has it")
+    finally:
+        second.crash()
     assert seen.failed == []
-    numbers = [
-        each["number"] for each in json.loads(await stack.control_plane.run("snapshot", "list", "--json"))["data"]
-    ]
+    listed = json.loads(await stack.control_plane.run("snapshot", "list", "--json"))["data"]
+    numbers = [each["number"] for each in listed]
     assert numbers == list(range(numbers[0], numbers[0] - len(numbers), -1)), "and no snapshot is there twice"
+    assert [each["kind"] for each in listed[:2]] == ["structure", "change"]
+    assert [each["by"] for each in listed[:2]] == ["replica-1", "two"]
 
 
 async def test_settings_that_were_in_force_before_wait_for_an_operator_who_may_abort(stack: Stack) -> None:

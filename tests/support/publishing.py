@@ -16,6 +16,7 @@ from xds.publish import Feed, Guard, Shelf
 from xds.publish.emergency import Emergency
 from xds.publish.publisher import Publisher
 from xds.publish.recording import Recording
+from xds.publish.rolling import RolloutPlan
 from xds.registry import PostgresRegistry
 from xds.snapshot import Snapshot
 from xds.telemetry import Metrics
@@ -33,12 +34,17 @@ class Replica:
     publisher: Publisher
     feed: Feed
     keys: MemoryKeys
+    metrics: Metrics
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def status(self) -> PublishStatus:
         """What it says of itself."""
         return self.publisher.status
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        """What a scrape of it would find."""
+        return self.metrics._registry.get_sample_value(f"alphaswarm_xds_{name}", labels)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -85,23 +91,25 @@ async def replica(
     keys: MemoryKeys | None = None,
     options: EdgeOptions | None = None,
     moves: Path | None = None,
+    plan: RolloutPlan | None = None,
     poll_seconds: float = 600.0,
     timeout: float = 10.0,
 ) -> AsyncIterator[Replica]:
     """Run a replica for as long as the context; its poll is too slow to help any test."""
-    feed, known = Feed(), keys or MemoryKeys(JWKS)
+    feed, known, metrics = Feed(), keys or MemoryKeys(JWKS), Metrics()
     async with PostgresRegistry.open(url, timeout=timeout, poll_seconds=poll_seconds) as registry:
         publisher = Publisher(
             registry,
             options or edge_options(jwks=""),
             feed,
-            Metrics(),
+            metrics,
             interval=0.01,
             keys=known,
             recording=Recording(
                 history=registry.snapshots,
                 shelf=shelf,
                 guard=guard or Guard(),
+                plan=plan or RolloutPlan(),
                 emergency=Emergency(moves),
                 settle=lambda displaced: record_displacements(registry, displaced),
                 replica=name,
@@ -110,7 +118,7 @@ async def replica(
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(publisher.run())
             try:
-                yield Replica(registry, publisher, feed, known)
+                yield Replica(registry, publisher, feed, known, metrics)
             finally:
                 running.cancel()
 

@@ -61,6 +61,7 @@ COVERED = {
     "xds/placementsettings.py": "tests/unit/operations/test_placing.py",
     "xds/publish/measuring.py": "tests/unit/publish/test_publisher.py",
     "xds/publish/evacuation.py": "tests/integration/publish/test_emergency.py",
+    "xds/publish/pinning.py": "tests/integration/publish/test_rollouts.py",
     "xds/publish/recording.py": "tests/integration/test_configured.py",
     "xds/publish/rejection.py": "tests/integration/cli/test_snapshotcheck.py",
     "xds/publish/source.py": "tests/integration/registry/test_reading.py",

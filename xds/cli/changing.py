@@ -87,13 +87,14 @@ def event_to_json(event: AuditEvent) -> dict[str, object]:
 
 def event_text(event: AuditEvent) -> str:
     """What became of something, in a line: only what differs."""
-    subject = f"{event.kind} {event.tenant or event.cell}"
+    subject = " ".join(filter(None, (event.kind, event.tenant or event.cell)))
     if event.before is None:
         return f"{subject}: added: {_fields(event.after or {})}"
     if event.after is None:
         return f"{subject}: removed: {_fields(event.before)}"
-    names = [name for name, value in event.after.items() if event.before.get(name) != value]
-    return f"{subject}: " + ", ".join(f"{name} {event.before.get(name)} → {event.after[name]}" for name in names)
+    pairs = [(name, event.before.get(name), value) for name, value in event.after.items()]
+    differing = (f"{name} {_value(was)} → {_value(now)}" for name, was, now in pairs if was != now)
+    return f"{subject}: {', '.join(differing)}"
 
 
 async def _rehearse(
@@ -135,7 +136,12 @@ def _diff(events: Sequence[AuditEvent]) -> list[str]:
 
 def _fields(values: object) -> str:
     assert isinstance(values, dict), "events have objects"
-    return ", ".join(f"{name} {value}" for name, value in values.items() if value not in (None, "", {}))
+    return ", ".join(f"{name} {_value(value)}" for name, value in values.items() if value not in (None, "", {}, []))
+
+
+def _value(value: object) -> object:
+    """A value in a line: of a rollout's nodes, say, only how many they are."""
+    return len(value) if isinstance(value, list) else value
 
 
 def whoever_runs_this() -> str:

@@ -32,8 +32,9 @@ def rollout() -> None:
     """See, start, watch and abort rollouts of the publisher's settings.
 
     When the publisher starts with other settings than those in force, the change goes out in waves by itself: it goes
-    on once every node of a wave has acknowledged and soaked, and is undone if one rejects it, is lost, or the check
-    says stop. A change that was in force before, or was stopped, waits for `start`.
+    on once every node of a wave has acknowledged and soaked, and is undone if one rejects it, is lost or crashes, if a
+    wave takes too long, or the check says stop. A change that was in force before, or was stopped, waits for `start`,
+    and so does any in manual mode.
     """
 
 

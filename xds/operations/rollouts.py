@@ -26,8 +26,8 @@ class RolloutStore(Protocol):
         """The newest ones, or those before the one with the id `before`, the newest first."""
         ...
 
-    async def exchange_rollout(self, was: Rollout, now: Rollout) -> None:
-        """Have `now` stand where `was` stood; raises `Conflict` if that no longer stands there."""
+    async def exchange_rollout(self, was: Rollout, now: Rollout, word: Word) -> None:
+        """Have `now` stand where `was` stood, on that word; raises `Conflict` if that no longer stands there."""
         ...
 
     async def policy(self) -> Policy:
@@ -46,14 +46,14 @@ async def start(
         )
     if was.state is RolloutState.RUNNING:
         raise Conflict(f"rollout {was.id}: is running already")
-    hold = (await store.policy()).hold
-    if hold:
-        raise Conflict(f"rollout {was.id}: publishing is held ({hold}): nothing is rolled out until 'snapshot resume'")
+    stop = (await store.policy()).stop
+    if stop:
+        raise Conflict(f"rollout {was.id}: publishing is held ({stop}): nothing is rolled out until 'snapshot resume'")
     if soak_seconds is not None and not 0 <= soak_seconds < math.inf:
         raise RequestError(f"rollout: expected to soak for 0 seconds or more, got {soak_seconds}")
     now = was.planned(waves or was.waves, was.soak_seconds if soak_seconds is None else soak_seconds)
     now = now.started(time.time(), by=word.by, message=word.message)
-    await store.exchange_rollout(was, now)
+    await store.exchange_rollout(was, now, word)
     return now
 
 
@@ -63,5 +63,5 @@ async def abort(store: RolloutStore, word: Word) -> Rollout:
     if was is None or was.state not in (RolloutState.RUNNING, RolloutState.PENDING):
         raise NotFound("rollout: none is running")
     now = was.stopped(f"aborted by {word.by}" + (f": {word.message}" if word.message else ""))
-    await store.exchange_rollout(was, now)
+    await store.exchange_rollout(was, now, word)
     return now

@@ -176,7 +176,7 @@ async def publish_held(store: SnapshotStore, word: Word, *, digest: str = "") ->
     if digest and held.digest != digest:
         raise Conflict(f"snapshots: what is held is {held.digest}, not {digest}: look at it again")
     if was.is_frozen or was.pinned is not None:
-        raise Conflict(f"snapshots: {was.hold}: resume first")
+        raise Conflict(f"snapshots: {was.stop}: resume first")
     return await _decide(store, was, replace(was, approved=held.digest), word)
 
 

@@ -7,6 +7,7 @@ from xds.model import Topology
 from xds.names import Revision
 from xds.publish.guard import Guard
 from xds.publish.history import Candidate, Entry, Kind, Recorded
+from xds.publish.lanes import has_lanes, is_rollouts
 from xds.publish.policy import Policy
 from xds.publish.rollout import Rollout, RolloutState
 from xds.publish.structure import structure_of
@@ -49,17 +50,18 @@ def draft_of(translation: Translation, base: Recorded | None) -> Draft:
     )
 
 
-def in_force(recorded: Recorded, rollout: Rollout | None, own: str) -> str:
-    """The structure that all nodes have, or are to have now; `own` is that of the publisher's settings.
+def in_force(recorded: Recorded, rollout: Rollout | None) -> str:
+    """The structure that all nodes have, or are to have now.
 
-    That of the newest snapshot, unless a rollout has ended since. After a rollback it is the publisher's own: what
-    was rolled back to is served as it was, and what follows it is an operator's word.
+    That of the newest snapshot, also if a rollback put it back: the publisher's own settings then go by rollout, like
+    any that differ. Or that of a rollout that was done since: as long as its lanes stand there it is not everyone's
+    yet, though keys may have been published meanwhile.
     """
     entry = recorded.entry
-    if entry.kind is Kind.ROLLBACK:
-        return own
-    if rollout is not None and rollout.state is RolloutState.DONE and (rollout.ended_at or 0.0) > entry.at:
-        return rollout.structure
+    if rollout is not None and rollout.state is RolloutState.DONE:
+        has_ended_since = (rollout.ended_at or 0.0) > entry.at
+        if has_ended_since or (entry.kind is not Kind.ROLLBACK and has_lanes(recorded.content)):
+            return rollout.structure
     return entry.structure
 
 
@@ -107,7 +109,10 @@ def decide(
         if approved is not None:
             return Decision(draft=_approved(approved, policy))
     gone = wanted.content.changed_since(base.content)
-    reason = policy.hold or doubt or guard.objection(base.entry.counts, wanted.counts, base.content, gone)
+    hold = policy.hold
+    if hold and is_rollouts(wanted.content, current.content):
+        hold = policy.stop
+    reason = hold or doubt or guard.objection(base.entry.counts, wanted.counts, base.content, gone)
     if not reason:
         return Decision(draft=wanted)
     change = wanted.content.changed_since(current.content)

@@ -99,8 +99,8 @@ class Lead(Protocol):
         """Write down a rollout: as it is if its structure is new or it is stopped, else for an operator to start."""
         ...
 
-    async def advance_rollout(self, was: Rollout, now: Rollout) -> None:
-        """Have the rollout go on or end; raises `Conflict` if an operator was faster."""
+    async def advance_rollout(self, was: Rollout, now: Rollout, by: str) -> None:
+        """Have the rollout go on or end, by the publisher of that name; raises `Conflict` if an operator was faster."""
         ...
 
     async def lost(self) -> None:
@@ -167,7 +167,7 @@ class Unrecorded:
     async def propose(self, rollout: Rollout) -> None:
         """There is nobody to roll out to in waves."""
 
-    async def advance_rollout(self, was: Rollout, now: Rollout) -> None:
+    async def advance_rollout(self, was: Rollout, now: Rollout, by: str) -> None:
         """There is none."""
 
     async def lost(self) -> None:

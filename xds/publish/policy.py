@@ -32,13 +32,16 @@ class Policy:
     at: float = 0.0
 
     @property
-    def hold(self) -> str:
-        """Why changes are not published as they come; empty if they are."""
+    def stop(self) -> str:
+        """Why nothing is published, nor rolled out, whoever approves of it; empty if something may be."""
         if self.pinned is not None:
             return f"pinned to snapshot {self.pinned}"
-        if self.is_frozen:
-            return "frozen"
-        return "manual: waiting to be published" if self.mode is Mode.MANUAL else ""
+        return "frozen" if self.is_frozen else ""
+
+    @property
+    def hold(self) -> str:
+        """Why changes are not published as they come; empty if they are. In manual mode a rollout goes on."""
+        return self.stop or ("manual: waiting to be published" if self.mode is Mode.MANUAL else "")
 
     @property
     def label(self) -> str:

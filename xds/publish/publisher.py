@@ -15,12 +15,12 @@ from xds.names import CellId
 from xds.publish.deciding import Draft, counts_of, decide, draft_of, in_force, redraft
 from xds.publish.evacuation import Evacuation, Led
 from xds.publish.feed import Feed
-from xds.publish.history import Candidate, Entry, Kind, Lead, Recorded
+from xds.publish.history import Candidate, Entry, Lead, Recorded
 from xds.publish.lanes import with_lanes
-from xds.publish.live import with_live_keys
 from xds.publish.measuring import measure
 from xds.publish.pacer import Pacer
-from xds.publish.policy import Policy
+from xds.publish.pinning import Pinning
+from xds.publish.policy import Mode, Policy
 from xds.publish.recording import Recording
 from xds.publish.rolling import Rolling
 from xds.publish.serving import Serving
@@ -29,7 +29,7 @@ from xds.publish.structures import Structures
 from xds.snapshot import Content
 from xds.telemetry import Metrics, get_logger
 from xds.telemetry.status import PublishStatus
-from xds.translate import AuthOptions, EdgeOptions, Translation
+from xds.translate import EdgeOptions, Translation
 
 _RETRY_SECONDS = 1.0
 _LOOK_SECONDS = 1.0
@@ -62,6 +62,7 @@ class Publisher:
         self._rolling = Rolling(recording.history, recording.plan, recording.replica)
         self._leading_since = 0.0
         self._serving = Serving(feed, recording.shelf)
+        self._pinning = Pinning(recording.history)
         self._pacer = Pacer(interval)
         self._woken = asyncio.Event()
         self._is_registry_news = True
@@ -73,7 +74,6 @@ class Publisher:
         self._lead: Lead | None = None
         self._seen: Draft | None = None
         self._noted: tuple[str, str] | None = ("?", "")
-        self._pinned: Recorded | None = None
         self._acted_at = 0.0
         self._log = get_logger()
         self.status = PublishStatus()
@@ -107,6 +107,7 @@ class Publisher:
             tasks.create_task(self._campaign())
             tasks.create_task(self._serving.keep())
             tasks.create_task(self._look_around())
+            tasks.create_task(self._rolling.run())
             while True:
                 await self._waking()
                 if self._is_registry_news:
@@ -148,6 +149,7 @@ class Publisher:
                 self._log.debug("publisher.no_lead", error=str(error))
             finally:
                 self._lead = None
+                self.status = replace(self.status, held="")  # who leads now says what is
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _look_around(self) -> None:
@@ -156,10 +158,11 @@ class Publisher:
             await asyncio.sleep(_LOOK_SECONDS)
             lead, recorded = self._lead, self._serving.recorded
             if lead is None or recorded is None:
+                self._rolling.rest()
                 continue
             try:
                 groups = set(recorded.content.groups) - recorded.content.apart
-                if await self._rolling.look(lead, self._policy.hold, groups) or await self._propose(lead, recorded):
+                if await self._rolling.look(lead, self._policy.stop, groups) or await self._propose(lead, recorded):
                     self._history_news()
                     self._registry_news()
             except (Conflict, RegistryError) as error:
@@ -168,11 +171,12 @@ class Publisher:
     async def _propose(self, lead: Lead, recorded: Recorded) -> bool:
         """Have this process' settings rolled out, if they are not what is in force, and nothing is in the way."""
         structure = self._structures.own
-        is_in_the_way = bool(self._policy.hold or self._rolling.running)
-        if is_in_the_way or structure == in_force(recorded, self._rolling.rollout, structure):
+        is_in_the_way = bool(self._policy.stop or self._rolling.running)
+        if is_in_the_way or structure == in_force(recorded, self._rolling.rollout):
             return False
-        leading_for = time.monotonic() - self._leading_since
-        return await self._rolling.propose(lead, structure, leading_for, self._structures.own_content)
+        leading_for, starts = time.monotonic() - self._leading_since, self._policy.mode is not Mode.MANUAL
+        content = self._structures.own_content
+        return await self._rolling.propose(lead, structure, leading_for, content, starts=starts)
 
     async def evacuate(self, order: Evacuation, *, limit: int | None = None, is_rehearsal: bool = False) -> Led:
         """Lead whoever lives in one cell elsewhere, while the registry can't be asked; in this process alone.
@@ -247,7 +251,7 @@ class Publisher:
         elif newest is not None and newest is not base:
             await self._serving.serve(newest)
             self._log.info("snapshot.followed", snapshot=newest.entry.number, revision=newest.entry.revision)
-        if self._structures.aim(self._serving.recorded, self._policy, self._rolling.rollout):
+        if self._structures.aim(self._serving.recorded, self._rolling.rollout):
             self._is_registry_news = True
         await self._serving.steer(self._rolling.rollout)
         self._note()
@@ -277,7 +281,7 @@ class Publisher:
         if self._behind is not None:  # what comes of a new or restored database is judged by what is served
             await lead.record(base.entry, base.content, base.content.changed_since(self._behind), again=True)
             self._behind = None
-        current = await self._current(base, wanted.options.auth)
+        current = await self._pinning.current(base, self._policy, self._structures)
         decision = decide(draft, base, current, self._policy, self._guard, seen=self._seen, doubt=self._doubt)
         if decision.held is None:
             self._doubt = ""  # an operator's word, or nothing to doubt
@@ -299,18 +303,6 @@ class Publisher:
             return draft
         after = self._structures.next.translation
         return replace(draft, content=with_lanes(draft.content, after.content)) if after is not None else None
-
-    async def _current(self, base: Recorded, auth: AuthOptions) -> Draft:
-        """What is in force whatever is held: the snapshot that is pinned, or else the newest; with today's keys."""
-        policy = self._policy
-        if policy.pinned is None:
-            self._pinned = None
-            return redraft(base.entry, with_live_keys(base, auth))
-        if self._pinned is None or self._pinned.entry.number != policy.pinned:
-            self._pinned = await self._history.content(policy.pinned)
-        content = with_live_keys(self._pinned, auth)
-        entry = self._pinned.entry
-        return redraft(entry, content, kind=Kind.ROLLBACK, by=policy.by, message=policy.message)
 
     async def _record(self, lead: Lead, draft: Draft) -> None:
         base = self._serving.recorded
@@ -362,7 +354,7 @@ class Publisher:
         wanted, base = self._structures.desired.translation, self._serving.recorded
         if base is None:
             return
-        current = redraft(base.entry, with_live_keys(base, self._structures.desired.auth))
+        current = redraft(base.entry, self._structures.live(base))
         draft = self._draft(wanted, base) if wanted is not None else None
         if draft is not None:  # judged here too: only who leads has done so
             current = decide(draft, base, current, self._policy, self._guard, doubt=self._doubt).draft

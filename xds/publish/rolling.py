@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from xds.errors import LocalFailure
-from xds.names import NodeGroup, NodeId
-from xds.publish.checking import check
+from xds.names import NodeGroup
+from xds.publish.checking import Answer, Check
 from xds.publish.history import History, Lead
-from xds.publish.rollout import Rollout, RolloutState, judge
+from xds.publish.rollout import Rollout, RolloutState, Watched, judge
 from xds.publish.validating import validate
 from xds.publish.waves import Waves
 from xds.snapshot import Content
@@ -24,15 +24,19 @@ from xds.telemetry import get_logger
 class RolloutPlan:
     """How a change of structure is rolled out unless an operator says otherwise; times are in seconds.
 
-    `delay` is how long a publisher waits, after it has become one, for the fleet to come back to it. `check` is a
-    command that says, by its exit status, whether a wave may go on; empty for none. `envoy` is the binary that is
-    asked first whether it would take the new structure; None if there is none.
+    `limit` is what a wave may take beside its soak; 0: any time. `delay` is how long a publisher waits, after it has
+    become one, for the fleet to come back to it. `check` is a command that says, by its exit status, whether a wave may
+    go on, within `check_limit` and again after `check_every`; empty for none. `envoy` is the binary that is asked first
+    whether it would take the new structure; None if there is none.
     """
 
     waves: Waves = field(default_factory=lambda: Waves("10%,50%"))
     soak: float = 30.0
+    limit: float = 600.0
     delay: float = 30.0
     check: str = ""
+    check_limit: float = 60.0
+    check_every: float = 10.0
     envoy: Path | None = None
 
 
@@ -44,7 +48,8 @@ class Rolling:
         self._plan = plan
         self._replica = replica
         self._validated: tuple[str, str] | None = None
-        self._away: dict[NodeId, float] = {}
+        self._watched = Watched()
+        self._check = Check(plan.check, seconds=plan.check_limit, every=plan.check_every)
         self._log = get_logger()
         self.rollout: Rollout | None = None
         """The newest one that is known here."""
@@ -61,11 +66,18 @@ class Rolling:
         return was != self.rollout
 
     async def propose(
-        self, lead: Lead, structure: str, leading_for: float, content: Callable[[], Content | None]
+        self,
+        lead: Lead,
+        structure: str,
+        leading_for: float,
+        content: Callable[[], Content | None],
+        *,
+        starts: bool = True,
     ) -> bool:
         """Have a structure that is not in force rolled out, unless that was tried; whether it was proposed now.
 
-        If an Envoy at hand rejects its `content`, it is written down as stopped, and given to nobody.
+        Unless it `starts` it waits for an operator. If an Envoy at hand rejects its `content`, it is written down as
+        stopped, and given to nobody.
         """
         newest = self.rollout
         is_known = newest is not None and newest.structure == structure and newest.state is not RolloutState.DONE
@@ -74,7 +86,8 @@ class Rolling:
         draft = Rollout(id=0, structure=structure, waves=self._plan.waves, soak_seconds=self._plan.soak)
         started = draft.started(time.time(), by=self._replica)
         fault = await self._fault(structure, content)
-        await lead.propose(started.stopped(fault) if fault else started)
+        planned = started if starts else started.pending()
+        await lead.propose(planned.stopped(fault) if fault else planned)
         await self.follow()
         self._note()
         return True
@@ -94,15 +107,25 @@ class Rolling:
         fault = self._validated[1]
         return f"Envoy rejects it, and no node was given it: {fault}" if fault else ""
 
-    async def look(self, lead: Lead, hold: str, groups: Collection[NodeGroup]) -> bool:
+    async def run(self) -> None:
+        """Run the operator's check whenever a wave soaks; until cancelled."""
+        await self._check.run()
+
+    def rest(self) -> None:
+        """There is nothing to lead: another process does, or none is running."""
+        self._watched = Watched()
+        self._check.verdict(None)
+
+    async def look(self, lead: Lead, stop: str, groups: Collection[NodeGroup]) -> bool:
         """Look at the nodes of these groups and go on, stop or finish; whether anything changed."""
         was = self.running
         if was is None:
+            self.rest()
             return False
-        now = was.stopped(f"publishing is held: {hold}") if hold else await self._judge(was, groups)
+        now = was.stopped(f"publishing is held: {stop}") if stop else await self._judge(was, groups)
         if now is was:
             return False
-        await lead.advance_rollout(was, now)
+        await lead.advance_rollout(was, now, self._replica)
         await self.follow()
         if (was.state, was.wave) != (now.state, now.wave):
             self._note()
@@ -110,11 +133,11 @@ class Rolling:
 
     async def _judge(self, was: Rollout, groups: Collection[NodeGroup]) -> Rollout:
         nodes = [node for node in await self._history.nodes() if node.group in groups]
-        now = judge(was, nodes, self._away, time.time())
-        if self._plan.check and now.state is not RolloutState.STOPPED and (was.settled_at or now.settled_at):
-            fault = await check(self._plan.check)
-            return was.stopped(fault) if fault else now
-        return now
+        soaking = None if was.settled_at is None else (was.id, was.wave, was.settled_at)
+        verdict = self._check.verdict(soaking)
+        now = judge(was, nodes, self._watched, time.time(), limit=self._plan.limit, unchecked=verdict.reason)
+        is_refused = verdict.answer is Answer.STOP and now.state is not RolloutState.STOPPED
+        return was.stopped(verdict.reason) if is_refused else now
 
     def _note(self) -> None:
         rollout = self.rollout

@@ -9,8 +9,7 @@ from xds.errors import KeysError
 from xds.publish.deciding import in_force
 from xds.publish.desired import Desired, cells_content
 from xds.publish.history import Recorded
-from xds.publish.live import keys_in
-from xds.publish.policy import Mode, Policy
+from xds.publish.live import keys_in, with_live_keys, with_live_lanes
 from xds.publish.rollout import Rollout, RolloutState
 from xds.publish.source import Keys, Registry
 from xds.publish.structure import options_of, structure_of
@@ -41,17 +40,20 @@ class Structures:
         """Both, or the one that there is."""
         return (self.desired,) if self.next is None else (self.desired, self.next)
 
-    def aim(self, recorded: Recorded | None, policy: Policy, rollout: Rollout | None) -> bool:
+    def aim(self, recorded: Recorded | None, rollout: Rollout | None) -> bool:
         """Take up which structures there are now; whether one is new, and has to read the registry first."""
-        stable = self.own
-        if recorded is not None and policy.mode is not Mode.MANUAL:
-            stable = in_force(recorded, rollout, stable)
+        stable = in_force(recorded, rollout) if recorded is not None else self.own
         running = rollout if rollout is not None and rollout.state is RolloutState.RUNNING else None
         before = self.followed
         desired = self._by(stable, before, recorded)
         self.next = None if running is None else self._by(running.structure, before, recorded)
         self.desired = desired
         return any(each not in before for each in self.followed)
+
+    def live(self, recorded: Recorded) -> Content:
+        """A snapshot's content with today's keys, in its lanes too."""
+        lane = self.next or self.desired
+        return with_live_lanes(with_live_keys(recorded, self.desired.auth), lane.structure, lane.auth)
 
     def own_content(self) -> Content | None:
         """What this process' settings would make of the cells; None if that can't be said now."""
@@ -63,8 +65,10 @@ class Structures:
         return cells_content(followed.topology, replace(self._options, auth=auth)) if followed is not None else None
 
     def _by(self, structure: str, known: tuple[Desired, ...], recorded: Recorded | None) -> Desired:
-        held = next((each for each in known if each.structure == structure), None)
-        return held if held is not None else Desired(self._registry, self._keys, self._read(structure, recorded))
+        options = self._read(structure, recorded)
+        made = structure_of(options)  # an older version's text may have the same meaning
+        held = next((each for each in known if each.structure == made), None)
+        return held if held is not None else Desired(self._registry, self._keys, options)
 
     def _read(self, structure: str, recorded: Recorded | None) -> EdgeOptions:
         options = options_of(structure)

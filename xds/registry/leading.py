@@ -14,9 +14,11 @@ from typing import Any
 import asyncpg
 
 from xds.errors import Conflict, XdsError
+from xds.operations.auditing import Author
 from xds.publish.history import Candidate, Entry
 from xds.publish.policy import Policy
 from xds.publish.rollout import Rollout, RolloutState
+from xds.registry.auditing import name_author
 from xds.registry.faults import translated
 from xds.registry.queries import Queries
 from xds.registry.rolloutrows import IS_KNOWN
@@ -36,6 +38,8 @@ _BATCH = 20_000
 
 KEEPALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
 """How soon, in seconds, the database lets go of the lock of a machine that vanished without a word."""
+
+_STEPS = {RolloutState.RUNNING: "wave", RolloutState.DONE: "done", RolloutState.STOPPED: "stop"}
 
 _INSERT_ENTRY = """
 INSERT INTO snapshots (number, at, published_by, kind, message, revision, digest, counts, upserts, removed, structure,
@@ -130,15 +134,17 @@ class PostgresLead:
     async def propose(self, rollout: Rollout) -> None:
         """Write down a new rollout; it does not run by itself if its structure was ever published or proposed."""
         async with self._busy, self._queries.writing():
+            await name_author(self._queries, _publisher(rollout.by), "rollout propose")
             row = await self._queries.fetch_row(IS_KNOWN, rollout.structure)
             is_known = row is not None and bool(row["known"])
             await propose(
                 self._queries, rollout.pending() if is_known and rollout.state is RolloutState.RUNNING else rollout
             )
 
-    async def advance_rollout(self, was: Rollout, now: Rollout) -> None:
-        """Have the rollout go on or end; raises `Conflict` if an operator was faster."""
-        async with self._busy:
+    async def advance_rollout(self, was: Rollout, now: Rollout, by: str) -> None:
+        """Have the rollout go on or end, by this publisher; raises `Conflict` if an operator was faster."""
+        async with self._busy, self._queries.writing():
+            await name_author(self._queries, _publisher(by), f"rollout {_STEPS[now.state]}")
             await exchange(self._queries, was, now)
 
     async def note_policy(self, policy: Policy) -> None:
@@ -165,6 +171,10 @@ class PostgresLead:
         except XdsError:
             return False
         return True
+
+
+def _publisher(name: str) -> Author:
+    return Author(name or "publisher")
 
 
 def _entry_values(entry: Entry, content: Content) -> tuple[object, ...]:

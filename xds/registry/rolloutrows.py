@@ -25,7 +25,7 @@ EXCHANGE = """
 UPDATE rollouts SET structure = $1, waves = $2, soak_seconds = $3, state = $4, wave = $5, wave_since = $6,
        settled_at = $7, nodes = $8, reason = $9, by = $10, message = $11,
        ended_at = CASE WHEN $4 IN ('done', 'stopped') THEN clock_timestamp() END
- WHERE id = $12 AND state = $13 AND wave = $14"""
+ WHERE id = $12 AND state = $13 AND wave = $14 AND wave_since = $15"""
 IS_KNOWN = """
 SELECT EXISTS (SELECT FROM snapshots WHERE structure = $1)
     OR EXISTS (SELECT FROM rollouts WHERE structure = $1) AS known"""

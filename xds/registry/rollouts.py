@@ -9,11 +9,14 @@ from contextlib import AbstractAsyncContextManager
 
 from xds.errors import Conflict
 from xds.names import NodeId
+from xds.operations.auditing import Author
 from xds.operations.fleet import FleetNode, FleetView, Replica
+from xds.operations.snapshots import Word
 from xds.publish.policy import Policy
-from xds.publish.rollout import Rollout
+from xds.publish.rollout import Rollout, RolloutState
 from xds.registry import rolloutrows as sql
 from xds.registry import snapshotrows
+from xds.registry.auditing import name_author
 from xds.registry.queries import Queries
 
 
@@ -33,9 +36,11 @@ class PostgresRollouts:
         async with self._queries() as queries:
             return [sql.to_rollout(row) for row in await queries.fetch(sql.ROLLOUTS, limit, before)]
 
-    async def exchange_rollout(self, was: Rollout, now: Rollout) -> None:
-        """Have `now` stand where `was` stood; raises `Conflict` if that no longer stands there."""
-        async with self._queries() as queries:
+    async def exchange_rollout(self, was: Rollout, now: Rollout, word: Word) -> None:
+        """Have `now` stand where `was` stood, on that word; raises `Conflict` if that no longer stands there."""
+        action = "rollout abort" if now.state is RolloutState.STOPPED else "rollout start"
+        async with self._queries() as queries, queries.writing():
+            await name_author(queries, Author(word.by, word.message), action)
             await exchange(queries, was, now)
 
     async def policy(self) -> Policy:
@@ -73,7 +78,8 @@ class PostgresRollouts:
 
 async def exchange(queries: Queries, was: Rollout, now: Rollout) -> None:
     """Have `now` stand where `was` stood; raises `Conflict` if that no longer stands there."""
-    if not await queries.execute(sql.EXCHANGE, *sql.rollout_values(now), was.id, was.state.value, was.wave):
+    stood = was.id, was.state.value, was.wave, sql.to_time(was.wave_since)
+    if not await queries.execute(sql.EXCHANGE, *sql.rollout_values(now), *stood):
         raise Conflict(f"rollout {was.id}: has just become another: look again")
 
 

@@ -3,7 +3,7 @@
 Knows no SQL beyond these names; the migrations under `migrations` make what they stand for.
 """
 
-SCHEMA_REVISION = "0007_drains"
+SCHEMA_REVISION = "0008_decisions"
 """The newest migration: the schema that this version reads and writes."""
 
 VERSION_TABLE = "xds_alembic_version"

@@ -4,22 +4,30 @@ For the hour in which the database is down and a cell burns: all that is needed 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from xds.names import CellId, TenantId, TypeUrl
+from xds.names import CellId, NodeGroup, TenantId, TypeUrl
 from xds.snapshot import SHARED, Content, ContentChange, Place, Ref, Resource, ResourceTable, encode_resource
-from xds.translate.naming import cell_routes, graced, tenant_scope
+from xds.translate.naming import LEGACY_ROUTES, SUSPENDED_ROUTES, cell_routes, graced, tenant_scope
 from xds.translate.scopes import scope
+
+_NO_CELLS = {CellId(LEGACY_ROUTES), CellId(SUSPENDED_ROUTES)}
 
 
 def tenants_in(content: Content, cell: CellId) -> tuple[TenantId, ...]:
-    """Whose requests go to a cell, sorted; of suspended tenants a content does not say where they live."""
-    return tuple(sorted(TenantId(each.name) for each in _scopes(content) if _cell_of(each) == cell))
+    """Whose requests go to a cell, from any group of Envoys, sorted.
+
+    Of suspended tenants a content does not say where they live, nor of those that the legacy proxy serves.
+    """
+    tables = _scopes(content).values()
+    return tuple(sorted({TenantId(each.name) for table in tables for each in table.values() if _cell_of(each) == cell}))
 
 
 def tenants_by_cell(content: Content) -> Mapping[CellId, int]:
     """How many tenants' requests go to each cell."""
-    return Counter(cell for each in _scopes(content) if (cell := _cell_of(each)) is not None)
+    scopes = (each for table in _scopes(content).values() for each in table.values())
+    found = {(each.name, cell) for each in scopes if (cell := _cell_of(each)) is not None}
+    return Counter(cell for _, cell in found)
 
 
 def has_routes(content: Content, cell: CellId) -> bool:
@@ -34,20 +42,22 @@ def takes_tenants(content: Content, cell: CellId) -> bool:
 
 
 def displaced(content: Content, moves: Mapping[TenantId, CellId]) -> ContentChange:
-    """What makes each of these tenants that a content has live in that cell."""
+    """What makes each of these tenants live in that cell, for each group of Envoys that leads it to any cell."""
+    scopes = _scopes(content)
     upserts: dict[Place, Resource] = {}
     for tenant, cell in moves.items():
-        place = Place(SHARED, TypeUrl.SCOPE, tenant_scope(tenant))
-        if content.get(place) is not None:
-            routes = cell_routes(cell)
-            needs = (Ref(TypeUrl.ROUTE, routes),)
-            upserts[place] = encode_resource(place.name, scope(place.name, routes, tenant), needs=needs)
+        name, routes = tenant_scope(tenant), cell_routes(cell)
+        made = encode_resource(name, scope(name, routes, tenant), needs=(Ref(TypeUrl.ROUTE, routes),))
+        for group, table in scopes.items():
+            held = table.get(name)
+            if held is not None and _cell_of(held) not in _NO_CELLS:
+                upserts[Place(group, TypeUrl.SCOPE, name)] = made
     return ContentChange(upserts=upserts)
 
 
-def _scopes(content: Content) -> Iterable[Resource]:
-    table = content.tables.get(SHARED, {}).get(TypeUrl.SCOPE, ())
-    return table.values() if isinstance(table, ResourceTable) else ()
+def _scopes(content: Content) -> dict[NodeGroup, ResourceTable]:
+    """The tenants' scopes that all Envoys have, and those of a group that has its own: in a rollout."""
+    return {group: held[TypeUrl.SCOPE] for group, held in content.tables.items() if TypeUrl.SCOPE in held}
 
 
 def _cell_of(each: Resource) -> CellId | None:

@@ -1,5 +1,6 @@
 """`alphaswarm-xds audit`, and who every command says it was."""
 
+import asyncio
 import getpass
 import socket
 from datetime import UTC, datetime
@@ -7,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.integration.cli.conftest import Run, run_program
+from tests.support.postgres import execute
 
 
 @pytest.fixture
@@ -30,6 +32,23 @@ def test_the_main_path_as_a_user_types_it(seeded: Run, database_url: str) -> Non
     assert "anna" in added
     assert "tenant acme: added: state active, cell_id cell-a" in added
     assert "new customer" in added
+
+
+def test_decisions_about_publishing_and_rollouts_are_there(xds: Run, database_url: str) -> None:
+    assert xds("snapshot", "freeze", "--no-wait", "--by", "ann", "-m", "incident 7").status == 0
+    for statement in (
+        "INSERT INTO rollouts (structure, waves, soak_seconds, state) VALUES ('{}', '10%', 30, 'pending')",
+        "UPDATE rollouts SET state = 'stopped', reason = 'no', nodes = '{edge-1,edge-2}'",
+    ):
+        asyncio.run(execute(database_url, statement))
+    stopped, pending, frozen = run_program(["audit", "list"], database_url).out.splitlines()[1:]
+
+    assert "snapshot freeze" in frozen
+    assert "publishing: is_frozen False → True" in frozen
+    assert ("ann" in frozen, "incident 7" in frozen) == (True, True)
+    assert "rollout: added: wave 0, state pending, waves 10%" in pending
+    assert all(each in stopped for each in ("state pending → stopped", "nodes 0 → 2", "reason  → no"))
+    assert stopped.rstrip().endswith("rollout-1")
 
 
 def test_the_json_has_everything(seeded: Run) -> None:

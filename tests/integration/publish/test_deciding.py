@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from tests.support.deciding import ANN, NEW_KEYS, acted, candidate, following, move
-from tests.support.publishing import replica, seeded
+from tests.support.publishing import Replica, replica, seeded
 from xds.operations import snapshots as operations
 from xds.publish import Mode
 
@@ -132,3 +132,44 @@ async def test_what_is_rolled_back_to_has_the_keys_of_today(database_url: str, s
 
         assert [kind for (kind, name), body in one.bodies().items() if first[kind, name] != body] == ["ecds"]
         assert not any(b"test-1" in body for body in one.bodies().values())
+
+
+def told(of: Replica) -> tuple[float | None, float | None]:
+    """Whether a replica publishes, and holds something, by its metrics."""
+    return of.metric("publisher"), of.metric("publish_held")
+
+
+def mode_of(*replicas: Replica) -> set[str]:
+    """The modes in which publishing goes, by the replicas' metrics."""
+    modes = ("auto", "manual", "frozen", "pinned")
+    return {mode for of in replicas for mode in modes if of.metric("publish_mode", mode=mode)}
+
+
+async def test_metrics_say_how_publishing_goes_and_who_publishes_and_holds(
+    database_url: str, sql: asyncpg.Connection
+) -> None:
+    await seeded(sql, "acme")
+    async with replica(database_url) as one, following(one, database_url) as two:
+        await two.until(lambda: told(one) == (1, 0) and told(two) == (0, 0))
+        assert mode_of(one, two) == {"auto"}
+        store = one.registry.snapshots
+        for decide, mode in (
+            (operations.set_mode(store, Mode.MANUAL, ANN), "manual"),
+            (operations.pin(store, ANN), "pinned"),
+            (operations.resume(store, ANN), "manual"),
+            (operations.freeze(store, ANN), "frozen"),
+        ):
+            await acted(one, await decide)
+            await two.until(lambda mode=mode: mode_of(one, two) == {mode}, mode)  # type: ignore[misc]
+        await sql.execute("INSERT INTO tenants (id, cell_id) VALUES ('b', 'cell-a')")
+        await one.until(lambda: told(one) == (1, 1), "it holds something")
+        assert told(two) == (0, 0), "who publishes tells of it, and nobody else"
+
+        while told(two)[0] == 0:  # which takes over is not certain, but likely
+            await sql.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
+            await one.until(lambda: told(one)[0] == 0, "it has lost the right")
+            await one.until(lambda: 1 in (told(one)[0], told(two)[0]), "one of them has it")
+        await two.until(lambda: told(two) == (1, 1) and told(one) == (0, 0), "the other one publishes and holds")

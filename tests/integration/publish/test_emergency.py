@@ -2,11 +2,14 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from tests.integration.publish.test_rollouts import NEXT, PLAN, fleet, given
+from tests.support.edge import edge_options
 from tests.support.postgres import PostgresServer, name_of, opened, shut
 from tests.support.publishing import Replica, replica, seeded
 from xds.errors import Conflict, NotFound, RequestError
@@ -17,6 +20,8 @@ from xds.operations.phasing import hold_move, prepare_move
 from xds.publish import Shelf
 from xds.publish.evacuation import Displacement, Evacuation, Led, Unsettled
 from xds.registry import PostgresRegistry
+from xds.snapshot import Snapshot
+from xds.translate.canary import CanaryOptions
 
 A, B, C = CellId("cell-a"), CellId("cell-b"), CellId("cell-c")
 
@@ -247,3 +252,32 @@ async def test_a_move_in_phases_is_over_when_its_tenant_was_led_elsewhere(
         await one.until(lambda: not one.status.error and not one.status.is_ahead)
         assert led_to(one, "acme") == B
         assert await one.registry.list_moves() == []
+
+
+async def test_envoys_that_a_rollout_has_reached_are_led_there_too(
+    postgres: PostgresServer, database_url: str, sql: asyncpg.Connection
+) -> None:
+    await seeded(sql, "acme", "globex")
+    before, after = (
+        replace(edge_options(jwks=""), canary=CanaryOptions(legacy=("legacy", 80), weight=share)) for share in (50, 100)
+    )
+    database = await name_of(sql)
+    async with replica(database_url, options=before) as one:
+        await one.serves(1)
+        assert (led_to(one, "acme"), led_to(one, "globex")) == ("legacy", A)
+        await fleet(one)
+    async with replica(database_url, options=after, plan=PLAN, poll_seconds=0.2) as one:
+        await one.until(one.feed.published.is_set)
+        await one.until(lambda: given(one).group == NEXT, "the Envoy is given the next step of the canary")
+        await down(one, postgres, database)
+
+        assert await evacuate(one, A, B) == Led({B: 2}, 0)
+        assert all_led(given(one)) == {"acme": "cell-b", "globex": "cell-b"}
+        assert (led_to(one, "acme"), led_to(one, "globex")) == ("legacy", B), "the legacy proxy's tenants stay its own"
+        opened(postgres, database)
+
+
+def all_led(of: Snapshot) -> dict[str, str]:
+    """The route table of each tenant."""
+    scopes = of.table(TypeUrl.SCOPE).values()
+    return {each.name: each.needs[0].name for each in scopes if not each.name.startswith("-")}

@@ -1,13 +1,16 @@
 """The audit trail: whatever is changed is in it, by whomever and however, in the same transaction."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
 
+from tests.integration.registry.test_rollouts import NOW
+from tests.integration.registry.test_snapshots import content, record
 from xds.errors import Conflict, RequestError
 from xds.model import Cell, CellState, Endpoint, Tenant
-from xds.names import CellId, TenantId
+from xds.names import CellId, NodeId, Revision, TenantId
 from xds.operations import (
     AuditEvent,
     AuditQuery,
@@ -23,6 +26,10 @@ from xds.operations import (
     set_cell_state,
     set_endpoints,
 )
+from xds.operations import rollouts as rollouting
+from xds.operations import snapshots as snapshotting
+from xds.operations.snapshots import Word
+from xds.publish import Candidate, Mode, Rollout, Waves
 from xds.registry import PostgresRegistry
 
 A, B = CellId("cell-a"), CellId("cell-b")
@@ -168,3 +175,72 @@ async def test_what_was_done_stays_done(store: PostgresRegistry, sql: asyncpg.Co
 def test_an_author_is_a_line_of_text(actor: str, message: str) -> None:
     with pytest.raises(RequestError, match="printable characters, got"):
         Author(actor, message)
+
+
+# What is decided about publishing, and rollouts
+
+ANN = Word(by="ann", message="incident 7")
+
+
+async def test_each_decision_on_publishing_is_there_with_who_and_why(
+    registry: PostgresRegistry, sql: asyncpg.Connection
+) -> None:
+    snapshots = registry.snapshots
+    async with snapshots.lead() as lead:
+        for number in (1, 2):
+            await record(lead, number, content(str(number)))
+        await snapshotting.set_mode(snapshots, Mode.MANUAL, ANN)
+        await snapshotting.freeze(snapshots, ANN)
+        await snapshotting.resume(snapshots, Word(by="bob"))
+        await snapshotting.roll_back(snapshots, 1, ANN)
+        await snapshotting.pin(snapshots, ANN)
+        await snapshotting.resume(snapshots, ANN)
+        change = content("3").changed_since(content("2"))
+        await lead.note_candidate(Candidate(digest="d3", revision=Revision(3), reason="", change=change, counts={}))
+        await snapshotting.publish_held(snapshots, ANN)
+        await lead.note_policy(await snapshots.policy())
+    await sql.execute("UPDATE publish_policy SET is_frozen = true")
+
+    events = (await newest(registry, 20))[::-1]
+    assert {told(each)[3:] for each in events} == {("publishing", None, None)}
+    assert [told(each)[:3] for each in events] == [
+        ("ann", "snapshot mode", "incident 7"),
+        ("ann", "snapshot freeze", "incident 7"),
+        ("bob", "snapshot resume", ""),
+        ("ann", "snapshot rollback", "incident 7"),
+        ("ann", "snapshot pin", "incident 7"),
+        ("ann", "snapshot resume", "incident 7"),
+        ("ann", "snapshot publish", "incident 7"),
+        (await sql.fetchval("SELECT session_user"), "sql", ""),
+    ]
+    pinned = [(each.before or {})["pinned"] for each in events]
+    assert pinned == [None, None, None, None, 1, 2, None, None]
+    assert events[6].after == {"mode": "manual", "is_frozen": False, "pinned": None, "approved": "d3"}
+
+
+async def test_each_step_of_a_rollout_is_there_with_its_time_and_what_it_was_before(registry: PostgresRegistry) -> None:
+    drafted = Rollout(id=0, structure="{}", waves=Waves("10%"), soak_seconds=5.0).started(NOW, by="replica-1")
+    async with registry.snapshots.lead() as lead:
+        await lead.propose(drafted)
+        first = replace(drafted, id=1, nodes=frozenset({NodeId("edge-1")}), settled_at=NOW + 1)
+        await lead.advance_rollout(replace(drafted, id=1), first, "replica-1")
+        second = replace(first, wave=1, wave_since=NOW + 6, settled_at=None)
+        await lead.advance_rollout(first, second, "replica-2")
+        await lead.advance_rollout(second, second.stopped("node edge-1 rejected it: no"), "replica-2")
+        await rollouting.start(registry.rollouts, Word(by="ann", message="mended"), waves=Waves("all"))
+        await rollouting.abort(registry.rollouts, Word(by="bob", message="too late"))
+
+    events = await list_audit(registry, AuditQuery(operation="rollout-1"))
+    assert {told(each)[3:] for each in events} == {("rollout", None, None)}
+    assert [(*told(each)[:3], (each.after or {})["state"], (each.after or {})["wave"]) for each in events[::-1]] == [
+        ("replica-1", "rollout propose", "", "running", 0),
+        ("replica-2", "rollout wave", "", "running", 1),
+        ("replica-2", "rollout stop", "", "stopped", 1),
+        ("ann", "rollout start", "mended", "running", 0),
+        ("bob", "rollout abort", "too late", "stopped", 0),
+    ]
+    before = events[3].before or {}
+    assert (before["settled_at"], before["nodes"]) == ("2027-01-15T08:00:01.123456+00:00", ["edge-1"])
+    assert (events[1].before or {})["reason"] == "node edge-1 rejected it: no"
+    assert (events[1].after or {})["waves"] == "all"
+    assert (events[0].after or {})["reason"] == "aborted by bob: too late"

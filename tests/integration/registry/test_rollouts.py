@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from tests.integration.registry.test_snapshots import content, record
+from tests.support.deciding import ANN
 from xds.errors import Conflict
 from xds.names import NodeGroup, NodeId
 from xds.operations.fleet import FleetNode, Replica
@@ -93,7 +94,7 @@ async def test_a_step_is_read_back_whole(registry: PostgresRegistry) -> None:
     was = await proposed(registry)
     now = replace(was, wave=1, wave_since=NOW + 1, settled_at=NOW + 2, nodes=frozenset(map(NodeId, ("b", "a"))))
     async with registry.snapshots.lead() as lead:
-        await lead.advance_rollout(was, now)
+        await lead.advance_rollout(was, now, "replica-1")
 
     assert await registry.rollouts.rollout() == now
 
@@ -101,27 +102,35 @@ async def test_a_step_is_read_back_whole(registry: PostgresRegistry) -> None:
 @pytest.mark.parametrize("ended", [RUNNING.stopped("no"), replace(RUNNING, state=RolloutState.DONE)])
 async def test_its_end_has_a_time_until_it_is_started_again(registry: PostgresRegistry, ended: Rollout) -> None:
     was = await proposed(registry)
-    await registry.rollouts.exchange_rollout(was, replace(ended, id=was.id))
+    await registry.rollouts.exchange_rollout(was, replace(ended, id=was.id), ANN)
     stands = await registry.rollouts.rollout()
     assert stands is not None
     assert (stands.state, stands.reason) == (ended.state, ended.reason)
     assert stands.ended_at is not None
 
-    await registry.rollouts.exchange_rollout(stands, stands.started(NOW + 5, by="ann"))
+    await registry.rollouts.exchange_rollout(stands, stands.started(NOW + 5, by="ann"), ANN)
     again = await registry.rollouts.rollout()
     assert again is not None
     assert (again.state, again.ended_at) == (RolloutState.RUNNING, None)
 
 
-@pytest.mark.parametrize("first", [RUNNING.stopped("by an operator"), replace(RUNNING, wave=1)])
+@pytest.mark.parametrize(
+    "first",
+    [
+        RUNNING.stopped("by an operator"),
+        replace(RUNNING, wave=1),
+        # Aborted and started once more between two looks.
+        RUNNING.planned(Waves("label.tier=canary"), 60.0).started(NOW + 0.000001, by="ann"),
+    ],
+)
 async def test_a_publisher_does_not_undo_what_stands_there_since(registry: PostgresRegistry, first: Rollout) -> None:
     was = await proposed(registry)
-    await registry.rollouts.exchange_rollout(was, replace(first, id=was.id))
+    await registry.rollouts.exchange_rollout(was, replace(first, id=was.id), ANN)
     stands = await registry.rollouts.rollout()
 
     async with registry.snapshots.lead() as lead:
         with pytest.raises(Conflict, match="rollout 1: has just become another: look again"):
-            await lead.advance_rollout(was, replace(was, settled_at=NOW))
+            await lead.advance_rollout(was, replace(was, settled_at=NOW), "replica-1")
     assert await registry.rollouts.rollout() == stands
 
 
@@ -134,7 +143,7 @@ async def test_watchers_are_woken_by_rollouts(registry: PostgresRegistry) -> Non
         was = await proposed(registry)
         await woken.wait()
         woken.clear()
-        await registry.rollouts.exchange_rollout(was, was.stopped("no"))
+        await registry.rollouts.exchange_rollout(was, was.stopped("no"), ANN)
         await woken.wait()
         watching.cancel()
 

@@ -41,8 +41,9 @@ class Memory:
         assert before is None
         return [self.stands][:limit] if self.stands else []
 
-    async def exchange_rollout(self, was: Rollout, now: Rollout) -> None:
+    async def exchange_rollout(self, was: Rollout, now: Rollout, word: Word) -> None:
         """Have it stand there."""
+        assert word.by == "ann"
         assert was == self.stands
         self.stands = now
         self.written += 1

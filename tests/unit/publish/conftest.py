@@ -1,7 +1,7 @@
 """A running publisher, and waits that end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -68,6 +68,21 @@ async def turn() -> None:
     over = loop.create_future()
     loop.call_soon(over.set_result, None)
     await over
+
+
+@asynccontextmanager
+async def run_beside(running: Coroutine[None, None, None], rest: Callable[[], object]) -> AsyncIterator[None]:
+    """Run something that has tasks of its own, and end it once it rests and they have ended."""
+    others = len(asyncio.all_tasks()) + 1
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(running)
+        try:
+            yield
+        finally:
+            rest()
+            while len(asyncio.all_tasks()) > others:
+                await turn()
+            task.cancel()
 
 
 Start = Callable[..., AbstractAsyncContextManager[Publishing]]

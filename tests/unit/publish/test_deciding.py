@@ -2,15 +2,19 @@
 
 from dataclasses import replace
 
+import pytest
+
 from tests.support.edge import GROUP, cell, edge_options, endpoint, many_tenants, tenant, topology
 from xds.model import Cell, CellState, Tenant
 from xds.names import Revision
-from xds.publish import Entry, Guard, Kind, Mode, Policy, Recorded
-from xds.publish.deciding import Draft, counts_of, decide, draft_of, redraft
+from xds.publish import Entry, Guard, Kind, Mode, Policy, Recorded, Rollout, RolloutState, Waves
+from xds.publish.deciding import Decision, Draft, counts_of, decide, draft_of, in_force, redraft
+from xds.publish.lanes import with_lanes
 from xds.publish.structure import structure_of
-from xds.translate import translate
+from xds.translate import TenantOptions, translate
 
 OPTIONS = edge_options()
+HIDING = edge_options(tenants=TenantOptions(hides_suspended=True))
 GUARD = Guard()
 
 
@@ -41,6 +45,7 @@ def current(base: Recorded) -> Draft:
 
 
 BASE = recorded(draft(tenant()))
+HIDDEN = draft_of(translate(topology(cell(), tenant()), HIDING), BASE)
 WANTED = draft(tenant(), tenant("b"), base=BASE)
 
 
@@ -121,6 +126,54 @@ def test_what_is_published_already_is_not_published_by_its_approval_again() -> N
     decision = decide(draft(tenant(), tenant("b"), base=base), base, current(base), policy, GUARD)
 
     assert (decision.draft.kind, decision.held) == (Kind.CHANGE, None)
+
+
+def test_in_manual_mode_what_a_rollout_does_is_published_and_data_beside_it_is_held() -> None:
+    policy = Policy(mode=Mode.MANUAL)
+    running = replace(draft(tenant(), base=BASE), content=with_lanes(BASE.content, HIDDEN.content))
+    assert decide(running, BASE, current(BASE), policy, GUARD) == Decision(draft=running)
+    second = recorded(running, 2)
+    assert decide(HIDDEN, second, current(second), policy, GUARD) == Decision(draft=HIDDEN)
+
+    for stop in (replace(policy, is_frozen=True), replace(policy, pinned=1)):
+        assert decide(running, BASE, current(BASE), stop, GUARD).held is not None
+    assert decide(HIDDEN, BASE, current(BASE), policy, GUARD).held is not None, "no lane has had it"
+    assert decide(WANTED, second, current(second), policy, GUARD).held is not None
+
+
+# Structures
+
+STOPPED = Rollout(id=1, structure="new", waves=Waves("10%"), soak_seconds=0.0).started(1.0, by="").stopped("no")
+DONE = replace(STOPPED, state=RolloutState.DONE, ended_at=10.0)
+
+
+def at(time: float, kind: Kind = Kind.CHANGE, *, lanes: bool = False) -> Recorded:
+    """A snapshot of that time, by the old structure."""
+    content = with_lanes(BASE.content, BASE.content) if lanes else BASE.content
+    return Recorded(entry=replace(BASE.entry, at=time, kind=kind, structure="old"), content=content)
+
+
+@pytest.mark.parametrize(
+    ("newest", "rollout", "expected"),
+    [
+        (at(1.0), None, "old"),
+        (at(1.0), replace(DONE, state=RolloutState.RUNNING, ended_at=None), "old"),
+        (at(1.0, lanes=True), replace(DONE, state=RolloutState.RUNNING, ended_at=None), "old"),
+        (at(1.0), STOPPED, "old"),
+        (at(1.0, Kind.ROLLBACK), STOPPED, "old"),
+        (at(1.0, Kind.ROLLBACK), None, "old"),
+        (at(1.0), DONE, "new"),
+        (at(1.0, Kind.ROLLBACK), DONE, "new"),
+        (at(20.0), DONE, "old"),
+        (at(20.0, lanes=True), DONE, "new"),
+        (at(20.0, Kind.ROLLBACK), DONE, "old"),
+        (at(20.0, Kind.ROLLBACK, lanes=True), DONE, "old"),
+    ],
+)
+def test_the_structure_in_force_is_the_newest_snapshots_or_of_a_rollout_that_was_done_since(
+    newest: Recorded, rollout: Rollout | None, expected: str
+) -> None:
+    assert in_force(newest, rollout) == expected
 
 
 # Drafts

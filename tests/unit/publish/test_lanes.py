@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 
+import pytest
+
 from tests.support.edge import GROUP, cell, edge_options, tenant, topology
 from xds.names import NodeGroup, NodeId, Revision, TypeUrl
-from xds.publish.lanes import lane_of, with_lanes
+from xds.publish.lanes import has_lanes, is_rollouts, lane_of, with_lanes, without_lanes
 from xds.publish.rollout import Rollout, RolloutState
 from xds.publish.waves import Waves
 from xds.session import Node
 from xds.snapshot import Content, dangling
-from xds.translate import TenantOptions, translate
+from xds.translate import EdgeOptions, TenantOptions, translate
 
 OPTIONS = edge_options()
 HIDING = replace(OPTIONS, tenants=TenantOptions(hides_suspended=True))
@@ -17,9 +19,14 @@ RUNNING = Rollout(id=1, structure="", waves=Waves("node=canary"), soak_seconds=0
 NEXT = NodeGroup(f"{GROUP}~next")
 
 
+def made(options: EdgeOptions) -> Content:
+    """What these options make of the registry."""
+    return translate(topology(cell(), tenant()), options).content
+
+
 def content(*, hides: bool = False) -> Content:
     """What is served, in either structure."""
-    return translate(topology(cell(), tenant()), HIDING if hides else OPTIONS).content
+    return made(HIDING if hides else OPTIONS)
 
 
 def node(name: str) -> Node:
@@ -58,5 +65,47 @@ def test_only_what_differs_is_kept_and_each_is_served_its_own_whole() -> None:
         assert dangling(snapshots[group]) == ()
 
 
-def test_a_structure_that_changes_nothing_keeps_nothing() -> None:
-    assert with_lanes(content(), content()).tables[NEXT] == {}
+def test_a_structure_that_changes_nothing_has_a_lane_all_the_same() -> None:
+    stable = content()
+    both = with_lanes(stable, stable)
+
+    assert both.changed_since(stable).upserts, "else nothing would be published, and no node be given it"
+    assert both.snapshots(1, Revision(1))[NEXT].tables == both.snapshots(1, Revision(1))[GROUP].tables
+
+
+def test_a_content_without_its_lanes_is_what_it_was() -> None:
+    stable = content()
+    both = with_lanes(stable, content(hides=True))
+
+    assert (has_lanes(stable), has_lanes(both)) == (False, True)
+    assert without_lanes(both).tables == stable.tables
+    assert without_lanes(stable) is stable
+
+
+MOVED = translate(topology(cell(), cell("cell-b"), tenant("acme", "cell-b")), OPTIONS).content
+"""Other data."""
+
+TWO = replace(OPTIONS, listeners={**OPTIONS.listeners, NodeGroup("other"): ("127.0.0.1", 10001)})
+
+
+@pytest.mark.parametrize(
+    ("current", "wanted", "expected"),
+    [
+        (content(), content(), True),
+        (content(), with_lanes(content(), content(hides=True)), True),
+        (with_lanes(content(), content(hides=True)), content(), True),
+        (with_lanes(content(), content(hides=True)), content(hides=True), True),
+        (with_lanes(content(), made(TWO)), made(TWO), True),
+        (content(), content(hides=True), False),
+        (content(), MOVED, False),
+        (content(), with_lanes(MOVED, content(hides=True)), False),
+        (with_lanes(content(), content(hides=True)), MOVED, False),
+        (with_lanes(content(), content(hides=True)), made(replace(OPTIONS, client=("client", 80))), False),
+        (with_lanes(content(), content(hides=True)), with_lanes(content(hides=True), content()), False),
+        (with_lanes(content(), content(hides=True)), made(replace(OPTIONS, listeners={})), False),
+    ],
+)
+def test_what_a_rollout_changes_by_itself_is_told_from_all_else(
+    current: Content, wanted: Content, expected: bool
+) -> None:
+    assert is_rollouts(wanted, current) is expected

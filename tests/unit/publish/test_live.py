@@ -7,12 +7,13 @@ import pytest
 
 from tests.support.edge import JWKS, cell, edge_options, tenant, topology
 from tests.support.translations import GRPC
-from xds.names import Revision, TypeUrl
+from xds.names import NodeGroup, Revision, TypeUrl
 from xds.publish import Entry, Kind, Recorded
-from xds.publish.live import with_live_keys
+from xds.publish.lanes import with_lanes
+from xds.publish.live import with_live_keys, with_live_lanes
 from xds.publish.structure import structure_of
 from xds.snapshot import SHARED, Content, Place
-from xds.translate import AuthMode, AuthOptions, EdgeOptions, IssuerOptions, translate
+from xds.translate import AuthMode, AuthOptions, CellBound, EdgeOptions, IssuerOptions, translate
 
 NEW = json.dumps({"keys": [{**json.loads(JWKS)["keys"][0], "kid": "test-2"}]})
 OLD_OPTIONS, NEW_OPTIONS = edge_options(), edge_options(jwks=NEW)
@@ -55,6 +56,21 @@ def test_it_is_what_would_have_been_made_with_todays_keys() -> None:
     live = with_live_keys(recorded(), NEW_OPTIONS.auth)
 
     assert bodies(live) == bodies(translate(TOPOLOGY, NEW_OPTIONS).content)
+
+
+def test_lanes_have_todays_keys_too() -> None:
+    lane = NodeGroup("alphaswarm-edge~next")
+    next_options = edge_options(cell_bound=CellBound.OFF)
+    both = with_lanes(recorded().content, translate(TOPOLOGY, next_options).content)
+    live = with_live_lanes(both, structure_of(next_options), NEW_OPTIONS.auth)
+
+    expected = translate(TOPOLOGY, edge_options(jwks=NEW, cell_bound=CellBound.OFF)).content
+    assert {place.group for place in live.changed_since(both).places} == {lane}
+    assert bodies(Content(tables={SHARED: {TypeUrl.EXTENSION: live.tables[lane][TypeUrl.EXTENSION]}})) == bodies(
+        Content(tables={SHARED: {TypeUrl.EXTENSION: expected.tables[SHARED][TypeUrl.EXTENSION]}})
+    )
+    same = with_lanes(recorded().content, translate(TOPOLOGY, replace(OLD_OPTIONS, client=("c", 80))).content)
+    assert with_live_lanes(same, structure_of(OLD_OPTIONS), NEW_OPTIONS.auth) is same, "they hold the shared check"
 
 
 def test_nothing_but_the_check_of_tokens_differs() -> None:

@@ -18,6 +18,7 @@ from xds.publish import Mode, Policy
 )
 def test_the_strictest_decision_is_the_one_that_is_told(policy: Policy, label: str, hold: str) -> None:
     assert (policy.label, policy.hold) == (label, hold)
+    assert policy.stop == (hold if policy.label != "manual" else ""), "a rollout goes on in manual mode"
 
 
 def test_an_approval_alone_holds_nothing() -> None:

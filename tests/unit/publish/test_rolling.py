@@ -1,11 +1,15 @@
 """When the publisher proposes a rollout, looks at the fleet and has the rollout go on: with a history in memory."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
+from tests.unit.publish.conftest import run_beside, turn
 from xds.errors import Conflict, LocalFailure
 from xds.names import NodeGroup, NodeId
 from xds.publish import rolling as module
@@ -39,8 +43,9 @@ class Memory(Unrecorded):
         number = self.newest_rollout.id + 1 if self.newest_rollout else 1
         self.newest_rollout = replace(rollout, id=number)
 
-    async def advance_rollout(self, was: Rollout, now: Rollout) -> None:
+    async def advance_rollout(self, was: Rollout, now: Rollout, by: str) -> None:
         """It stands where the other stood."""
+        assert by == "replica-1"
         if self.overtaken or was != self.newest_rollout:
             raise Conflict("overtaken")
         self.newest_rollout = now
@@ -103,6 +108,16 @@ async def test_a_new_structure_is_proposed_as_planned_once_the_fleet_had_time_to
     assert proposed is not None
     assert (proposed.structure, proposed.waves, proposed.soak_seconds) == ("new", PLAN.waves, PLAN.soak)
     assert (proposed.wave, proposed.by, proposed.nodes) == (0, "replica-1", frozenset())
+
+
+async def test_in_manual_mode_it_waits_for_an_operator() -> None:
+    memory = Memory()
+    one = await rolling(memory)
+
+    assert await one.propose(memory, "new", leading_for=30.0, content=nothing, starts=False)
+    assert memory.newest_rollout is not None
+    assert (one.running, memory.newest_rollout.state) == (None, RolloutState.PENDING)
+    assert not await one.propose(memory, "new", leading_for=30.0, content=nothing)
 
 
 @dataclass
@@ -258,34 +273,68 @@ async def test_it_does_not_go_on_if_an_operator_was_faster() -> None:
 # The operator's check
 
 
-async def test_the_check_stops_a_wave_that_is_settled_and_none_that_is_not() -> None:
-    plan = replace(PLAN, check="echo too many errors; exit 1")
-    memory = Memory(RUNNING, [node("canary", settled=False)])
-    one = await rolling(memory, plan)
-    await one.look(memory, "", {EDGE})
-    assert one.running is not None, "nothing is to be checked yet"
+SOAKED = replace(RUNNING, settled_at=1_000.0, wave_since=time.time(), nodes=frozenset({NodeId("canary")}))
+"""The first wave has held it for longer than it had to."""
 
-    memory.fleet = [node("canary")]
-    assert await one.look(memory, "", {EDGE})
+
+@asynccontextmanager
+async def checking(memory: Memory, command: str, *, limit: float = 600.0) -> AsyncIterator[Rolling]:
+    """One that runs such a check."""
+    one = await rolling(memory, replace(PLAN, check=command, limit=limit))
+    async with run_beside(one.run(), one.rest):
+        yield one
+
+
+async def looked(one: Rolling, memory: Memory) -> Rollout:
+    """The rollout once a look has changed it."""
+    while not await one.look(memory, "", {EDGE}):
+        await turn()
     assert one.rollout is not None
-    assert one.rollout.state is RolloutState.STOPPED
-    assert one.rollout.reason.endswith("too many errors")
+    return one.rollout
+
+
+async def test_the_check_stops_a_wave_that_is_settled_and_none_that_is_not(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    memory = Memory(RUNNING, [node("canary", settled=False)])
+    async with checking(memory, f"touch {ran}; echo too many errors; exit 1") as one:
+        assert (await looked(one, memory)).settled_at is None
+        await asyncio.to_thread(int)
+        assert not ran.exists(), "nothing is to be checked yet"
+
+        memory.fleet = [node("canary")]
+        assert (await looked(one, memory)).settled_at is not None
+        stopped = await looked(one, memory)
+        assert stopped.state is RolloutState.STOPPED
+        assert stopped.reason.endswith("too many errors")
 
 
 async def test_a_wave_goes_on_when_it_has_soaked_and_the_check_says_go() -> None:
-    soaked = replace(RUNNING, settled_at=1_000.0, nodes=frozenset({NodeId("canary")}))
-    memory = Memory(soaked, [node("canary")])
-    one = await rolling(memory, replace(PLAN, check="true"))
-
-    assert await one.look(memory, "", {EDGE})
-    assert one.running is not None
-    assert (one.running.wave, one.running.settled_at) == (1, None)
+    memory = Memory(SOAKED, [node("canary")])
+    async with checking(memory, "true") as one:
+        assert not await one.look(memory, "", {EDGE}), "it has not been checked yet"
+        going_on = await looked(one, memory)
+        assert (going_on.state, going_on.wave, going_on.settled_at) == (RolloutState.RUNNING, 1, None)
 
 
 async def test_no_wave_goes_on_against_the_check() -> None:
-    soaked = replace(RUNNING, settled_at=1_000.0, nodes=frozenset({NodeId("canary")}))
-    memory = Memory(soaked, [node("canary")])
-    one = await rolling(memory, replace(PLAN, check="false"))
+    memory = Memory(SOAKED, [node("canary")])
+    async with checking(memory, "false") as one:
+        assert await looked(one, memory) == SOAKED.stopped("the check failed with status 1: false")
 
-    assert await one.look(memory, "", {EDGE})
-    assert one.rollout == soaked.stopped("the check failed with status 1: false")
+
+async def test_a_check_that_cannot_tell_has_the_wave_wait_up_to_its_limit() -> None:
+    waiting = replace(SOAKED, soak_seconds=0.0)
+    memory = Memory(waiting, [node("canary")])
+    async with checking(memory, "echo too few requests; exit 3", limit=0.5) as one:
+        stopped = await looked(one, memory)
+        assert stopped.reason.endswith("the check cannot tell: echo too few requests; exit 3: too few requests")
+        assert stopped.wave == 0
+
+
+async def test_a_rejection_waits_for_no_check() -> None:
+    memory = Memory(SOAKED, [node("canary")])
+    async with checking(memory, "exec tail -f /dev/null") as one:
+        assert not await one.look(memory, "", {EDGE})
+        memory.fleet = [node("canary", error="no such thing")]
+        assert await one.look(memory, "", {EDGE})
+        assert memory.newest_rollout == SOAKED.stopped("node canary rejected it: no such thing")

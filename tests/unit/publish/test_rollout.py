@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 
 from xds.names import NodeGroup, NodeId
 from xds.publish.fleetview import FleetNode
-from xds.publish.rollout import LOST_SECONDS, RECENT_SECONDS, Rollout, RolloutState, judge
+from xds.publish.rollout import (
+    BRIEF_SECONDS,
+    LOST_SECONDS,
+    RECENT_SECONDS,
+    RETURNS,
+    RETURNS_SECONDS,
+    Rollout,
+    RolloutState,
+    Watched,
+    judge,
+)
 from xds.publish.waves import Waves
 
 NOW = 1_000.0
@@ -33,9 +43,16 @@ def node(
     )
 
 
-def after(rollout: Rollout, *nodes: FleetNode, at: float = NOW, away: dict[NodeId, float] | None = None) -> Rollout:
+def after(
+    rollout: Rollout,
+    *nodes: FleetNode,
+    at: float = NOW,
+    watched: Watched | None = None,
+    limit: float = 0.0,
+    unchecked: str = "",
+) -> Rollout:
     """The rollout after a look."""
-    return judge(rollout, nodes, {} if away is None else away, at)
+    return judge(rollout, nodes, watched or Watched(), at, limit=limit, unchecked=unchecked)
 
 
 @pytest.mark.parametrize("state", [RolloutState.PENDING, RolloutState.DONE, RolloutState.STOPPED])
@@ -102,24 +119,137 @@ def test_a_rejection_of_what_a_node_had_anyway_is_none_of_its_business() -> None
 
 
 def test_a_node_that_was_given_it_and_is_gone_stops_it_unless_it_comes_back_in_time() -> None:
-    away: dict[NodeId, float] = {}
-    given = after(ROLLOUT, node("canary-1", new=True, settled=False), away=away)
-    waiting = after(given, node("canary-1", new=True, gone=True), at=NOW + 1, away=away)
+    watched = Watched()
+    given = after(ROLLOUT, node("canary-1", new=True, settled=False), watched=watched)
+    waiting = after(given, node("canary-1", new=True, gone=True), at=NOW + 1, watched=watched)
     assert waiting.state is RolloutState.RUNNING
 
-    back = after(waiting, node("canary-1", new=True), at=NOW + LOST_SECONDS, away=away)
-    assert (back.state, away) == (RolloutState.RUNNING, {})
-    after(waiting, at=NOW + 30, away=away)
-    lost = after(waiting, at=NOW + 31 + LOST_SECONDS, away=away)
+    back = after(waiting, node("canary-1", new=True), at=NOW + LOST_SECONDS, watched=watched)
+    assert (back.state, watched.away) == (RolloutState.RUNNING, {})
+    after(waiting, at=NOW + 30, watched=watched)
+    lost = after(waiting, at=NOW + 31 + LOST_SECONDS, watched=watched)
     assert lost.reason == "node canary-1 was given it and is gone for more than 20 s"
 
 
 def test_nobody_goes_on_while_a_node_is_missed() -> None:
-    away: dict[NodeId, float] = {}
+    watched = Watched()
     both = [node("canary-1", new=True), node("canary-2", new=True)]
-    settled = after(ROLLOUT, *both, away=away)
+    settled = after(ROLLOUT, *both, watched=watched)
 
-    assert after(settled, both[0], at=NOW + SOAK, away=away).wave == 0
+    assert after(settled, both[0], at=NOW + SOAK, watched=watched).wave == 0
+
+
+def test_what_is_behind_for_a_moment_while_it_soaks_does_not_soak_anew() -> None:
+    settled = after(ROLLOUT, node("canary-1", new=True))
+    behind = replace(node("canary-1", new=True, settled=False), behind_since=NOW + 3)
+
+    assert after(settled, behind, at=NOW + 3 + BRIEF_SECONDS - 0.1) is settled
+    assert after(settled, behind, at=NOW + 3 + BRIEF_SECONDS).settled_at is None
+    assert after(ROLLOUT, behind, at=NOW + 4).settled_at is None, "it has not settled at all yet"
+
+
+# Nodes that crash
+
+
+def back(times: int, *, at: str = "r") -> FleetNode:
+    """The canary after so many returns, now connected to that replica."""
+    return replace(node("canary-1", new=True), connected_at=NOW + times, replica=at)
+
+
+def test_a_node_that_keeps_coming_back_to_the_same_replica_stops_it() -> None:
+    watched = Watched()
+    rollout = after(ROLLOUT, back(0), watched=watched)
+    for times in range(1, RETURNS + 1):
+        rollout = after(rollout, back(times), at=NOW + times, watched=watched)
+        assert after(rollout, back(times), at=NOW + times, watched=watched).state is RolloutState.RUNNING
+    stopped = after(rollout, back(RETURNS + 1), at=NOW + RETURNS + 1, watched=watched)
+
+    assert stopped.reason == f"node canary-1 was given it and came back {RETURNS + 1} times: does it crash?"
+    assert stopped.state is RolloutState.STOPPED
+
+
+def test_a_node_that_comes_back_now_and_then_does_not() -> None:
+    watched, rollout = Watched(), ROLLOUT
+    for times in range(3 * RETURNS):
+        rollout = after(
+            rollout, back(times), at=NOW + times * RETURNS_SECONDS / RETURNS, watched=watched, unchecked="wait"
+        )
+
+    assert rollout.state is RolloutState.RUNNING
+
+
+def test_a_node_that_goes_from_replica_to_replica_does_not() -> None:
+    watched, rollout = Watched(), ROLLOUT
+    for times in range(4 * RETURNS):
+        rollout = after(rollout, back(times, at=f"r{times % 2}"), at=NOW + times, watched=watched, unchecked="wait")
+
+    assert rollout.state is RolloutState.RUNNING
+
+
+def test_one_that_was_not_given_it_is_none_of_its_business() -> None:
+    watched, rollout = Watched(), ROLLOUT
+    for times in range(4 * RETURNS):
+        other = replace(node("d"), connected_at=NOW + times)
+        rollout = after(rollout, node("canary-1", new=True, settled=False), other, at=NOW + times, watched=watched)
+
+    assert rollout.state is RolloutState.RUNNING
+
+
+# A wave's time
+
+LIMIT = 100.0
+
+
+def test_a_wave_that_does_not_settle_in_time_stops_it_and_says_for_whom_it_waited() -> None:
+    watched = Watched()
+    late = [node(f"canary-{number}", new=True, settled=False) for number in range(7)]
+    waiting = after(ROLLOUT, *late, node("canary-9", new=True), limit=LIMIT, watched=watched)
+    assert after(waiting, *late, at=NOW + LIMIT - 1, limit=LIMIT, watched=watched) is waiting
+
+    stopped = after(waiting, *late[:2], at=NOW + LIMIT, limit=LIMIT, watched=watched)
+    some = "canary-0, canary-1, canary-2, canary-3, canary-4 and 3 more"
+    assert stopped.reason == f"wave node=canary-* is not settled after 100 s: it waits for {some}"
+
+
+def test_without_a_limit_it_may_take_any_time() -> None:
+    late = node("canary-1", new=True, settled=False)
+    watched, waiting = Watched(), after(ROLLOUT, late)
+
+    assert after(waiting, late, watched=watched) is waiting
+    assert after(waiting, late, at=NOW + 100 * LIMIT, watched=watched) is waiting
+
+
+def test_one_that_was_settled_has_its_soak_besides() -> None:
+    watched, canary = Watched(), node("canary-1", new=True)
+    settled = after(ROLLOUT, canary, limit=LIMIT, watched=watched)
+    wavering = replace(canary, is_settled=False)
+    wavered = after(settled, wavering, at=NOW + LIMIT, limit=LIMIT, watched=watched)
+    assert (wavered.state, wavered.settled_at) == (RolloutState.RUNNING, None)
+
+    stopped = after(wavered, canary, at=NOW + LIMIT + SOAK, limit=LIMIT, watched=watched)
+    assert stopped.reason == (
+        "wave node=canary-* is not done after 110 s: its nodes did not hold it for long enough on end"
+    )
+
+
+def test_a_wave_is_not_done_before_it_was_checked_and_has_no_more_time_for_it() -> None:
+    watched, canary = Watched(), node("canary-1", new=True)
+    settled = after(ROLLOUT, canary, limit=LIMIT, watched=watched)
+
+    waits = after(settled, canary, at=NOW + SOAK, limit=LIMIT, watched=watched, unchecked="it can't tell")
+    assert waits is settled
+    assert after(settled, canary, at=NOW + LIMIT + SOAK, limit=LIMIT, watched=watched).wave == 1
+    stopped = after(settled, canary, at=NOW + LIMIT + SOAK, limit=LIMIT, watched=watched, unchecked="it can't tell")
+    assert stopped.reason == "wave node=canary-* is not done after 110 s: it can't tell"
+
+
+def test_a_publisher_that_is_new_gives_the_wave_its_time_again() -> None:
+    late, hour = node("canary-1", new=True, settled=False), NOW + 3600
+    given = after(ROLLOUT, late)
+    watched = Watched()
+
+    assert after(given, late, at=hour, limit=LIMIT, watched=watched) is given
+    assert after(given, late, at=hour + LIMIT, limit=LIMIT, watched=watched).state is RolloutState.STOPPED
 
 
 FLEET = {"canary-1": "", "canary-2": "", "b": "a", "c": "a", "d": "", "e": ""}
@@ -136,7 +266,7 @@ CHANGES = st.tuples(
 def test_whatever_happens_no_wave_begins_before_all_of_the_earlier_ones_hold_it(
     changes: list[tuple[str, str, float]],
 ) -> None:
-    rollout, now, away, seen = ROLLOUT, NOW, dict[NodeId, float](), dict[str, FleetNode]()
+    rollout, now, watched, seen = ROLLOUT, NOW, Watched(), dict[str, FleetNode]()
     for name, does, passed in changes:
         now += passed
         wave = rollout.waves.wave_of(node(name, zone=FLEET[name]))
@@ -148,7 +278,7 @@ def test_whatever_happens_no_wave_begins_before_all_of_the_earlier_ones_hold_it(
             ),
             gone_at=now if does == "leaves" else None,
         )
-        after_ = judge(rollout, seen.values(), away, now)
+        after_ = judge(rollout, seen.values(), watched, now)
         earlier = [
             each
             for each in seen.values()

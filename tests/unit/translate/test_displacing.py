@@ -4,8 +4,10 @@ from dataclasses import replace
 
 from tests.support.edge import cell, edge_options, tenant, topology
 from xds.model import CellState, TenantState
-from xds.names import CellId, TenantId
+from xds.names import CellId, NodeGroup, ResourceName, TenantId, TypeUrl
+from xds.snapshot import SHARED, Place
 from xds.translate import displaced, has_routes, takes_tenants, tenants_by_cell, tenants_in, translate
+from xds.translate.canary import CanaryOptions
 
 A, B = CellId("cell-a"), CellId("cell-b")
 OPTIONS = edge_options()
@@ -46,3 +48,14 @@ def test_only_a_cell_that_takes_traffic_takes_tenants() -> None:
     held = content(cell("cell-c", state=CellState.PROVISIONING))
 
     assert [takes_tenants(held, CellId(each)) for each in ("cell-a", "cell-c", "cell-x")] == [True, False, False]
+
+
+def test_a_group_that_has_scopes_of_its_own_is_led_there_too_and_the_legacy_proxys_tenants_nowhere() -> None:
+    lane = NodeGroup("alphaswarm-edge~next")
+    legacy = replace(OPTIONS, canary=CanaryOptions(legacy=("legacy", 80), weight=0))
+    stable = translate(topology(cell(A), cell(B), tenant("acme", A), tenant("b", B)), legacy).content
+    own = content().tables[SHARED][TypeUrl.SCOPE]
+    both = replace(stable, tables={**stable.tables, lane: {TypeUrl.SCOPE: own}})
+
+    assert (tenants_in(stable, A), tenants_in(both, A)) == ((), ("acme",))
+    assert list(displaced(both, {TenantId("acme"): B}).upserts) == [Place(lane, TypeUrl.SCOPE, ResourceName("acme"))]
