@@ -104,6 +104,7 @@ async def test_resolve_and_validate_say_what_the_edge_does(stack: Stack) -> None
         with_claims(stack.idp, cell=[here]): 401,
         with_claims(stack.idp, cell=None): 200,
         with_claims(stack.idp, tenant_id=...): 403,
+        with_claims(stack.idp, sub="a\nb"): 401,
         mint("nobody", cell=ELSEWHERE): 403,
         mint("acme", audience="another"): 403,
         mint("acme", expires_in=-3600): 401,

@@ -11,6 +11,7 @@ from xds.names import ResourceName, TenantId, TypeUrl
 from xds.tokens import Reason, Refused, Verified
 from xds.translate import Translation
 from xds.translate.naming import graced, tenant_scope
+from xds.translate.unwritable import UNWRITABLE_TEXT, is_unwritable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,9 @@ def of_outcome(outcome: Verified | Refused) -> Bearer | Stranger:
     """What the edge makes of a JWT."""
     if isinstance(outcome, Refused):
         return Stranger(status=403 if outcome.reason is Reason.AUDIENCE else 401, reason=outcome.reason)
+    subject = outcome.claims.get("sub")
+    if isinstance(subject, str) and is_unwritable(subject):
+        return Stranger(status=401, reason=UNWRITABLE_TEXT)
     return Bearer(source=outcome.issuer, tenant=outcome.tenant, cell=outcome.cell)
 
 

@@ -5,6 +5,8 @@ upstream, which it counts, and answers, as a failure of the upstream's. It is th
 the claim on a route would cost every request; the mapping of Envoy's own answers is looked at with those alone.
 """
 
+import re
+
 from envoy_data_plane.envoy.config.accesslog.v3 import (
     AccessLogFilter,
     AndFilter,
@@ -21,9 +23,14 @@ from envoy_data_plane.envoy.type.matcher.v3 import RegexMatcher, StringMatcher
 
 from xds.translate.authentication import SUBJECT_HEADER, TENANT_HEADER
 
-_TEXT = "the token has a claim that no header can carry"
+UNWRITABLE_TEXT = "the token has a claim that no header can carry"
 _UNWRITABLE = r"(?s).*[\x00-\x08\x0a-\x1f\x7f].*"
 """What no field value may have (RFC 9110, section 5.5)."""
+
+
+def is_unwritable(value: str) -> bool:
+    """Whether no header can carry the value."""
+    return re.fullmatch(_UNWRITABLE, value) is not None
 
 
 def unwritable_claim() -> ResponseMapper:
@@ -41,7 +48,7 @@ def unwritable_claim() -> ResponseMapper:
         ]
     )
     return ResponseMapper(
-        filter=AccessLogFilter(and_filter=both), status_code=401, body=DataSource(inline_string=_TEXT)
+        filter=AccessLogFilter(and_filter=both), status_code=401, body=DataSource(inline_string=UNWRITABLE_TEXT)
     )
 
 

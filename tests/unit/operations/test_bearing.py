@@ -23,6 +23,11 @@ def test_another_is_refused_as_envoy_does(reason: Reason) -> None:
     assert of_outcome(Refused(reason)) == Stranger(status=status, reason=reason.value)
 
 
+def test_one_whose_subject_no_header_can_carry_is_refused_as_at_the_edge() -> None:
+    outcome = Verified(issuer="https://idp", claims={"sub": "a\nb"}, tenant="acme", cell=None)
+    assert of_outcome(outcome) == Stranger(status=401, reason="the token has a claim that no header can carry")
+
+
 @pytest.mark.parametrize(
     ("claimed", "found"),
     [
