@@ -248,6 +248,13 @@ async def test_a_cell_that_leaves_service_is_refused_at_once_and_called_again_on
 async def test_a_cell_that_speaks_http1_or_has_no_endpoints_is_refused_at_once(stack: Stack, client: Client) -> None:
     assert await client.is_refused(OVER_HTTP1)
     await place(stack, CELL)
+
+    async def is_held() -> bool:
+        return f"guard: no endpoint would be left of {CELL}-api" in (await statusz(stack))["snapshot"]["held"]
+
+    await until(is_held, "the guard holds it")
+    assert await client.is_answered(CELL, "first")
+    await stack.control_plane.run("snapshot", "publish", "--yes")
     await until(lambda: client.is_refused(CELL), "there is nobody to call")
 
 

@@ -15,6 +15,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+from tests.e2e.watching import until
 from tests.integration.translate.static import in_place
 from tests.integration.translate.test_validate import running
 from tests.support.edge import AUDIENCE, ISSUER, SHARED, cell, edge_options, endpoint, tenant, topology
@@ -227,15 +228,16 @@ def _write(folders: pytest.TempPathFactory, bootstrap: bytes) -> Path:
 
 
 async def _until_live(admin: int) -> None:
-    async with aiohttp.ClientSession() as session:
-        for _ in range(1000):
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{admin}") as session:
+
+        async def is_live() -> bool:
             try:
-                async with session.get(f"http://127.0.0.1:{admin}/server_info") as answer:
-                    if "LIVE" in await answer.text():
-                        return
+                async with session.get("/server_info") as answer:
+                    return "LIVE" in await answer.text()
             except aiohttp.ClientError:
-                continue
-    raise AssertionError("Envoy is not live")
+                return False
+
+        await until(is_live, "Envoy is live", timeout=30)
 
 
 def verdict(token: str) -> tuple[int, str]:
