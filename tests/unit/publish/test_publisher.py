@@ -80,7 +80,7 @@ async def test_a_thousand_moves_are_one_publish(publishing: Start) -> None:
 
 
 async def test_changes_within_an_interval_are_one_publish_at_its_end(publishing: Start) -> None:
-    async with publishing(MemoryRegistry(cell()), interval=1) as running:
+    async with publishing(MemoryRegistry(cell()), interval=2) as running:
         await running.published(1)
         started = time.monotonic()
         for each in many_tenants(5):
@@ -89,7 +89,7 @@ async def test_changes_within_an_interval_are_one_publish_at_its_end(publishing:
         second = await running.published(2)
 
         assert len(scopes(second)) == 5
-        assert 0.5 < time.monotonic() - started < 5
+        assert 0.5 < time.monotonic() - started < 6, "the first publish itself may take a busy machine a second"
 
 
 async def test_what_is_committed_while_the_registry_is_read_is_not_lost(publishing: Start) -> None:
