@@ -67,11 +67,11 @@ async def rejected(stack: Stack, edge: str) -> int:
 
 async def test_changed_settings_reach_the_first_wave_then_all_and_moves_reach_both_meanwhile(stack: Stack) -> None:
     await execute(stack, "UPDATE tenants SET state = 'suspended' WHERE id = 'hooli'")
-    await until(lambda: is_told(stack, ("edge-a", "edge-b"), "suspended"), "hooli is suspended")
+    await until(lambda: is_told(stack, ("edge-a", "edge-b"), "is suspended"), "hooli is suspended")
     async with all_asking(stack) as seen:
         await restart_with(stack, HIDE_SUSPENDED="yes", ROLLOUT_SOAK_SECONDS="6")
         await until(lambda: is_told(stack, ("edge-a",), "unknown"), "the first wave has it")
-        assert "suspended" in await refusal(stack, "edge-b")
+        assert "is suspended" in await refusal(stack, "edge-b")
 
         async def is_given() -> bool:
             held = await newest(stack)
@@ -94,7 +94,7 @@ async def test_changed_settings_reach_the_first_wave_then_all_and_moves_reach_bo
             return {(await stack.get(edge, "/api/x", token=token)).cell for edge in stack.clients} == {target}
 
         await until(has_moved, "the move is followed in both structures", timeout=3)
-        assert "suspended" in await refusal(stack, "edge-b"), "and it is still the first wave's alone"
+        assert "is suspended" in await refusal(stack, "edge-b"), "and it is still the first wave's alone"
 
         await until(lambda: is_told(stack, ("edge-a", "edge-b"), "unknown"), "everyone has it")
         await until(lambda: is_state(stack, "done"), "it is done")
@@ -165,12 +165,18 @@ async def test_a_rollout_goes_on_when_the_one_of_two_replicas_that_publishes_is_
             await until(lambda: publishes(second), "the second replica publishes")
             await restart_with(stack, **settings)
             await until(lambda: is_state(stack, "running", newer_than=before), "it runs")
-            await until(lambda: is_told(stack, ("edge-a",), "suspended"), "the first wave has it")
+            await until(lambda: is_told(stack, ("edge-a",), "is suspended"), "the first wave has it")
             assert not await publishes(stack.control_plane)
+
+            async def is_recorded() -> bool:
+                found = await fetch(stack, "SELECT published_by FROM snapshots ORDER BY number DESC LIMIT 1")
+                return found[0][0] == "two"
+
+            await until(is_recorded, "the second replica has recorded what the first wave is given")
             second.crash()
             assert (await newest(stack))["state"] == "running"
             await until(lambda: is_state(stack, "done", newer_than=before), "the other one ends it", timeout=30)
-            await until(lambda: is_told(stack, ("edge-a", "edge-b"), "suspended"), "everyone has it")
+            await until(lambda: is_told(stack, ("edge-a", "edge-b"), "is suspended"), "everyone has it")
     finally:
         second.crash()
     assert seen.failed == []
@@ -187,7 +193,7 @@ async def test_settings_that_were_in_force_before_wait_for_an_operator_who_may_a
     await stack.control_plane.run("rollout", "start", "--yes", "--soak", "60", "-m", "once more", "--by", "ann")
     await until(lambda: is_told(stack, ("edge-a",), "unknown"), "the first wave has it")
     await stack.control_plane.run("rollout", "abort", "-m", "no good", "--by", "bob")
-    await until(lambda: is_told(stack, ("edge-a", "edge-b"), "suspended"), "it is back")
+    await until(lambda: is_told(stack, ("edge-a", "edge-b"), "is suspended"), "it is back")
     assert (await newest(stack))["reason"] == "aborted by bob: no good"
 
 
