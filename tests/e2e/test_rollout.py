@@ -170,7 +170,7 @@ async def test_a_rollout_goes_on_when_the_one_of_two_replicas_that_publishes_is_
 
             async def is_recorded() -> bool:
                 found = await fetch(stack, "SELECT published_by FROM snapshots ORDER BY number DESC LIMIT 1")
-                return found[0][0] == "two"
+                return bool(found[0][0] == "two")
 
             await until(is_recorded, "the second replica has recorded what the first wave is given")
             second.crash()

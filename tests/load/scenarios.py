@@ -233,6 +233,7 @@ async def _change_for_all(play: Play, clients: Fleet, seen: Seen, count: int) ->
 async def _canary(play: Play) -> None:
     """Tenants go from the legacy proxy to their cells, 10, 50 and 100 % of them."""
     total = len(play.system.placements)
+    turns = 1.5 * total / play.wishes.rate  # so that each tenant has its turn in a step
     at_cells: set[str] = set()
     async with play.traffic():
         with play.step("0 %"):
@@ -247,7 +248,7 @@ async def _canary(play: Play) -> None:
                     f"{play.now() - began:.1f} s"
                 )
             with play.step(f"{weight} %"):
-                await play.wait()
+                await asyncio.sleep(max(play.wishes.seconds, turns))
             at_cells = _check_split(play, weight, total, at_cells)
     play.check_requests()
 
@@ -274,7 +275,7 @@ def _check_split(play: Play, weight: int, total: int, before: set[str]) -> set[s
     tolerance = 300 * (weight / 100 * (1 - weight / 100) / total) ** 0.5
     play.check(
         f"{weight} %: {weight} ± {tolerance:.0f} % of {total} tenants are at their cells",
-        f"{share:.1f} %",
+        f"{share:.1f} % of the {len(sides)} that asked",
         ok=len(sides) == total and abs(share - weight) <= tolerance,
     )
     play.check(f"{weight} %: each tenant is at one side only", f"{len(torn)} at both", ok=not torn)
