@@ -11,6 +11,7 @@ from typing import Protocol
 
 from xds.errors import Conflict, RequestError
 from xds.names import CellId
+from xds.placementsettings import brought_policies, expected_policies
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,23 @@ def most_filled(fills: Sequence[Fill]) -> CellId:
 
 
 POLICIES: Mapping[str, Policy] = MappingProxyType({"least-filled": least_filled, "most-filled": most_filled})
-"""Every policy by its name in PLACEMENT_POLICY."""
+"""Our own policies by their names in PLACEMENT_POLICY; other packages may bring more."""
 
 DEFAULT_POLICY = "least-filled"
+
+
+def policy_named(name: str) -> Policy:
+    """The policy of that name, ours or another package's; raises `RequestError` if there is none that can be used."""
+    if name in POLICIES:
+        return POLICIES[name]
+    brought = brought_policies().get(name)
+    if brought is None:
+        raise RequestError(f"placement policy: expected {expected_policies()}, got {name!r}")
+    try:
+        policy: Policy = brought.load()
+    except (ImportError, AttributeError) as error:
+        raise RequestError(f"placement policy {name}: {brought.value} can't be used: {error}") from error
+    return policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +99,7 @@ class Placer:
     """Places tenants one after the other, each where the policy has it with those before it."""
 
     def __init__(self, fills: Collection[Fill], policy: str, described: str) -> None:
-        if policy not in POLICIES:
-            raise RequestError(f"placement policy: expected {' or '.join(POLICIES)}, got {policy!r}")
-        self._policy = POLICIES[policy]
+        self._name, self._policy = policy, policy_named(policy)
         self._fills = {fill.cell: fill for fill in fills}
         self._described = described
 
@@ -96,6 +109,8 @@ class Placer:
         if not with_room:
             raise Conflict(self._refusal())
         cell = self._policy(with_room)
+        if all(fill.cell != cell for fill in with_room):
+            raise Conflict(f"placement policy {self._name}: expected a cell that has room, got {cell!r}")
         self._fills[cell] = replace(self._fills[cell], tenants=self._fills[cell].tenants + 1)
         return cell
 

@@ -1,10 +1,11 @@
 """Placement policies, and who places one tenant after the other."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from xds.errors import Conflict, RequestError
+from xds.errors import Conflict, RequestError, SettingsError
 from xds.names import CellId
 from xds.operations.placing import DEFAULT_POLICY, POLICIES, Fill, Placer, least_filled, most_filled
 from xds.settings import Settings
@@ -46,3 +47,37 @@ def test_the_setting_knows_every_policy(monkeypatch: pytest.MonkeyPatch) -> None
     for name in POLICIES:
         monkeypatch.setenv("PLACEMENT_POLICY", name)
         assert Settings.read(None).placement_policy == name
+
+
+@pytest.fixture
+def brought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that brings policies, installed as pip does it."""
+    (tmp_path / "brought_policies.py").write_text(
+        "def last(fills):\n    return max(fill.cell for fill in fills)\n\ndef astray(fills):\n    return 'cell-x'\n"
+    )
+    info = tmp_path / "brought_policies-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: brought-policies\nVersion: 1.0\n")
+    points = ("last = brought_policies:last", "astray = brought_policies:astray", "gone = brought_policies:gone")
+    (info / "entry_points.txt").write_text("\n".join(("[alphaswarm_xds.placement_policies]", *points)))
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.usefixtures("brought")
+def test_another_package_brings_a_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLACEMENT_POLICY", "last")
+    policy = Settings.read(None).placement_policy
+    placer = Placer([Fill(A, 0, 1), Fill(B, 0, 1), Fill(C, 1, 1)], policy, "a cell")
+    assert (placer.place(), placer.place()) == (B, A)
+
+
+@pytest.mark.usefixtures("brought")
+def test_a_brought_policy_that_is_no_use_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RequestError, match="placement policy gone: brought_policies:gone can't be used: "):
+        Placer([], "gone", "a cell")
+    with pytest.raises(Conflict, match="placement policy astray: expected a cell that has room, got 'cell-x'"):
+        Placer([Fill(A, 0)], "astray", "a cell").place()
+    monkeypatch.setenv("PLACEMENT_POLICY", "lst")
+    expected = "PLACEMENT_POLICY: expected least-filled or most-filled or astray or gone or last, got 'lst'"
+    with pytest.raises(SettingsError, match=expected):
+        Settings.read(None)
